@@ -1,0 +1,149 @@
+# hwnas: build, test and demo. `make help` lists the targets.
+#
+# One file, no recursion. Objects live under build/<flavour>/, so sanitizer flavours stand side by side. System packages are installed by
+# scripts/install-deps (only what is missing; needs root then), which is the first prerequisite of every object.
+
+SAN     ?=
+CFLAGS  ?= -O2 -g
+CC      := gcc
+FLAVOUR := $(if $(SAN),$(SAN),release)
+BUILD   ?= build
+B       := $(BUILD)/$(FLAVOUR)
+
+PACKAGES := libzmq libuv libprotobuf-c sqlite3 libsodium jansson libcyaml yaml-0.1 zlib openblas
+# Evaluated once, on first use: by then install-deps has run.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
+
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror)
+HARDEN   := $(if $(SAN),,-D_FORTIFY_SOURCE=2 -fstack-protector-strong) -fPIE
+override CFLAGS += -std=gnu11 -D_GNU_SOURCE -I. -I$(B)/gen $(WARNINGS) $(HARDEN) \
+                   $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer $(if $(filter undefined,$(SAN)),-fno-sanitize-recover=all))
+override LDFLAGS += -pie $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
+comma := ,
+
+# Where Debian's libonnx-dev keeps onnx.proto.
+ONNX_PROTO_DIR ?= /usr/include/onnx
+
+# --- sources -------------------------------------------------------------------------------------------------------------------------
+MAINS       := master/hwnas_main.c master/master_main.c worker/worker_main.c worker/agent_main.c
+COMMON_SRC  := $(sort $(wildcard common/*.c))
+WORKER_SRC  := $(sort $(filter-out $(MAINS),$(wildcard worker/*.c)) $(wildcard worker/engine/*.c))
+MASTER_SRC  := $(sort $(filter-out $(MAINS),$(wildcard master/*.c)))
+# The convolution and element-wise kernels: one source, compiled once per instruction set, picked at run time.
+KERNEL_SRC  := $(filter worker/engine/kernels%.c,$(WORKER_SRC))
+WORKER_SRC  := $(filter-out $(KERNEL_SRC),$(WORKER_SRC))
+MACHINE     := $(shell uname -m)
+ISAS        := portable $(if $(filter x86_64,$(MACHINE)),avx2 avx512)
+isa_portable := -DENGINE_LANES=4
+isa_avx2     := -DENGINE_LANES=8 -mavx2 -mfma
+isa_avx512   := -DENGINE_LANES=16 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
+KERNEL_FLAGS := -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-psabi
+
+GEN_SRC := $(B)/gen/hwnas.pb-c.c $(B)/gen/onnx.pb-c.c
+GEN_HDR := $(GEN_SRC:.c=.h)
+
+objects = $(patsubst %.c,$(B)/%.o,$(1))
+COMMON_LIB := $(B)/libcommon.a
+WORKER_LIB := $(B)/libworker.a
+MASTER_LIB := $(B)/libmaster.a
+KERNEL_OBJ := $(foreach isa,$(ISAS),$(patsubst %.c,$(B)/%.$(isa).o,$(KERNEL_SRC)))
+
+PROGRAMS := $(B)/hwnas $(B)/hwnas-master $(B)/hwnas-worker $(B)/hwnas-agent
+
+UNIT_TESTS := $(patsubst %.c,$(B)/%.t,$(sort $(wildcard tests/unit/*.c tests/sim/*.c tests/golden/*.c)))
+E2E_TESTS  := $(sort $(wildcard tests/e2e/*.sh))
+TEST_HELP  := $(sort $(wildcard tests/support/*.c))
+BENCHES    := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
+
+# --- what people type ----------------------------------------------------------------------------------------------------------------
+.DEFAULT_GOAL := all
+.PHONY: all help test test-quick demo bench fmt lint check install clean deps
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
+	@echo '  SAN=address|undefined|thread builds and tests that flavour under build/SAN; CI=1 makes warnings errors'
+
+all: $(PROGRAMS) ## build the four programs into build/release/
+
+deps: ## install the Debian packages that are missing (needs root)
+	scripts/install-deps
+
+test: $(PROGRAMS) $(UNIT_TESTS) ## run every test; ends with prove's `Result: PASS`
+	scripts/run-tests $(B) $(UNIT_TESTS) $(E2E_TESTS)
+
+test-quick: $(PROGRAMS) $(UNIT_TESTS) ## unit, simulation and golden tests only
+	scripts/run-tests $(B) $(UNIT_TESTS)
+
+demo: $(PROGRAMS) ## a whole search on Fashion-MNIST on this machine, under 5 minutes
+	scripts/demo $(B)
+
+bench: $(PROGRAMS) $(BENCHES) ## measure the engine beside its peer (docs/PERFORMANCE.md)
+	scripts/bench $(B)
+
+fmt: ## format the C sources
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+lint: ## formatting and the include rules
+	scripts/check
+
+PREFIX ?= /usr/local
+install: $(PROGRAMS) ## install into $(PREFIX)/bin
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+# --- rules ---------------------------------------------------------------------------------------------------------------------------
+DEPS_STAMP := $(BUILD)/deps.stamp
+$(DEPS_STAMP): scripts/install-deps
+	scripts/install-deps
+	@mkdir -p $(@D) && touch $@
+
+$(B)/gen/hwnas.pb-c.c: proto/hwnas.proto | $(DEPS_STAMP)
+	@mkdir -p $(@D)
+	protoc-c --proto_path=proto --c_out=$(@D) $<
+
+$(B)/gen/onnx.pb-c.c: | $(DEPS_STAMP)
+	@mkdir -p $(@D)
+	protoc-c --proto_path=$(ONNX_PROTO_DIR) --c_out=$(@D) onnx.proto
+
+$(B)/gen/%.pb-c.h: $(B)/gen/%.pb-c.c ;
+
+$(B)/gen/%.o: $(B)/gen/%.c
+	$(CC) $(filter-out -W%,$(CFLAGS)) $(PKG_CFLAGS) -c $< -o $@
+
+$(B)/%.o: %.c | $(DEPS_STAMP) $(GEN_HDR)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+
+define kernel_rule
+$(B)/%.$(1).o: %.c | $(DEPS_STAMP)
+	@mkdir -p $$(@D)
+	$(CC) $(CFLAGS) $(KERNEL_FLAGS) $(isa_$(1)) -DENGINE_ISA=$(1) -MMD -MP -c $$< -o $$@
+endef
+$(foreach isa,$(ISAS),$(eval $(call kernel_rule,$(isa))))
+
+$(COMMON_LIB): $(call objects,$(COMMON_SRC)) $(GEN_SRC:.c=.o)
+$(WORKER_LIB): $(call objects,$(WORKER_SRC)) $(KERNEL_OBJ)
+$(MASTER_LIB): $(call objects,$(MASTER_SRC))
+%.a:
+	@rm -f $@
+	ar rcs $@ $^
+
+LINK = $(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lm -lpthread -o $@
+$(B)/hwnas:        $(B)/master/hwnas_main.o  $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB); $(LINK)
+$(B)/hwnas-master: $(B)/master/master_main.o $(MASTER_LIB) $(COMMON_LIB); $(LINK)
+$(B)/hwnas-worker: $(B)/worker/worker_main.o $(WORKER_LIB) $(COMMON_LIB); $(LINK)
+$(B)/hwnas-agent:  $(B)/worker/agent_main.o  $(WORKER_LIB) $(COMMON_LIB); $(LINK)
+
+$(B)/tests/%.t: $(B)/tests/%.o $(call objects,$(TEST_HELP)) $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -lm -lpthread -o $@
+
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lm -lpthread -o $@
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,32 @@
+/* cli: what the verbs of `hwnas` share: the verb table's row, output formats, and how an error ends a command.
+ *
+ * Exit codes (docs/CLI.md): 0 done; 1 a failure at run time; 2 bad input (arguments, files, settings); 3 conflict (another master
+ * holds the database, or other settings under the same name); 130 interrupted. */
+#ifndef HWNAS_COMMON_CLI_H
+#define HWNAS_COMMON_CLI_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "common/status.h"
+
+struct cli_verb {
+    const char *name;    /* "run" */
+    const char *summary; /* one line for `hwnas --help` */
+    /* Runs with its own argc/argv (argv[0] is "hwnas run"); returns the exit code. */
+    int (*run)(int argc, char **argv);
+};
+
+enum cli_format { CLI_TABLE, CLI_CSV, CLI_JSON };
+
+/* "table", "csv" or "json"; STATUS_BAD_INPUT with the three words. */
+enum status_code cli_parse_format(const char *word, enum cli_format *out, struct status *status);
+
+/* Prints "hwnas VERB: sentence" on standard error and returns the exit code of the status. */
+int cli_fail(const char *verb, const struct status *status);
+
+/* Whether colour and a redrawn progress line are welcome on that stream: a terminal, TERM not dumb, NO_COLOR unset or empty. */
+bool cli_is_terminal(FILE *stream);
+bool cli_wants_colour(FILE *stream);
+
+#endif

@@ -1,0 +1,86 @@
+/* config: study files (YAML through libcyaml) -> one checked struct. The only includer of cyaml.h and yaml.h.
+ *
+ * Every key is documented in docs/STUDY.md; unknown keys are refused with the nearest known one; every sentence names file, line
+ * and key. Defaults are filled in here and nowhere else. */
+#ifndef HWNAS_COMMON_CONFIG_H
+#define HWNAS_COMMON_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/status.h"
+
+enum { CONFIG_COSTS_MAX = 8, CONFIG_NAME_BYTES = 64 };
+
+enum config_fitness_source { CONFIG_FITNESS_RMI, CONFIG_FITNESS_TABLE };
+enum config_cost_source { CONFIG_COST_TABLE, CONFIG_COST_AGENT, CONFIG_COST_MACS, CONFIG_COST_PARAMS };
+
+struct config_strategy {
+    char *name;           /* "evrsnas" */
+    uint32_t population;  /* 20 */
+    uint32_t generations; /* 100, the initial population included */
+    uint32_t tournament;  /* 5 */
+    uint32_t elites;      /* 1 */
+    double mutation;      /* per-gene probability, 0.1 */
+    double lambda;        /* weight of the constraint penalty, ours: see docs */
+    bool plain;           /* true: the paper's GA as it is, which proposes what it already knows */
+};
+
+struct config_fitness {
+    enum config_fitness_source source;
+    char *bundle;   /* RMI: path of the reference bundle */
+    char *protocol; /* RMI: preset name, "rmi-fast" by default */
+    char *file;     /* TABLE: CSV path */
+    char *column;   /* TABLE: its column; larger is better */
+};
+
+struct config_cost {
+    char *name; /* objective name with its unit, e.g. "latency_ms"; unique in the study */
+    enum config_cost_source source;
+    char *file, *device, *dataset,
+        *column; /* TABLE; column defaults to name. AGENT: device = device key or "host" (any agent of this host) */
+    bool has_max;
+    double max; /* constraint: value <= max */
+};
+
+/* The network a found architecture becomes: what is counted, measured and exported (RMI protocols may score a shallower one). */
+struct config_network {
+    int32_t channels, cells, classes;   /* 16, 5, 10 */
+    int32_t input_channels, input_size; /* 3, 32 */
+};
+
+struct config_study {
+    char *name; /* [A-Za-z0-9._-]{1,63} */
+    char *space;
+    struct config_strategy strategy;
+    struct config_fitness fitness;
+    struct config_cost *costs;
+    uint32_t cost_count;
+    struct config_network network;
+    struct {
+        uint32_t evaluations;
+    } budget; /* at most this many distinct fitness evaluations; 0: no limit */
+    uint64_t seed;
+};
+
+/* Loads and checks a study file. overrides are "key.path=value" texts of --set, applied in order before the check (list elements by
+ * index: costs.0.max=4). Relative paths inside are looked for beside the study file, then in the current folder, and replaced by
+ * the absolute path found; a file that is in neither place is an error naming both. STATUS_BAD_INPUT with file, line, key and what
+ * to do. Free with config_free. */
+enum status_code config_load(const char *path, const char *const *overrides, size_t override_count, struct config_study **out,
+                             struct status *status);
+
+/* The same from a text (a study's settings kept in the store); `origin` stands for the file in messages. Paths must be absolute. */
+enum status_code config_parse(const char *text, size_t size, const char *origin, struct config_study **out, struct status *status);
+void config_free(struct config_study *study);
+
+/* The complete settings, defaults included, as YAML in a fixed key order: equal studies give equal texts; config_parse reads it
+ * back. Caller frees *text. */
+enum status_code config_text(const struct config_study *study, char **text, struct status *status);
+
+/* Says in one sentence which settings differ ("strategy.population: 20 there, 30 here; ..."). Paths of files are not compared
+ * (their digests are, by the store). Returns false when nothing differs. */
+bool config_difference(const struct config_study *there, const struct config_study *here, char *out, size_t size);
+
+#endif

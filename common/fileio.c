@@ -1,0 +1,126 @@
+/* fileio: reading whole files, and replacing them atomically. */
+#include "common/fileio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum status_code open_regular(const char *path, size_t max_bytes, int *out, size_t *size, struct status *status)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        enum status_code code = errno == ENOENT || errno == ENOTDIR ? STATUS_NOT_FOUND : STATUS_IO;
+        return status_set(status, code, "%s: cannot be opened: %s", path, strerror(errno));
+    }
+    struct stat info;
+    enum status_code code = STATUS_OK;
+    if (fstat(fd, &info) != 0)
+        code = status_set(status, STATUS_IO, "%s: %s", path, strerror(errno));
+    else if (!S_ISREG(info.st_mode))
+        code = status_set(status, STATUS_BAD_INPUT, "%s: is not a regular file", path);
+    else if ((unsigned long long)info.st_size > max_bytes)
+        code = status_set(status, STATUS_BAD_INPUT, "%s: has %lld bytes, more than the %zu that are read here", path,
+                          (long long)info.st_size, max_bytes);
+    if (code != STATUS_OK) {
+        close(fd);
+        return code;
+    }
+    *out = fd;
+    *size = (size_t)info.st_size;
+    return STATUS_OK;
+}
+
+enum status_code fileio_read(const char *path, size_t max_bytes, void **data, size_t *size, struct status *status)
+{
+    int fd = -1;
+    size_t wanted = 0;
+    enum status_code code = open_regular(path, max_bytes, &fd, &wanted, status);
+    if (code != STATUS_OK)
+        return code;
+    char *buffer = malloc(wanted + 1);
+    if (buffer == NULL) {
+        close(fd);
+        return status_set(status, STATUS_NO_MEMORY, "%s: no memory for its %zu bytes", path, wanted);
+    }
+    size_t used = 0;
+    while (used < wanted) {
+        ssize_t got = read(fd, buffer + used, wanted - used);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        used += (size_t)got;
+    }
+    close(fd);
+    if (used != wanted) {
+        free(buffer);
+        return status_set(status, STATUS_IO, "%s: only %zu of %zu bytes could be read", path, used, wanted);
+    }
+    buffer[used] = '\0';
+    *data = buffer;
+    *size = used;
+    return STATUS_OK;
+}
+
+static int write_all(int fd, const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t put = write(fd, data, size);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return -1;
+        data += put;
+        size -= (size_t)put;
+    }
+    return 0;
+}
+
+/* Without this the rename itself could be lost in a power cut. */
+static void sync_folder_of(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        snprintf(folder, sizeof folder, ".");
+    else
+        snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    fsync(fd);
+    close(fd);
+}
+
+enum status_code fileio_write(const char *path, const void *data, size_t size, struct status *status)
+{
+    char temporary[PATH_MAX];
+    if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary)
+        return status_set(status, STATUS_BAD_INPUT, "%s: the path is too long", path);
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0)
+        return status_set(status, STATUS_IO, "%s: cannot be written: %s", path, strerror(errno));
+    mode_t mask = umask(0);
+    umask(mask);
+    int failed = fchmod(fd, 0666 & ~mask) != 0 || write_all(fd, data, size) != 0 || fsync(fd) != 0;
+    int reason = errno;
+    if (close(fd) != 0 && !failed) {
+        failed = 1;
+        reason = errno;
+    }
+    if (!failed && rename(temporary, path) != 0) {
+        failed = 1;
+        reason = errno;
+    }
+    if (failed) {
+        unlink(temporary);
+        return status_set(status, STATUS_IO, "%s: cannot be written: %s", path, strerror(reason));
+    }
+    sync_folder_of(path);
+    return STATUS_OK;
+}

@@ -1,0 +1,17 @@
+/* fileio: whole files in and out: read with a size limit, write all or nothing. */
+#ifndef HWNAS_COMMON_FILEIO_H
+#define HWNAS_COMMON_FILEIO_H
+
+#include <stddef.h>
+
+#include "common/status.h"
+
+/* Reads a regular file of at most max_bytes into a fresh buffer (NUL byte appended, not counted). Caller frees *data. Blocks.
+ * STATUS_NOT_FOUND, STATUS_BAD_INPUT (too large, a directory) or STATUS_IO, each naming the path. */
+enum status_code fileio_read(const char *path, size_t max_bytes, void **data, size_t *size, struct status *status);
+
+/* Writes through a temporary file in the same folder, fsync, rename, fsync of the folder: readers see the old file or the new one.
+ */
+enum status_code fileio_write(const char *path, const void *data, size_t size, struct status *status);
+
+#endif

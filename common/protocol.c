@@ -1,0 +1,105 @@
+/* protocol: presets, ranges and digests of scoring protocols. */
+#include "common/protocol.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct protocol presets[] = {
+    {.name = "rmi-full",
+     .steps = 151,
+     .channels = 16,
+     .cells = 5,
+     .learning_rate = 0.1,
+     .momentum = 0.9,
+     .weight_decay = 5e-4,
+     .beta = 0.8},
+    {.name = "rmi-fast",
+     .steps = 51,
+     .channels = 16,
+     .cells = 1,
+     .learning_rate = 0.1,
+     .momentum = 0.9,
+     .weight_decay = 5e-4,
+     .beta = 0.8},
+};
+
+enum status_code protocol_preset(const char *name, struct protocol *out, struct status *status)
+{
+    for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
+        if (strcmp(presets[i].name, name) == 0) {
+            *out = presets[i];
+            return STATUS_OK;
+        }
+    }
+    return status_set(status, STATUS_NOT_FOUND, "protocol \"%s\" is not known; known are rmi-full and rmi-fast", name);
+}
+
+static enum status_code check_integer(const char *what, int32_t value, int32_t low, int32_t high, struct status *status)
+{
+    if (value >= low && value <= high)
+        return STATUS_OK;
+    return status_set(status, STATUS_BAD_INPUT, "protocol: %s is %d; it must be between %d and %d", what, value, low, high);
+}
+
+static enum status_code check_number(const char *what, double value, double low, double high, struct status *status)
+{
+    if (isfinite(value) && value >= low && value <= high)
+        return STATUS_OK;
+    return status_set(status, STATUS_BAD_INPUT, "protocol: %s is %g; it must be between %g and %g", what, value, low, high);
+}
+
+enum status_code protocol_check(const struct protocol *protocol, struct status *status)
+{
+    enum status_code code = check_integer("steps", protocol->steps, 1, PROTOCOL_STEPS_MAX, status);
+    if (code == STATUS_OK)
+        code = check_integer("channels", protocol->channels, 1, 256, status);
+    if (code == STATUS_OK)
+        code = check_integer("cells", protocol->cells, 1, 32, status);
+    if (code == STATUS_OK)
+        code = check_number("learning_rate", protocol->learning_rate, 0, 10, status);
+    if (code == STATUS_OK)
+        code = check_number("momentum", protocol->momentum, 0, 1, status);
+    if (code == STATUS_OK)
+        code = check_number("weight_decay", protocol->weight_decay, 0, 1, status);
+    if (code == STATUS_OK)
+        code = check_number("beta", protocol->beta, 0, 1, status);
+    return code;
+}
+
+static void digest_double(struct digest_stream *stream, double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    digest_u64(stream, bits);
+}
+
+void protocol_digest(const struct protocol *protocol, struct digest *out)
+{
+    struct digest_stream stream;
+    digest_begin(&stream);
+    digest_text(&stream, "hwnas protocol");
+    digest_u64(&stream, PROTOCOL_VERSION);
+    digest_u64(&stream, (uint64_t)protocol->steps);
+    digest_u64(&stream, (uint64_t)protocol->channels);
+    digest_u64(&stream, (uint64_t)protocol->cells);
+    digest_double(&stream, protocol->learning_rate);
+    digest_double(&stream, protocol->momentum);
+    digest_double(&stream, protocol->weight_decay);
+    digest_double(&stream, protocol->beta);
+    digest_end(&stream, out);
+}
+
+void protocol_weight_seed(const struct protocol *protocol, uint64_t study_seed, const char *canonical_arch, struct rng *out)
+{
+    struct digest_stream stream;
+    struct digest digest;
+    digest_begin(&stream);
+    digest_text(&stream, "hwnas weights");
+    digest_u64(&stream, study_seed);
+    digest_text(&stream, canonical_arch);
+    digest_u64(&stream, (uint64_t)protocol->channels);
+    digest_u64(&stream, (uint64_t)protocol->cells);
+    digest_end(&stream, &digest);
+    digest_rng(&digest, out);
+}

@@ -1,0 +1,36 @@
+/* protocol: how a candidate is scored by RMI: every number that the result depends on besides the architecture, the bundle and the
+ * seed. Named presets; a protocol's digest is part of the evaluation key. Pure. */
+#ifndef HWNAS_COMMON_PROTOCOL_H
+#define HWNAS_COMMON_PROTOCOL_H
+
+#include <stdint.h>
+
+#include "common/digest.h"
+#include "common/status.h"
+
+enum { PROTOCOL_NAME_BYTES = 32, PROTOCOL_STEPS_MAX = 10000, PROTOCOL_VERSION = 1 };
+
+struct protocol {
+    char name[PROTOCOL_NAME_BYTES]; /* of the preset, for people; not part of the digest */
+    int32_t steps;                  /* forward passes recorded; steps-1 updates */
+    int32_t channels;               /* of the first stage */
+    int32_t cells;                  /* per stage */
+    double learning_rate, momentum, weight_decay;
+    double beta; /* loss = beta*(taps - sum RMI) + (1-beta)*cross-entropy */
+};
+
+/* The preset of that name: "rmi-full" (methods 1.5: 151 passes, 16 channels, 5 cells, lr 0.1, momentum 0.9, weight decay 5e-4, beta
+ * 0.8) or "rmi-fast" (51 passes, 1 cell per stage, else the same). STATUS_NOT_FOUND with the known names. */
+enum status_code protocol_preset(const char *name, struct protocol *out, struct status *status);
+
+/* Ranges: what the wire and the configuration check. */
+enum status_code protocol_check(const struct protocol *protocol, struct status *status);
+
+/* Digest over PROTOCOL_VERSION and every number above. */
+void protocol_digest(const struct protocol *protocol, struct digest *out);
+
+/* The seed of a candidate's initial weights: digest of (study seed, canonical architecture's text, protocol cells and channels).
+ * Never of arrival order, worker or time. */
+void protocol_weight_seed(const struct protocol *protocol, uint64_t study_seed, const char *canonical_arch, struct rng *out);
+
+#endif

@@ -1,0 +1,86 @@
+/* space: a search space as an ops table. Nothing outside space_<name>.c may know what a gene means.
+ *
+ * A space is a value of struct space made by space_open; it owns whatever tables its module needs. All functions are pure after
+ * space_open and safe to call from several threads. */
+#ifndef HWNAS_COMMON_SPACE_H
+#define HWNAS_COMMON_SPACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/arch.h"
+#include "common/net.h"
+#include "common/rng.h"
+#include "common/status.h"
+
+struct space;
+
+/* How a net is built from an architecture. */
+struct space_build {
+    int channels;           /* of the first stage; doubled in each further stage */
+    int cells;              /* per stage */
+    int classes;            /* of the logits */
+    struct net_shape input; /* (C,H,W) of one image */
+};
+
+struct space_ops {
+    const char *name;                                                     /* "nb201" */
+    size_t gene_count;                                                    /* genes of every architecture */
+    enum status_code (*open)(struct space *space, struct status *status); /* fills space->tables; may be NULL */
+    void (*close)(struct space *space);                                   /* frees space->tables; may be NULL */
+    int (*choices)(const struct space *space, size_t gene);               /* values 0 .. choices-1 are allowed */
+    enum status_code (*parse)(const struct space *space, const char *text, struct arch *out, struct status *status);
+    void (*print)(const struct space *space, const struct arch *arch, char out[ARCH_TEXT_BYTES]);
+    bool (*connected)(const struct space *space, const struct arch *arch);
+    void (*canonical)(const struct space *space, const struct arch *arch, struct arch *out);
+    enum status_code (*build)(const struct space *space, const struct arch *arch, const struct space_build *build, struct net *out,
+                              struct status *status);
+};
+
+struct space {
+    const struct space_ops *ops;
+    void *tables; /* owned; the module's own precomputed data */
+};
+
+/* Opens the space of that name ("nb201"). STATUS_NOT_FOUND with the list of known names otherwise. Close with space_close. */
+enum status_code space_open(const char *name, struct space *out, struct status *status);
+void space_close(struct space *space);
+
+size_t space_gene_count(const struct space *space);
+
+/* Number of values of that gene. */
+int space_choices(const struct space *space, size_t gene);
+
+/* Reads the space's text form (nb201: `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`, or the six digits of ../data's `ops` column).
+ * STATUS_BAD_INPUT with the place of the first error; *out is then untouched. */
+enum status_code space_parse(const struct space *space, const char *text, struct arch *out, struct status *status);
+
+/* Writes the exact text form. parse(print(a)) equals a. */
+void space_print(const struct space *space, const struct arch *arch, char out[ARCH_TEXT_BYTES]);
+
+/* Genes within their ranges and of the right number: what the wire and the store check before they trust an architecture. */
+bool space_valid(const struct space *space, const struct arch *arch);
+
+/* False when the network's output cannot depend on its input: infeasible without running (phi = 0). */
+bool space_connected(const struct space *space, const struct arch *arch);
+
+/* The representative of all architectures that compute the same family of functions (isomorphic cells): the same for each of
+ * them, itself a valid architecture, and a fixed point. Evaluation keys and weight seeds use it; table look-ups must not. */
+void space_canonical(const struct space *space, const struct arch *arch, struct arch *out);
+
+/* Every gene uniform and independent. */
+void space_sample(const struct space *space, struct rng *rng, struct arch *out);
+
+/* Per-gene uniform crossover: each gene from either parent with probability one half. */
+void space_crossover(const struct space *space, struct rng *rng, const struct arch *a, const struct arch *b, struct arch *out);
+
+/* Each gene is drawn afresh (uniform, possibly the same value) with that probability. */
+void space_mutate(const struct space *space, struct rng *rng, double probability, struct arch *arch);
+
+/* Builds the network: outputs logits first, then the taps in order (nb201: after the last cell of stages 1 and 2, after the last
+ * BN+ReLU). Edges that cannot reach the output are left out. The caller frees *out with net_free. Weights are not initialised
+ * (net_init). STATUS_UNSUPPORTED for a disconnected architecture, STATUS_BAD_INPUT for sizes that do not fit. */
+enum status_code space_build_net(const struct space *space, const struct arch *arch, const struct space_build *build,
+                                 struct net *out, struct status *status);
+
+#endif

@@ -1,0 +1,102 @@
+/* study: one search in progress: joins the strategy's asks with the values its fitness and costs get, whatever their source, and
+ * tells the strategy in ask order. Pure: no clock, no store, no socket; the coordinator carries out what it wants.
+ *
+ *   study_pump: ask the strategy until it waits; resolve table, MACs and params parts at once
+ *   study_want: a value somebody has to supply (from the store, or by a task)      -> coordinator looks it up or queues a task
+ *   study_provide: the value has arrived                                           <- coordinator
+ *   study_told: the next candidate, in ask order, whose parts are all there        -> coordinator stores it, in the same
+ * transaction */
+#ifndef HWNAS_MASTER_STUDY_H
+#define HWNAS_MASTER_STUDY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/arch.h"
+#include "common/config.h"
+#include "common/digest.h"
+#include "common/protocol.h"
+#include "common/space.h"
+#include "common/status.h"
+#include "master/strategy.h"
+
+enum study_want_kind { STUDY_WANT_RMI, STUDY_WANT_MEASURE };
+
+/* A value to be supplied. Two candidates with the same key share one want. */
+struct study_want {
+    char key[DIGEST_HEX_BYTES]; /* evaluation key, or measurement key (device key and measurement protocol version included) */
+    enum study_want_kind kind;
+    struct arch arch; /* canonical: what is to be evaluated or measured */
+    char arch_text[ARCH_TEXT_BYTES];
+    char device[128]; /* MEASURE: the study's device word: a device key or "host" */
+};
+
+/* A supplied value: phi of an RMI evaluation, latency_ms of a measurement. */
+struct study_value {
+    bool feasible;
+    double value;
+};
+
+struct study_candidate {
+    uint64_t ask;
+    struct arch arch;
+    char arch_text[ARCH_TEXT_BYTES]; /* exact */
+    char canonical_text[ARCH_TEXT_BYTES];
+    char fitness_key[DIGEST_HEX_BYTES]; /* identifies the fitness evaluation: distinct keys are distinct evaluations */
+    bool cached;                        /* this fitness key had been asked before in this study */
+    bool connected;
+    struct strategy_result result;
+    bool satisfies; /* feasible and within every constraint */
+};
+
+struct study_counts {
+    uint64_t asked, told, distinct, cached;
+    uint64_t total;      /* asks the strategy will make in all when nothing ends it early; 0 unknown */
+    uint32_t generation; /* completed */
+};
+
+struct study;
+
+/* Opens a study: loads its tables, opens its strategy. bundle_digest is that of fitness.bundle (NULL for table fitness). config and
+ * space must outlive it. */
+enum status_code study_open(const struct config_study *config, const struct space *space, const struct digest *bundle_digest,
+                            struct study **out, struct status *status);
+void study_close(struct study *study);
+
+/* Asks until the strategy waits or is done, at most `limit` asks. Returns how many were made. */
+size_t study_pump(struct study *study, size_t limit);
+
+/* The next value wanted that was not handed out before: true and *out; false when there is none now. */
+bool study_want(struct study *study, struct study_want *out);
+
+/* Supplies a value; unknown keys are ignored (a late duplicate). */
+void study_provide(struct study *study, const char *key, const struct study_value *value);
+
+/* Pops the next candidate in ask order that has all its parts, after telling the strategy: true and *out; false when there is none.
+ */
+bool study_told(struct study *study, struct study_candidate *out);
+
+/* The strategy is done (or the budget is spent) and every candidate was told. */
+bool study_finished(const struct study *study);
+
+void study_count(const struct study *study, struct study_counts *out);
+
+/* The best candidate so far: highest fitness among those that satisfy; ties go to the lower cost, then to the earlier ask. NULL
+ * when none. */
+const struct study_candidate *study_best(const struct study *study);
+
+/* Restart: study_snapshot_due is true right after a told candidate completed a generation; the coordinator then stores study_save's
+ * bytes in the same transaction. study_load goes on from them; study_replay then takes each stored candidate with ask >= the
+ * snapshot's told count, in order: it re-asks, checks that the same architecture comes out (STATUS_CONFLICT otherwise) and tells.
+ */
+bool study_snapshot_due(const struct study *study);
+enum status_code study_save(const struct study *study, void **data, size_t *size, struct status *status);
+enum status_code study_load(struct study *study, const void *data, size_t size, struct status *status);
+enum status_code study_replay(struct study *study, const struct study_candidate *told, struct status *status);
+
+/* Path and digest of the i-th file the study reads (bundle, tables), for the store: a study may only go on with the same contents.
+ */
+size_t study_file_count(const struct study *study);
+void study_file(const struct study *study, size_t i, const char **role, const char **path, const struct digest **digest);
+
+#endif

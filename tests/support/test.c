@@ -1,0 +1,13 @@
+/* test: assertions that cmocka lacks. */
+#include "tests/support/test.h"
+
+#include <math.h>
+
+void test_near(double got, double want, double rel, double abs, const char *what, const char *file, int line)
+{
+    double error = fabs(got - want);
+    if (isfinite(got) && (error <= abs || error <= rel * fabs(want)))
+        return;
+    print_error("%s = %.12g, wanted %.12g (error %.3g)\n", what, got, want, error);
+    _fail(file, line);
+}

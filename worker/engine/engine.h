@@ -1,0 +1,108 @@
+/* engine: runs and trains one net on one thread, float32, in one memory arena planned before the first step.
+ *
+ * engine_create compiles a net for a batch size and a mode: dead nodes are dropped, ReLU, BN sums, BN apply and node sums are fused
+ * where that saves a pass over memory, and every buffer gets its place in the arena. After that nothing allocates, locks or grows.
+ * Activations live as [N][C/L][H][W][L] with L the vector lanes of the chosen ISA; callers see rows of features per image whose
+ * order inside the row is the engine's own (linear CKA does not depend on it). An engine belongs to one thread at a time; several
+ * engines do not share anything. No function below blocks except on computation. */
+#ifndef HWNAS_WORKER_ENGINE_ENGINE_H
+#define HWNAS_WORKER_ENGINE_ENGINE_H
+
+#include <stddef.h>
+
+#include "common/net.h"
+#include "common/status.h"
+
+/* The element type. float in the product; a test flavour of the library is built with -DENGINE_REAL=double as an oracle. */
+#ifndef ENGINE_REAL
+#define ENGINE_REAL float
+#endif
+typedef ENGINE_REAL engine_real;
+
+enum engine_mode {
+    ENGINE_TRAIN,       /* forward with batch statistics, backward, SGD */
+    ENGINE_BATCH_STATS, /* forward only, BN with the statistics of the batch at hand (how the reference is run, methods 1.3) */
+    ENGINE_INFER        /* forward only, BN with running statistics (fold the net first: net_fold) */
+};
+
+enum engine_isa {
+    ENGINE_ISA_AUTO,     /* the best this CPU has */
+    ENGINE_ISA_PORTABLE, /* 4 lanes: SSE2 or NEON, whatever the compiler's baseline is */
+    ENGINE_ISA_AVX2,     /* 8 lanes with FMA */
+    ENGINE_ISA_AVX512    /* 16 lanes */
+};
+
+struct engine_options {
+    enum engine_mode mode;
+    int batch; /* N */
+    enum engine_isa isa;
+    int track_running_stats; /* TRAIN only: keep running_mean/var with momentum 0.1, as reference training needs */
+};
+
+struct engine_sgd {
+    double learning_rate, momentum, weight_decay; /* PyTorch's SGD: g += wd*w; v = m*v + g (v = g at the first step); w -= lr*v */
+};
+
+/* Feature rows of one output: row n starts at data + n*stride and holds `features` numbers (N x features, padding lanes are 0). */
+struct engine_rows {
+    engine_real *data;
+    size_t features, stride; /* stride >= features, in elements; features counts padding lanes if any */
+    int rows;                /* N */
+};
+
+struct engine;
+
+/* Compiles `net` (checked; borrowed only during the call, weights are copied in). STATUS_UNSUPPORTED names the node the engine
+ * cannot run or the ISA this CPU lacks; STATUS_NO_MEMORY names the arena size. Free with engine_free. */
+enum status_code engine_create(const struct net *net, const struct engine_options *options, struct engine **out,
+                               struct status *status);
+void engine_free(struct engine *engine);
+
+/* Size of the arena engine_create would take, without taking it. */
+enum status_code engine_plan_bytes(const struct net *net, const struct engine_options *options, size_t *bytes,
+                                   struct status *status);
+size_t engine_arena_bytes(const struct engine *engine);
+
+/* The ISA in use: "avx512", "avx2", "portable". */
+const char *engine_isa_name(const struct engine *engine);
+
+/* "avx512", ... the best ISA of this CPU; and the core OpenBLAS runs as ("Cooperlake", "Haswell", ...). */
+const char *engine_best_isa(void);
+const char *engine_blas_core(void);
+
+/* NULL when OpenBLAS runs at the width this CPU has; else a sentence for a warning (OPENBLAS_CORETYPE forces a smaller core). */
+const char *engine_blas_warning(void);
+
+/* Runs the net on images (N,C,H,W), plain order, float32. */
+void engine_forward(struct engine *engine, const float *images);
+
+/* Output i of the net (0 = logits in plain order (N,classes), 1.. = taps). Valid until the next forward. */
+struct engine_rows engine_output(const struct engine *engine, int output);
+
+/* Where the caller puts d loss / d output i, same layout, before engine_backward (TRAIN only). Zeroed by engine_forward, so an
+ * output that does not enter the loss need not be touched. */
+struct engine_rows engine_output_gradient(struct engine *engine, int output);
+
+/* Gradients of all parameters from the output gradients. After a forward in TRAIN mode. */
+void engine_backward(struct engine *engine);
+
+/* One SGD step with the gradients of the last backward. */
+void engine_step(struct engine *engine, const struct engine_sgd *sgd);
+
+/* Gradient of tensor t of the net given to engine_create, in its plain row-major order, count elements (zeros where the tensor does
+ * not reach an output). After engine_backward. */
+void engine_gradient(const struct engine *engine, int tensor, engine_real *out);
+
+/* Copies the current weights (and running statistics) into the tensors of a net of the same structure: the one engine_create saw,
+ * or a copy. */
+void engine_store_weights(const struct engine *engine, struct net *net);
+
+/* Loads weights from a net of the same structure and forgets the momentum. */
+void engine_load_weights(struct engine *engine, const struct net *net);
+
+/* Mean cross-entropy of logits (N,classes) against labels, and 0.. its gradient scaled by `weight` ADDED to `gradient` when that is
+ * not NULL. per_image (N) receives each image's own cross-entropy when not NULL. Computed stably, sums in double. */
+double engine_cross_entropy(struct engine_rows logits, const int *labels, int classes, double weight, struct engine_rows *gradient,
+                            double *per_image);
+
+#endif

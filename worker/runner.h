@@ -1,0 +1,36 @@
+/* runner: how an agent runs a candidate to measure it: an ops table. `builtin` runs our own engine on this host; command and
+ * simulated runners join later. */
+#ifndef HWNAS_WORKER_RUNNER_H
+#define HWNAS_WORKER_RUNNER_H
+
+#include <stddef.h>
+
+#include "common/net.h"
+#include "common/status.h"
+
+struct runner;
+
+struct runner_ops {
+    const char *name; /* "builtin" */
+    /* Writes the device key `<board>-<processor>-<runtime+version>-<precision>`, e.g. "host-xeon-hwnas0.1+avx512-f32". */
+    void (*device_key)(const struct runner *runner, char *out, size_t size);
+    /* Writes the conditions as one line of key=value pairs: governor, cpu, affinity, load, tool versions. */
+    void (*conditions)(const struct runner *runner, char *out, size_t size);
+    /* Makes `net` (unfolded, initialised) ready to run at batch 1; NULL and status on failure. */
+    void *(*prepare)(struct runner *runner, const struct net *net, struct status *status);
+    /* One inference's milliseconds, or a negative number. */
+    double (*sample)(void *prepared);
+    void (*release)(void *prepared);
+    void (*close)(struct runner *runner);
+};
+
+struct runner {
+    const struct runner_ops *ops;
+    void *state;
+};
+
+/* The built-in runner: BN folded, batch 1, one thread, pinned to `cpu` while sampling (-1: the last CPU the process may use). */
+enum status_code runner_builtin_open(int cpu, struct runner *out, struct status *status);
+void runner_close(struct runner *runner);
+
+#endif

@@ -22,6 +22,10 @@ override CFLAGS += -std=gnu11 -D_GNU_SOURCE -I. -I$(B)/gen $(WARNINGS) $(HARDEN)
 override LDFLAGS += -pie $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
 comma := ,
 
+# make V=1 shows the commands.
+Q   := $(if $(V),,@)
+say  = @$(if $(V),:,printf '  %-5s %s\n' $(1) $@)
+
 # Where Debian's libonnx-dev keeps onnx.proto.
 ONNX_PROTO_DIR ?= /usr/include/onnx
 
@@ -105,25 +109,30 @@ $(DEPS_STAMP): scripts/install-deps
 
 $(B)/gen/hwnas.pb-c.c: proto/hwnas.proto | $(DEPS_STAMP)
 	@mkdir -p $(@D)
-	protoc-c --proto_path=proto --c_out=$(@D) $<
+	$(call say,PROTO)
+	$(Q)protoc-c --proto_path=proto --c_out=$(@D) $<
 
 $(B)/gen/onnx.pb-c.c: | $(DEPS_STAMP)
 	@mkdir -p $(@D)
-	protoc-c --proto_path=$(ONNX_PROTO_DIR) --c_out=$(@D) onnx.proto
+	$(call say,PROTO)
+	$(Q)protoc-c --proto_path=$(ONNX_PROTO_DIR) --c_out=$(@D) onnx.proto
 
 $(B)/gen/%.pb-c.h: $(B)/gen/%.pb-c.c ;
 
 $(B)/gen/%.o: $(B)/gen/%.c
-	$(CC) $(filter-out -W%,$(CFLAGS)) $(PKG_CFLAGS) -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(filter-out -W%,$(CFLAGS)) $(PKG_CFLAGS) -c $< -o $@
 
 $(B)/%.o: %.c | $(DEPS_STAMP) $(GEN_HDR)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
 
 define kernel_rule
 $(B)/%.$(1).o: %.c | $(DEPS_STAMP)
 	@mkdir -p $$(@D)
-	$(CC) $(CFLAGS) $(KERNEL_FLAGS) $(isa_$(1)) -DENGINE_ISA=$(1) -MMD -MP -c $$< -o $$@
+	$$(call say,CC)
+	$$(Q)$(CC) $(CFLAGS) $(KERNEL_FLAGS) $(isa_$(1)) -DENGINE_ISA=$(1) -MMD -MP -c $$< -o $$@
 endef
 $(foreach isa,$(ISAS),$(eval $(call kernel_rule,$(isa))))
 
@@ -131,19 +140,29 @@ $(COMMON_LIB): $(call objects,$(COMMON_SRC)) $(GEN_SRC:.c=.o)
 $(WORKER_LIB): $(call objects,$(WORKER_SRC)) $(KERNEL_OBJ)
 $(MASTER_LIB): $(call objects,$(MASTER_SRC))
 %.a:
+	$(call say,AR)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
-LINK = $(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lm -lpthread -o $@
-$(B)/hwnas:        $(B)/master/hwnas_main.o  $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB); $(LINK)
-$(B)/hwnas-master: $(B)/master/master_main.o $(MASTER_LIB) $(COMMON_LIB); $(LINK)
-$(B)/hwnas-worker: $(B)/worker/worker_main.o $(WORKER_LIB) $(COMMON_LIB); $(LINK)
-$(B)/hwnas-agent:  $(B)/worker/agent_main.o  $(WORKER_LIB) $(COMMON_LIB); $(LINK)
+define LINK
+$(call say,LINK)
+$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lm -lpthread -o $@
+endef
+$(B)/hwnas:        $(B)/master/hwnas_main.o  $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
+	$(LINK)
+$(B)/hwnas-master: $(B)/master/master_main.o $(MASTER_LIB) $(COMMON_LIB)
+	$(LINK)
+$(B)/hwnas-worker: $(B)/worker/worker_main.o $(WORKER_LIB) $(COMMON_LIB)
+	$(LINK)
+$(B)/hwnas-agent:  $(B)/worker/agent_main.o  $(WORKER_LIB) $(COMMON_LIB)
+	$(LINK)
 
 $(B)/tests/%.t: $(B)/tests/%.o $(call objects,$(TEST_HELP)) $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -lm -lpthread -o $@
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -lm -lpthread -o $@
 
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lm -lpthread -o $@
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lm -lpthread -o $@
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

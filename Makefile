@@ -141,7 +141,7 @@ $(WORKER_LIB): $(call objects,$(WORKER_SRC)) $(KERNEL_OBJ)
 $(MASTER_LIB): $(call objects,$(MASTER_SRC))
 %.a:
 	$(call say,AR)
-	@rm -f $@
+	@mkdir -p $(@D) && rm -f $@
 	$(Q)ar rcs $@ $^
 
 define LINK

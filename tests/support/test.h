@@ -33,11 +33,12 @@
 void test_near(double got, double want, double rel, double abs, const char *what, const char *file, int line);
 #define assert_near(got, want, rel, abs) test_near((got), (want), (rel), (abs), #got, __FILE__, __LINE__)
 
-/* The status is STATUS_OK; prints its sentence otherwise. */
-#define assert_ok(code, status)                                                                                                    \
+/* The result (evaluated once) is STATUS_OK; prints the sentence of that struct status otherwise. */
+#define assert_ok(result, sentence)                                                                                                \
     do {                                                                                                                           \
-        if ((code) != STATUS_OK)                                                                                                   \
-            fail_msg("%s: %s", status_name((status).code), (status).message);                                                      \
+        enum status_code test_code_ = (result);                                                                                    \
+        if (test_code_ != STATUS_OK)                                                                                               \
+            fail_msg("%s: %s", status_name(test_code_), (sentence).message);                                                       \
     } while (0)
 
 #endif

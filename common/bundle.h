@@ -28,9 +28,12 @@ struct bundle {
     char dataset[64], reference[64]; /* names for people; part of the bytes */
 };
 
-/* Checks everything (shapes agree, labels below classes, Grams finite and symmetric, std > 0) and copies out of data.
+/* Checks everything (shapes agree, labels below classes, Grams finite, symmetric, centred and not zero, std > 0) and copies out of
+ * data, into *out only when all is well.
  * STATUS_BAD_INPUT names what is wrong. Free with bundle_free. */
 enum status_code bundle_read(const void *data, size_t size, struct bundle *out, struct status *status);
+/* The same from a file; the sentence then begins with its path. */
+enum status_code bundle_load(const char *path, struct bundle *out, struct status *status);
 void bundle_free(struct bundle *bundle);
 
 /* Serialises; caller frees *data. */

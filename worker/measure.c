@@ -150,7 +150,8 @@ struct series {
     void *context;
     struct status *status;
     double seconds; /* sum of the samples since it was last set to 0 */
-    int runs;       /* since the beginning, for messages */
+    double total_seconds;
+    int runs; /* since the beginning, for messages */
 };
 
 static enum status_code next_sample(struct series *series, double *sample_ms)
@@ -160,6 +161,7 @@ static enum status_code next_sample(struct series *series, double *sample_ms)
     if (!(ms >= 0) || !isfinite(ms))
         return status_set(series->status, STATUS_UNAVAILABLE, "run %d of the network on the board failed", series->runs);
     series->seconds += ms / 1000;
+    series->total_seconds += ms / 1000;
     *sample_ms = ms;
     return STATUS_OK;
 }
@@ -230,7 +232,7 @@ enum status_code measure_take(double (*sample)(void *context), void *context, co
     enum status_code code = attempt(&series, options, result);
     if (code != STATUS_OK)
         return code;
-    if (!measure_is_steady(result)) {
+    if (!measure_is_steady(result) && series.total_seconds < options->seconds_max) {
         struct measure_result *again = malloc(sizeof *again);
         if (again == NULL)
             return status_set(status, STATUS_NO_MEMORY, "no memory for the %zu bytes of a second measurement", sizeof *again);

@@ -50,7 +50,8 @@ double measure_median(double *values, int n);
 
 /* Takes a measurement: calls `sample` (returns one inference's milliseconds, or a negative number for a failure) through warm-up
  * and sampling as the options say. A result that is unstable, drifting or was never steady is measured once more and the steadier
- * one kept. Blocks as long as the samples do: typically 60 to 70 inferences. STATUS_UNAVAILABLE when a sample fails. */
+ * one kept, unless the first took seconds_max already. Blocks as long as the samples do: typically 60 to 70 inferences.
+ * STATUS_UNAVAILABLE when a sample fails. */
 enum status_code measure_take(double (*sample)(void *context), void *context, const struct measure_options *options,
                               struct measure_result *result, struct status *status);
 

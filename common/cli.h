@@ -22,10 +22,14 @@ enum cli_format { CLI_TABLE, CLI_CSV, CLI_JSON };
 /* "table", "csv" or "json"; STATUS_BAD_INPUT with the three words. */
 enum status_code cli_parse_format(const char *word, enum cli_format *out, struct status *status);
 
-/* Prints "hwnas VERB: sentence" on standard error and returns the exit code of the status. */
+/* Prints "hwnas VERB: sentence" ("hwnas: sentence" when verb is NULL) on standard error and returns the exit code of the status. */
 int cli_fail(const char *verb, const struct status *status);
 
-/* Whether colour and a redrawn progress line are welcome on that stream: a terminal, TERM not dumb, NO_COLOR unset or empty. */
+/* Prints text with control characters as \\xNN: for names and messages that came from files or the wire. */
+void cli_print_safe(FILE *out, const char *text);
+
+/* Whether a redrawn progress display is welcome on that stream: a terminal whose TERM is set and not dumb; and colour too: NO_COLOR
+ * unset or empty besides. */
 bool cli_is_terminal(FILE *stream);
 bool cli_wants_colour(FILE *stream);
 

@@ -1,7 +1,7 @@
-/* config: study files (YAML through libcyaml) -> one checked struct. The only includer of cyaml.h and yaml.h.
+/* config: study files (YAML through libcyaml, in config_yaml.c alone) -> one checked struct.
  *
- * Every key is documented in docs/STUDY.md; unknown keys are refused with the nearest known one; every sentence names file, line
- * and key. Defaults are filled in here and nowhere else. */
+ * Every key is documented in docs/STUDY.md and described by one row of config_rules.c; unknown keys are refused with the nearest
+ * known one; every sentence names file, line and key. Defaults are filled in here and nowhere else. */
 #ifndef HWNAS_COMMON_CONFIG_H
 #define HWNAS_COMMON_CONFIG_H
 

@@ -1,0 +1,250 @@
+/* config_rules: the table of keys, and reading, printing and naming one key's value. Used by config.c and config_yaml.c alone.
+ * Pure. */
+#include "common/config_rules.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/nearest.h"
+
+static const char *const fitness_words[] = {[CONFIG_FITNESS_RMI] = "rmi", [CONFIG_FITNESS_TABLE] = "table", NULL};
+static const char *const cost_words[] = {[CONFIG_COST_TABLE] = "table",
+                                         [CONFIG_COST_AGENT] = "agent",
+                                         [CONFIG_COST_MACS] = "macs",
+                                         [CONFIG_COST_PARAMS] = "params",
+                                         NULL};
+
+#define IN_STUDY(member) offsetof(struct config_study, member)
+#define IN_COST(member) offsetof(struct config_cost, member)
+#define WITH(source) (1u << (source))
+
+static const struct config_rule rules[] = {
+    {CONFIG_TOP, "name", CONFIG_TEXT, IN_STUDY(name), NULL, 0, 0, NULL, ~0u, ~0u,
+     "a name of letters, digits, '.', '_' and '-', at most 63"},
+    {CONFIG_TOP, "space", CONFIG_TEXT, IN_STUDY(space), NULL, 0, 0, NULL, ~0u, ~0u, "a search space, such as nb201"},
+
+    {CONFIG_STRATEGY, "name", CONFIG_TEXT, IN_STUDY(strategy.name), "evrsnas", 0, 0, NULL, ~0u, 0,
+     "a search method, such as evrsnas"},
+    {CONFIG_STRATEGY, "population", CONFIG_WHOLE, IN_STUDY(strategy.population), "20", 2, 100000, NULL, ~0u, 0,
+     "candidates per generation"},
+    {CONFIG_STRATEGY, "generations", CONFIG_WHOLE, IN_STUDY(strategy.generations), "100", 1, 1000000, NULL, ~0u, 0,
+     "generations, the first included"},
+    {CONFIG_STRATEGY, "tournament", CONFIG_WHOLE, IN_STUDY(strategy.tournament), "5", 1, 100000, NULL, ~0u, 0,
+     "candidates drawn to choose one parent"},
+    {CONFIG_STRATEGY, "elites", CONFIG_WHOLE, IN_STUDY(strategy.elites), "1", 0, 100000, NULL, ~0u, 0,
+     "best candidates kept unchanged"},
+    {CONFIG_STRATEGY, "mutation", CONFIG_REAL, IN_STUDY(strategy.mutation), "0.1", 0, 1, NULL, ~0u, 0, "probability per gene"},
+    {CONFIG_STRATEGY, "lambda", CONFIG_REAL, IN_STUDY(strategy.lambda), NULL, 0, 1e9, NULL, ~0u, 0,
+     "weight of the constraint penalty"},
+    {CONFIG_STRATEGY, "plain", CONFIG_SWITCH, IN_STUDY(strategy.plain), "false", 0, 0, NULL, ~0u, 0,
+     "true to let the search propose what it already knows"},
+
+    {CONFIG_FITNESS, "source", CONFIG_CHOICE, IN_STUDY(fitness.source), NULL, 0, 0, fitness_words, ~0u, ~0u, "rmi or table"},
+    {CONFIG_FITNESS, "bundle", CONFIG_PATH, IN_STUDY(fitness.bundle), NULL, 0, 0, NULL, WITH(CONFIG_FITNESS_RMI),
+     WITH(CONFIG_FITNESS_RMI), "a reference bundle; `hwnas reference build` makes one"},
+    {CONFIG_FITNESS, "protocol", CONFIG_TEXT, IN_STUDY(fitness.protocol), "rmi-fast", 0, 0, NULL, WITH(CONFIG_FITNESS_RMI), 0,
+     "an RMI protocol, rmi-fast or rmi-full"},
+    {CONFIG_FITNESS, "file", CONFIG_PATH, IN_STUDY(fitness.file), NULL, 0, 0, NULL, WITH(CONFIG_FITNESS_TABLE),
+     WITH(CONFIG_FITNESS_TABLE), "a CSV file with one architecture a row"},
+    {CONFIG_FITNESS, "column", CONFIG_TEXT, IN_STUDY(fitness.column), NULL, 0, 0, NULL, WITH(CONFIG_FITNESS_TABLE),
+     WITH(CONFIG_FITNESS_TABLE), "the column to maximise"},
+
+    {CONFIG_COST, "name", CONFIG_TEXT, IN_COST(name), NULL, 0, 0, NULL, ~0u, 0, "a name with its unit, such as latency_ms"},
+    {CONFIG_COST, "source", CONFIG_CHOICE, IN_COST(source), NULL, 0, 0, cost_words, ~0u, ~0u, "table, agent, macs or params"},
+    {CONFIG_COST, "file", CONFIG_PATH, IN_COST(file), NULL, 0, 0, NULL, WITH(CONFIG_COST_TABLE), WITH(CONFIG_COST_TABLE),
+     "a CSV file with one architecture a row"},
+    {CONFIG_COST, "device", CONFIG_TEXT, IN_COST(device), NULL, 0, 0, NULL, WITH(CONFIG_COST_TABLE) | WITH(CONFIG_COST_AGENT), 0,
+     "a device of the table, or a device key or host"},
+    {CONFIG_COST, "dataset", CONFIG_TEXT, IN_COST(dataset), NULL, 0, 0, NULL, WITH(CONFIG_COST_TABLE), 0, "a dataset of the table"},
+    {CONFIG_COST, "column", CONFIG_TEXT, IN_COST(column), NULL, 0, 0, NULL, WITH(CONFIG_COST_TABLE), 0, "the column to read"},
+    {CONFIG_COST, "max", CONFIG_LIMIT, IN_COST(max), NULL, 0, 0, NULL, ~0u, 0, "the constraint: value <= max"},
+
+    {CONFIG_NETWORK, "channels", CONFIG_WHOLE, IN_STUDY(network.channels), "16", 1, 1024, NULL, ~0u, 0,
+     "channels of the first stage"},
+    {CONFIG_NETWORK, "cells", CONFIG_WHOLE, IN_STUDY(network.cells), "5", 1, 100, NULL, ~0u, 0, "cells per stage"},
+    {CONFIG_NETWORK, "classes", CONFIG_WHOLE, IN_STUDY(network.classes), "10", 2, 65536, NULL, ~0u, 0, "classes to tell apart"},
+    {CONFIG_NETWORK, "input_channels", CONFIG_WHOLE, IN_STUDY(network.input_channels), "3", 1, 64, NULL, ~0u, 0,
+     "channels of an image"},
+    {CONFIG_NETWORK, "input_size", CONFIG_WHOLE, IN_STUDY(network.input_size), "32", 4, 1024, NULL, ~0u, 0,
+     "height and width of an image in pixels"},
+
+    {CONFIG_BUDGET, "evaluations", CONFIG_WHOLE, IN_STUDY(budget.evaluations), "0", 0, 4e9, NULL, ~0u, 0,
+     "distinct fitness evaluations at most; 0: no limit"},
+
+    {CONFIG_TOP, "seed", CONFIG_SEED, IN_STUDY(seed), "0", 0, 0, NULL, ~0u, 0, "any whole number below 2^64"},
+};
+
+_Static_assert(sizeof rules / sizeof rules[0] <= CONFIG_RULES_MAX, "raise CONFIG_RULES_MAX");
+
+const struct config_rule *config_rules(size_t *count)
+{
+    *count = sizeof rules / sizeof rules[0];
+    return rules;
+}
+
+const char *config_section_key(enum config_section section)
+{
+    static const char *const keys[CONFIG_SECTIONS] = {
+        [CONFIG_STRATEGY] = "strategy", [CONFIG_FITNESS] = "fitness", [CONFIG_COST] = "costs",
+        [CONFIG_NETWORK] = "network",   [CONFIG_BUDGET] = "budget",
+    };
+    return keys[section];
+}
+
+static bool all_digits(const char *text)
+{
+    return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+static enum status_code read_whole(const struct config_rule *rule, const char *text, uint32_t *out, struct status *status)
+{
+    errno = 0;
+    uintmax_t value = all_digits(text) ? strtoumax(text, NULL, 10) : UINTMAX_MAX;
+    if (!all_digits(text) || errno != 0 || (double)value < rule->least || (double)value > rule->most)
+        return status_set(status, STATUS_BAD_INPUT, "'%.64s' is not a whole number from %.0f to %.0f (%s)", text, rule->least,
+                          rule->most, rule->what);
+    *out = (uint32_t)value;
+    return STATUS_OK;
+}
+
+static enum status_code read_seed(const struct config_rule *rule, const char *text, uint64_t *out, struct status *status)
+{
+    errno = 0;
+    uintmax_t value = all_digits(text) ? strtoumax(text, NULL, 10) : 0;
+    if (!all_digits(text) || errno != 0 || value > UINT64_MAX)
+        return status_set(status, STATUS_BAD_INPUT, "'%.64s' is not a whole number from 0 to %" PRIu64 " (%s)", text, UINT64_MAX,
+                          rule->what);
+    *out = (uint64_t)value;
+    return STATUS_OK;
+}
+
+/* strtod alone would take "nan", "inf", hexadecimal and "1..2". */
+static bool parse_real(const char *text, double *out)
+{
+    char *end = NULL;
+    if (text[strspn(text, "0123456789+-.eE")] != '\0')
+        return false;
+    *out = strtod(text, &end);
+    return end != text && *end == '\0' && isfinite(*out);
+}
+
+static enum status_code read_real(const struct config_rule *rule, const char *text, double *out, struct status *status)
+{
+    double value;
+    if (!parse_real(text, &value) || value < rule->least || value > rule->most)
+        return status_set(status, STATUS_BAD_INPUT, "'%.64s' is not a number from %g to %g (%s)", text, rule->least, rule->most,
+                          rule->what);
+    *out = value;
+    return STATUS_OK;
+}
+
+/* The penalty divides by the limit, so it must be above 0. */
+static enum status_code read_limit(const char *text, struct config_cost *cost, struct status *status)
+{
+    double value;
+    if (!parse_real(text, &value) || !(value > 0))
+        return status_set(status, STATUS_BAD_INPUT, "'%.64s' is not a number above 0 (the constraint: value <= max)", text);
+    cost->has_max = true;
+    cost->max = value;
+    return STATUS_OK;
+}
+
+static enum status_code read_text(const char *text, char **out, struct status *status)
+{
+    char *copy = strdup(text);
+    if (copy == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for its value");
+    free(*out);
+    *out = copy;
+    return STATUS_OK;
+}
+
+static enum status_code read_switch(const char *text, bool *out, struct status *status)
+{
+    bool yes = strcmp(text, "true") == 0;
+    if (!yes && strcmp(text, "false") != 0)
+        return status_set(status, STATUS_BAD_INPUT, "'%.64s' is neither true nor false", text);
+    *out = yes;
+    return STATUS_OK;
+}
+
+static enum status_code read_choice(const struct config_rule *rule, const char *text, unsigned *out, struct status *status)
+{
+    for (unsigned i = 0; rule->words[i] != NULL; i++) {
+        if (strcmp(text, rule->words[i]) == 0) {
+            *out = i;
+            return STATUS_OK;
+        }
+    }
+    return status_set(status, STATUS_BAD_INPUT, "'%.64s' is not one of its words; give %s", text, rule->what);
+}
+
+enum status_code config_rule_read(const struct config_rule *rule, const char *text, void *base, struct status *status)
+{
+    void *place = (char *)base + rule->offset;
+    if (*text == '\0')
+        return status_set(status, STATUS_BAD_INPUT, "has no value; give %s, or leave the key out", rule->what);
+    switch (rule->kind) {
+    case CONFIG_TEXT:
+    case CONFIG_PATH: return read_text(text, place, status);
+    case CONFIG_WHOLE: return read_whole(rule, text, place, status);
+    case CONFIG_SEED: return read_seed(rule, text, place, status);
+    case CONFIG_REAL: return read_real(rule, text, place, status);
+    case CONFIG_LIMIT: return read_limit(text, base, status);
+    case CONFIG_SWITCH: return read_switch(text, place, status);
+    case CONFIG_CHOICE: return read_choice(rule, text, place, status);
+    }
+    return status_set(status, STATUS_INTERNAL, "%s has no kind", rule->key);
+}
+
+bool config_rule_print(const struct config_rule *rule, const void *base, char out[CONFIG_VALUE_BYTES])
+{
+    const void *place = (const char *)base + rule->offset;
+    const struct config_cost *cost = base;
+    const char *text = NULL;
+    switch (rule->kind) {
+    case CONFIG_TEXT:
+    case CONFIG_PATH:
+        text = *(char *const *)place;
+        if (text == NULL)
+            return false;
+        snprintf(out, CONFIG_VALUE_BYTES, "%s", text);
+        return true;
+    case CONFIG_WHOLE: snprintf(out, CONFIG_VALUE_BYTES, "%" PRIu32, *(const uint32_t *)place); return true;
+    case CONFIG_SEED: snprintf(out, CONFIG_VALUE_BYTES, "%" PRIu64, *(const uint64_t *)place); return true;
+    case CONFIG_REAL: snprintf(out, CONFIG_VALUE_BYTES, "%.17g", *(const double *)place); return true;
+    case CONFIG_LIMIT: snprintf(out, CONFIG_VALUE_BYTES, "%.17g", cost->max); return cost->has_max;
+    case CONFIG_SWITCH: snprintf(out, CONFIG_VALUE_BYTES, "%s", *(const bool *)place ? "true" : "false"); return true;
+    case CONFIG_CHOICE: snprintf(out, CONFIG_VALUE_BYTES, "%s", rule->words[*(const unsigned *)place]); return true;
+    }
+    return false;
+}
+
+/* The keys of a section: its own, and at the top also the names of the others. */
+static size_t section_keys(enum config_section section, const char *keys[CONFIG_RULES_MAX + CONFIG_SECTIONS])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        if (rules[i].section == section)
+            keys[count++] = rules[i].key;
+    for (int s = CONFIG_TOP + 1; section == CONFIG_TOP && s < CONFIG_SECTIONS; s++)
+        keys[count++] = config_section_key((enum config_section)s);
+    return count;
+}
+
+const char *config_rule_nearest(enum config_section section, const char *key, char *all, size_t all_size)
+{
+    const char *keys[CONFIG_RULES_MAX + CONFIG_SECTIONS];
+    size_t count = section_keys(section, keys), used = 0;
+    assert(all_size > 0);
+    all[0] = '\0';
+    for (size_t i = 0; i < count && used < all_size; i++)
+        used += (size_t)snprintf(all + used, all_size - used, "%s%s", i > 0 ? ", " : "", keys[i]);
+    return keys[nearest_word(key, keys, count)];
+}

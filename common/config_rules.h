@@ -1,0 +1,65 @@
+/* config_rules: the table of every key of a study file: where it stands, what it may hold, what it is when left out. One table
+ * serves reading, checking, printing and comparing settings, so a new key is one row here and one line in docs/STUDY.md. Pure.
+ *
+ * Internal to common/config*.c (and to the test that compares the table with docs/STUDY.md). */
+#ifndef HWNAS_COMMON_CONFIG_RULES_H
+#define HWNAS_COMMON_CONFIG_RULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/config.h"
+#include "common/status.h"
+
+enum config_section {
+    CONFIG_TOP,
+    CONFIG_STRATEGY,
+    CONFIG_FITNESS,
+    CONFIG_COST, /* once per element of the list `costs` */
+    CONFIG_NETWORK,
+    CONFIG_BUDGET,
+    CONFIG_SECTIONS
+};
+
+enum config_kind {
+    CONFIG_TEXT,   /* char *, owned */
+    CONFIG_PATH,   /* char *, owned: a file that must exist */
+    CONFIG_WHOLE,  /* uint32_t or a never negative int32_t */
+    CONFIG_SEED,   /* uint64_t */
+    CONFIG_REAL,   /* double; NaN when left out and without a default */
+    CONFIG_LIMIT,  /* has_max and max of a cost */
+    CONFIG_SWITCH, /* bool */
+    CONFIG_CHOICE  /* an enum, one of `words` */
+};
+
+enum { CONFIG_RULES_MAX = 40, CONFIG_VALUE_BYTES = 4608 };
+
+struct config_rule {
+    enum config_section section;
+    const char *key;
+    enum config_kind kind;
+    size_t offset;        /* in struct config_study; for CONFIG_COST in struct config_cost */
+    const char *fallback; /* the default as it would be typed; NULL: none */
+    double least, most;   /* CONFIG_WHOLE and CONFIG_REAL */
+    const char *const *words;
+    unsigned used, needed; /* bit s set: the key means something, or must be given, when the section's source is s */
+    const char *what;      /* what to give, for messages */
+};
+
+/* The table, in the order in which settings are printed. */
+const struct config_rule *config_rules(size_t *count);
+
+/* "strategy", "costs", ...; NULL for CONFIG_TOP. */
+const char *config_section_key(enum config_section section);
+
+/* Reads text into the rule's place; `base` is the struct the offset counts from. The sentence says only what is wrong and what to
+ * do; file, line and key are the caller's to add. */
+enum status_code config_rule_read(const struct config_rule *rule, const char *text, void *base, struct status *status);
+
+/* The value as config_rule_read takes it; false when the value is absent (no text, no limit). */
+bool config_rule_print(const struct config_rule *rule, const void *base, char out[CONFIG_VALUE_BYTES]);
+
+/* The known key of that section nearest to `key` by edit distance, and the list of all ("a, b, c") into `all`. */
+const char *config_rule_nearest(enum config_section section, const char *key, char *all, size_t all_size);
+
+#endif

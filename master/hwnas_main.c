@@ -1,0 +1,93 @@
+/* hwnas_main: the program `hwnas`: finds the verb, hands over, returns its exit code.
+ *
+ * The one file that knows the verbs of both sides (master/cli_*.h and worker/cli_*.h). A verb parses its own arguments; -f json and
+ * csv of a verb put nothing else on standard output. */
+#include <argp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/cli.h"
+#include "common/nearest.h"
+#include "common/version.h"
+
+enum { VERBS_MAX = 32 };
+
+/* In the order in which help lists them. */
+static const struct cli_verb *const verbs[VERBS_MAX] = {
+    NULL,
+};
+
+static void print_help(FILE *out)
+{
+    fputs("Usage: hwnas VERB [ARGUMENT...]\n"
+          "Hardware-aware neural architecture search.\n\n",
+          out);
+    for (size_t i = 0; verbs[i] != NULL; i++)
+        fprintf(out, "  %-11s %s\n", verbs[i]->name, verbs[i]->summary);
+    fputs("\n  help VERB   what a verb takes; so does hwnas VERB --help\n"
+          "  --version   print the version\n\n"
+          "Results go to standard output, all else to standard error.\n"
+          "Exit codes: 0 done, 1 failed, 2 bad arguments, files or settings, 3 conflict, 130 interrupted.\n",
+          out);
+}
+
+static const struct cli_verb *find_verb(const char *name)
+{
+    for (size_t i = 0; verbs[i] != NULL; i++)
+        if (strcmp(verbs[i]->name, name) == 0)
+            return verbs[i];
+    return NULL;
+}
+
+static int unknown_verb(const char *name)
+{
+    const char *names[VERBS_MAX];
+    struct status status;
+    size_t count = 0;
+    for (; verbs[count] != NULL; count++)
+        names[count] = verbs[count]->name;
+    names[count++] = "help";
+    status_set(&status, STATUS_BAD_INPUT, "'%.40s' is not a verb; did you mean %s? `hwnas --help` lists them", name,
+               names[nearest_word(name, names, count)]);
+    return cli_fail(NULL, &status);
+}
+
+/* argp names the program after argv[0], so usage lines read `hwnas run`. */
+static int run_verb(const struct cli_verb *verb, int argc, char **argv)
+{
+    char program[64];
+    snprintf(program, sizeof program, "hwnas %s", verb->name);
+    argv[0] = program;
+    return verb->run(argc, argv);
+}
+
+static int help_on(const char *name)
+{
+    char help[] = "--help";
+    char *argv[] = {NULL, help, NULL};
+    const struct cli_verb *verb = find_verb(name);
+    return verb != NULL ? run_verb(verb, 2, argv) : unknown_verb(name);
+}
+
+int main(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : NULL;
+    argp_err_exit_status = 2;
+    if (word == NULL) {
+        print_help(stderr);
+        return 2;
+    }
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+        puts("hwnas " HWNAS_VERSION);
+        return 0;
+    }
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "-?") == 0 ||
+        (strcmp(word, "help") == 0 && argc == 2)) {
+        print_help(stdout);
+        return 0;
+    }
+    if (strcmp(word, "help") == 0)
+        return help_on(argv[2]);
+    const struct cli_verb *verb = find_verb(word);
+    return verb != NULL ? run_verb(verb, argc - 1, argv + 1) : unknown_verb(word);
+}

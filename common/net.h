@@ -29,7 +29,7 @@ enum net_op {
 enum { NET_INPUTS_MAX = 8, NET_PARAMS_MAX = 4, NET_OUTPUTS_MAX = 8, NET_NAME_BYTES = 96, NET_RANK_MAX = 4 };
 
 /* Limits on hostile files: no dimension, channel count, kernel or node count beyond these is accepted anywhere. */
-enum { NET_DIMENSION_MAX = 65536, NET_NODES_MAX = 100000, NET_ELEMENTS_MAX = 1 << 28 };
+enum { NET_DIMENSION_MAX = 65536, NET_NODES_MAX = 16384, NET_ELEMENTS_MAX = 1 << 28 };
 
 /* One image's (C,H,W). Vectors are (C,1,1). */
 struct net_shape {

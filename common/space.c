@@ -1,0 +1,118 @@
+/* space: the list of spaces, and what is the same in all of them: sampling, crossover, mutation, validity. Everything that knows
+ * what a gene means is in space_<name>.c. */
+#include "common/space.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/space_nb201.h"
+
+static const struct space_ops *const known_spaces[] = {&space_nb201};
+
+enum { KNOWN_SPACES = sizeof known_spaces / sizeof known_spaces[0] };
+
+static enum status_code unknown_space(const char *name, struct status *status)
+{
+    char names[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < KNOWN_SPACES && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "", known_spaces[i]->name);
+    return status_set(status, STATUS_NOT_FOUND, "no search space is called \"%s\"; known: %s", name, names);
+}
+
+enum status_code space_open(const char *name, struct space *out, struct status *status)
+{
+    for (size_t i = 0; i < KNOWN_SPACES; i++) {
+        if (strcmp(known_spaces[i]->name, name) != 0)
+            continue;
+        struct space space = {.ops = known_spaces[i], .tables = NULL};
+        enum status_code code = space.ops->open != NULL ? space.ops->open(&space, status) : STATUS_OK;
+        if (code == STATUS_OK)
+            *out = space;
+        return code;
+    }
+    return unknown_space(name, status);
+}
+
+void space_close(struct space *space)
+{
+    if (space == NULL || space->ops == NULL)
+        return;
+    if (space->ops->close != NULL)
+        space->ops->close(space);
+    memset(space, 0, sizeof *space);
+}
+
+size_t space_gene_count(const struct space *space)
+{
+    return space->ops->gene_count;
+}
+
+int space_choices(const struct space *space, size_t gene)
+{
+    return space->ops->choices(space, gene);
+}
+
+enum status_code space_parse(const struct space *space, const char *text, struct arch *out, struct status *status)
+{
+    return space->ops->parse(space, text, out, status);
+}
+
+void space_print(const struct space *space, const struct arch *arch, char out[ARCH_TEXT_BYTES])
+{
+    space->ops->print(space, arch, out);
+}
+
+bool space_valid(const struct space *space, const struct arch *arch)
+{
+    if (arch->length != space->ops->gene_count)
+        return false;
+    for (size_t i = 0; i < arch->length; i++)
+        if (arch->genes[i] >= space->ops->choices(space, i))
+            return false;
+    return true;
+}
+
+bool space_connected(const struct space *space, const struct arch *arch)
+{
+    return space->ops->connected(space, arch);
+}
+
+void space_canonical(const struct space *space, const struct arch *arch, struct arch *out)
+{
+    space->ops->canonical(space, arch, out);
+}
+
+static uint8_t draw_gene(const struct space *space, size_t gene, struct rng *rng)
+{
+    return (uint8_t)rng_below(rng, (uint64_t)space->ops->choices(space, gene));
+}
+
+void space_sample(const struct space *space, struct rng *rng, struct arch *out)
+{
+    memset(out, 0, sizeof *out);
+    out->length = (uint8_t)space->ops->gene_count;
+    for (size_t i = 0; i < out->length; i++)
+        out->genes[i] = draw_gene(space, i, rng);
+}
+
+void space_crossover(const struct space *space, struct rng *rng, const struct arch *a, const struct arch *b, struct arch *out)
+{
+    struct arch child = {.length = (uint8_t)space->ops->gene_count};
+    for (size_t i = 0; i < child.length; i++)
+        child.genes[i] = rng_below(rng, 2) == 0 ? a->genes[i] : b->genes[i];
+    *out = child;
+}
+
+void space_mutate(const struct space *space, struct rng *rng, double probability, struct arch *arch)
+{
+    for (size_t i = 0; i < arch->length; i++)
+        if (rng_uniform(rng) < probability)
+            arch->genes[i] = draw_gene(space, i, rng);
+}
+
+enum status_code space_build_net(const struct space *space, const struct arch *arch, const struct space_build *build,
+                                 struct net *out, struct status *status)
+{
+    return space->ops->build(space, arch, build, out, status);
+}

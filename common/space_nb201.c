@@ -1,0 +1,263 @@
+/* space_nb201: what the genes of a NAS-Bench-201 cell mean: text, connectivity and the classes of isomorphic cells. The network is
+ * built in space_nb201_net.c. Reached only through the ops table at the end; pure after open. */
+#include "common/space_nb201.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "common/space_nb201_cell.h"
+
+const struct nb201_edge nb201_edges[NB201_EDGES] = {{0, 1}, {0, 2}, {1, 2}, {0, 3}, {1, 3}, {2, 3}};
+
+static const char *const operation_names[NB201_OPERATIONS] = {"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3",
+                                                              "avg_pool_3x3"};
+
+/* Longest text of a node: node 3 with three edges of a nested convolution each, 112 bytes, and room to spare. */
+enum { NODE_TEXT_BYTES = 256 };
+
+/* space->tables: for every cell, by the number its genes spell in base 5, the number of its class's representative. */
+struct nb201_tables {
+    uint16_t representative[NB201_CELLS];
+};
+
+static size_t cell_number(const struct arch *arch)
+{
+    size_t number = 0;
+    for (size_t i = 0; i < NB201_EDGES; i++)
+        number = number * NB201_OPERATIONS + arch->genes[i];
+    return number;
+}
+
+static void cell_of_number(size_t number, struct arch *out)
+{
+    memset(out, 0, sizeof *out);
+    out->length = NB201_EDGES;
+    for (size_t i = NB201_EDGES; i-- > 0; number /= NB201_OPERATIONS)
+        out->genes[i] = (uint8_t)(number % NB201_OPERATIONS);
+}
+
+/* --- text ----------------------------------------------------------------------------------------------------------------------
+ */
+
+static enum status_code parse_digits(const char *text, struct arch *out, struct status *status)
+{
+    struct arch arch = {.length = NB201_EDGES};
+    for (size_t i = 0; i < NB201_EDGES; i++) {
+        if (text[i] < '0' || text[i] >= '0' + NB201_OPERATIONS)
+            return status_set(status, STATUS_BAD_INPUT, "architecture \"%.80s\": character %zu: expected a digit 0 to 4", text,
+                              i + 1);
+        arch.genes[i] = (uint8_t)(text[i] - '0');
+    }
+    if (text[NB201_EDGES] != '\0')
+        return status_set(status, STATUS_BAD_INPUT, "architecture \"%.80s\": character %d: expected the end after six digits", text,
+                          NB201_EDGES + 1);
+    *out = arch;
+    return STATUS_OK;
+}
+
+/* Steps over `wanted` at *at. */
+static enum status_code expect(const char *text, const char **at, const char *wanted, struct status *status)
+{
+    size_t length = strlen(wanted);
+    if (strncmp(*at, wanted, length) != 0)
+        return status_set(status, STATUS_BAD_INPUT, "architecture \"%.80s\": character %zu: expected \"%s\"", text,
+                          (size_t)(*at - text) + 1, wanted);
+    *at += length;
+    return STATUS_OK;
+}
+
+/* Reads `op~SOURCE|` at *at. */
+static enum status_code parse_edge(const char *text, const char **at, int source, uint8_t *operation, struct status *status)
+{
+    size_t length = strcspn(*at, "~|+");
+    for (int i = 0; i < NB201_OPERATIONS; i++) {
+        if (strlen(operation_names[i]) != length || memcmp(operation_names[i], *at, length) != 0)
+            continue;
+        char rest[] = {'~', (char)('0' + source), '|', '\0'};
+        *operation = (uint8_t)i;
+        *at += length;
+        return expect(text, at, rest, status);
+    }
+    return status_set(
+        status, STATUS_BAD_INPUT,
+        "architecture \"%.80s\": character %zu: expected none, skip_connect, nor_conv_1x1, nor_conv_3x3 or avg_pool_3x3", text,
+        (size_t)(*at - text) + 1);
+}
+
+static enum status_code nb201_parse(const struct space *space, const char *text, struct arch *out, struct status *status)
+{
+    (void)space;
+    if (text[0] >= '0' && text[0] <= '9')
+        return parse_digits(text, out, status);
+    struct arch arch = {.length = NB201_EDGES};
+    const char *at = text;
+    for (size_t i = 0; i < NB201_EDGES; i++) {
+        enum status_code code = STATUS_OK;
+        if (nb201_edges[i].from == 0)
+            code = expect(text, &at, i == 0 ? "|" : "+|", status);
+        if (code == STATUS_OK)
+            code = parse_edge(text, &at, nb201_edges[i].from, &arch.genes[i], status);
+        if (code != STATUS_OK)
+            return code;
+    }
+    if (*at != '\0')
+        return status_set(status, STATUS_BAD_INPUT, "architecture \"%.80s\": character %zu: expected the end", text,
+                          (size_t)(at - text) + 1);
+    *out = arch;
+    return STATUS_OK;
+}
+
+static void nb201_print(const struct space *space, const struct arch *arch, char out[ARCH_TEXT_BYTES])
+{
+    (void)space;
+    size_t used = 0;
+    for (size_t i = 0; i < NB201_EDGES; i++) {
+        const char *opening = nb201_edges[i].from > 0 ? "" : i == 0 ? "|" : "+|";
+        used += (size_t)snprintf(out + used, ARCH_TEXT_BYTES - used, "%s%s~%d|", opening, operation_names[arch->genes[i]],
+                                 nb201_edges[i].from);
+    }
+}
+
+/* --- connectivity --------------------------------------------------------------------------------------------------------------
+ */
+
+unsigned nb201_live_edges(const struct arch *arch)
+{
+    bool fed[NB201_NODES] = {true}, read[NB201_NODES] = {[NB201_NODES - 1] = true};
+    for (size_t i = 0; i < NB201_EDGES; i++)
+        if (arch->genes[i] != NB201_NONE && fed[nb201_edges[i].from])
+            fed[nb201_edges[i].to] = true;
+    for (size_t i = NB201_EDGES; i-- > 0;)
+        if (arch->genes[i] != NB201_NONE && read[nb201_edges[i].to])
+            read[nb201_edges[i].from] = true;
+    unsigned live = 0;
+    for (size_t i = 0; i < NB201_EDGES; i++)
+        if (arch->genes[i] != NB201_NONE && fed[nb201_edges[i].from] && read[nb201_edges[i].to])
+            live |= 1U << i;
+    return live;
+}
+
+static bool nb201_connected(const struct space *space, const struct arch *arch)
+{
+    (void)space;
+    return nb201_live_edges(arch) != 0;
+}
+
+/* --- classes of isomorphic cells ------------------------------------------------------------------------------------------------
+ */
+
+static void edge_text(const char *source, uint8_t operation, char out[NODE_TEXT_BYTES])
+{
+    if (operation == NB201_NONE || strcmp(source, "#") == 0)
+        strcpy(out, "#");
+    else if (operation == NB201_SKIP)
+        strcpy(out, source);
+    else
+        snprintf(out, NODE_TEXT_BYTES, "(%.200s)@%s", source, operation_names[operation]);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+/* The benchmark's own text of a cell; equal texts make one class (rule and source: space_nb201.h). */
+static void class_text(const struct arch *arch, char out[NODE_TEXT_BYTES])
+{
+    char nodes[NB201_NODES][NODE_TEXT_BYTES] = {"0"};
+    size_t edge = 0;
+    for (int node = 1; node < NB201_NODES; node++) {
+        char edges[NB201_NODES - 1][NODE_TEXT_BYTES];
+        for (int from = 0; from < node; from++, edge++)
+            edge_text(nodes[from], arch->genes[edge], edges[from]);
+        qsort(edges, (size_t)node, sizeof edges[0], compare_texts);
+        size_t used = 0;
+        for (int i = 0; i < node; i++)
+            used += (size_t)snprintf(nodes[node] + used, NODE_TEXT_BYTES - used, "%s%s", i > 0 ? "+" : "", edges[i]);
+    }
+    strcpy(out, nodes[NB201_NODES - 1]);
+}
+
+struct class_entry {
+    char text[NODE_TEXT_BYTES];
+    uint16_t representative;
+    UT_hash_handle hh;
+};
+
+/* Cells in the order of their numbers, so the first of a class is the one with the smallest genes. */
+static int fill_representatives(struct nb201_tables *tables)
+{
+    struct class_entry *classes = NULL, *entry = NULL, *next = NULL;
+    int failed = 0;
+    for (size_t number = 0; number < NB201_CELLS && !failed; number++) {
+        struct arch arch;
+        char text[NODE_TEXT_BYTES];
+        cell_of_number(number, &arch);
+        class_text(&arch, text);
+        HASH_FIND_STR(classes, text, entry);
+        if (entry == NULL) {
+            entry = calloc(1, sizeof *entry);
+            if (entry == NULL) {
+                failed = 1;
+                break;
+            }
+            strcpy(entry->text, text);
+            entry->representative = (uint16_t)number;
+            HASH_ADD_STR(classes, text, entry);
+        }
+        tables->representative[number] = entry->representative;
+    }
+    HASH_ITER(hh, classes, entry, next)
+    {
+        HASH_DEL(classes, entry);
+        free(entry);
+    }
+    return failed ? -1 : 0;
+}
+
+static enum status_code nb201_open(struct space *space, struct status *status)
+{
+    struct nb201_tables *tables = calloc(1, sizeof *tables);
+    if (tables == NULL || fill_representatives(tables) != 0) {
+        free(tables);
+        return status_set(status, STATUS_NO_MEMORY, "no memory for the tables of the search space nb201");
+    }
+    space->tables = tables;
+    return STATUS_OK;
+}
+
+static void nb201_close(struct space *space)
+{
+    free(space->tables);
+    space->tables = NULL;
+}
+
+static void nb201_canonical(const struct space *space, const struct arch *arch, struct arch *out)
+{
+    const struct nb201_tables *tables = space->tables;
+    cell_of_number(tables->representative[cell_number(arch)], out);
+}
+
+static int nb201_choices(const struct space *space, size_t gene)
+{
+    (void)space;
+    (void)gene;
+    return NB201_OPERATIONS;
+}
+
+const struct space_ops space_nb201 = {
+    .name = "nb201",
+    .gene_count = NB201_EDGES,
+    .open = nb201_open,
+    .close = nb201_close,
+    .choices = nb201_choices,
+    .parse = nb201_parse,
+    .print = nb201_print,
+    .connected = nb201_connected,
+    .canonical = nb201_canonical,
+    .build = nb201_build_net,
+};

@@ -1,0 +1,586 @@
+/* wire: packs plain structs into protobuf frames and unpacks frames into plain structs. Called by the master's coordinator and the
+ * peers' sessions. Unpacking runs on a byte budget, because protobuf-c turns 1 MiB of hostile bytes into 60 MiB of heap otherwise;
+ * the checks themselves are in wire_check.c. */
+#include "common/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hwnas.pb-c.h"
+
+/* --- a budget for unpacking --- */
+
+struct budget {
+    size_t left;
+};
+
+static void *budget_alloc(void *context, size_t size)
+{
+    struct budget *budget = context;
+    /* Small blocks cost the heap more than their size. */
+    size_t cost = size + 16;
+    if (cost < size || cost > budget->left)
+        return NULL;
+    budget->left -= cost;
+    return malloc(size);
+}
+
+static void budget_free(void *context, void *block)
+{
+    (void)context;
+    free(block);
+}
+
+/* --- texts --- */
+
+/* Length of the valid UTF-8 character at text, or 0. */
+static size_t utf8_length(const unsigned char *text)
+{
+    if (text[0] < 0x80)
+        return 1;
+    size_t length = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
+    if (text[0] < 0xc2 || text[0] > 0xf4)
+        return 0;
+    for (size_t i = 1; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    bool overlong = (text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xf0 && text[1] < 0x90);
+    bool beyond = (text[0] == 0xed && text[1] > 0x9f) || (text[0] == 0xf4 && text[1] > 0x8f);
+    return overlong || beyond ? 0 : length;
+}
+
+void wire_line(const char *text, char *out, size_t size)
+{
+    size_t used = 0;
+    const unsigned char *from = (const unsigned char *)text;
+    while (*from != '\0') {
+        size_t length = utf8_length(from);
+        bool plain = length == 1 && *from >= 0x20 && *from != 0x7f;
+        size_t needs = length == 0 ? 1 : length;
+        if (used + needs >= size)
+            break;
+        if (length > 1)
+            memcpy(out + used, from, length);
+        else
+            out[used] = plain ? (char)*from : length == 0 ? '?' : ' ';
+        used += needs;
+        from += needs;
+    }
+    out[used] = '\0';
+}
+
+static bool take_text(const char *text, char *out, size_t size)
+{
+    size_t length = text == NULL ? 0 : strlen(text);
+    if (length >= size)
+        return false;
+    memcpy(out, text == NULL ? "" : text, length + 1);
+    return true;
+}
+
+static bool take_digest(const ProtobufCBinaryData *bytes, struct digest *out)
+{
+    if (bytes->len != DIGEST_BYTES)
+        return false;
+    memcpy(out->bytes, bytes->data, DIGEST_BYTES);
+    return true;
+}
+
+static bool take_key(const ProtobufCBinaryData *bytes, char out[DIGEST_HEX_BYTES])
+{
+    struct digest digest;
+    if (!take_digest(bytes, &digest))
+        return false;
+    digest_hex(&digest, out);
+    return true;
+}
+
+static bool take_held(size_t count, Hwnas__Held *const *held, struct wire_held_list *out)
+{
+    if (count > WIRE_HELD_MAX)
+        return false;
+    out->count = (uint32_t)count;
+    for (size_t i = 0; i < count; i++) {
+        out->items[i].lease_id = held[i]->lease_id;
+        if (!take_key(&held[i]->key, out->items[i].key))
+            return false;
+    }
+    return true;
+}
+
+static bool take_ids(size_t count, const uint64_t *ids, struct wire_id_list *out)
+{
+    if (count > WIRE_HELD_MAX)
+        return false;
+    out->count = (uint32_t)count;
+    if (count > 0)
+        memcpy(out->lease_ids, ids, count * sizeof *ids);
+    return true;
+}
+
+/* --- unpacking: each returns the name of the field that does not fit, or NULL --- */
+
+static const char *take_hello(const Hwnas__Hello *from, struct wire_hello *out)
+{
+    out->role = (enum wire_role)from->role;
+    out->incarnation = from->incarnation;
+    out->slots = from->slots;
+    out->sequence = from->sequence;
+    if (!take_text(from->node, out->node, sizeof out->node))
+        return "node";
+    if (!take_text(from->host_id, out->host_id, sizeof out->host_id))
+        return "host_id";
+    if (!take_text(from->isa, out->isa, sizeof out->isa))
+        return "isa";
+    if (!take_text(from->blas_core, out->blas_core, sizeof out->blas_core))
+        return "blas_core";
+    if (!take_text(from->device_key, out->device_key, sizeof out->device_key))
+        return "device_key";
+    if (!take_text(from->conditions, out->conditions, sizeof out->conditions))
+        return "conditions";
+    return take_held(from->n_held, from->held, &out->held) ? NULL : "held";
+}
+
+static const char *take_task(const Hwnas__Task *from, struct wire_task *out)
+{
+    out->lease_id = from->lease_id;
+    out->epoch = from->epoch;
+    out->attempt = from->attempt;
+    out->lease_ms = from->lease_ms;
+    out->sequence = from->sequence;
+    out->kind = (enum wire_kind)from->kind;
+    out->seed = from->seed;
+    if (!take_key(&from->key, out->key))
+        return "key";
+    if (!take_text(from->space, out->space, sizeof out->space))
+        return "space";
+    if (!take_text(from->arch, out->arch, sizeof out->arch))
+        return "arch";
+    if (out->kind != WIRE_RMI) {
+        out->network = (struct wire_network){.channels = from->network_channels,
+                                             .cells = from->network_cells,
+                                             .classes = from->network_classes,
+                                             .input_channels = from->network_input_channels,
+                                             .input_size = from->network_input_size};
+        return NULL;
+    }
+    if (!take_digest(&from->bundle_digest, &out->bundle_digest))
+        return "bundle_digest";
+    /* Values above INT32_MAX become negative, which protocol_check refuses. */
+    out->protocol = (struct protocol){.steps = (int32_t)from->protocol_steps,
+                                      .channels = (int32_t)from->protocol_channels,
+                                      .cells = (int32_t)from->protocol_cells,
+                                      .learning_rate = from->protocol_learning_rate,
+                                      .momentum = from->protocol_momentum,
+                                      .weight_decay = from->protocol_weight_decay,
+                                      .beta = from->protocol_beta};
+    return NULL;
+}
+
+static bool take_bytes(const ProtobufCBinaryData *bytes, void **memory)
+{
+    if (bytes->len == 0)
+        return true;
+    *memory = malloc(bytes->len);
+    if (*memory != NULL)
+        memcpy(*memory, bytes->data, bytes->len);
+    return *memory != NULL;
+}
+
+static const char *take_result(const Hwnas__Result *from, struct wire_message *message)
+{
+    struct wire_result *out = &message->result;
+    out->lease_id = from->lease_id;
+    out->epoch = from->epoch;
+    out->attempt = from->attempt;
+    out->outcome = (enum wire_outcome)from->outcome;
+    out->value = from->value;
+    out->seconds = from->seconds;
+    if (!take_key(&from->key, out->key))
+        return "key";
+    if (!take_text(from->sentence, out->sentence, sizeof out->sentence))
+        return "sentence";
+    if (from->detail.len > WIRE_DETAIL_MAX || !take_bytes(&from->detail, &message->memory))
+        return "detail";
+    out->detail = message->memory;
+    out->detail_size = from->detail.len;
+    return NULL;
+}
+
+static const char *take_chunk(const Hwnas__BundleChunk *from, struct wire_message *message)
+{
+    struct wire_bundle_chunk *out = &message->bundle_chunk;
+    out->total_bytes = from->total_bytes;
+    out->offset_bytes = from->offset_bytes;
+    if (!take_digest(&from->digest, &out->digest))
+        return "digest";
+    if (from->data.len > WIRE_CHUNK_MAX || !take_bytes(&from->data, &message->memory))
+        return "data";
+    out->data = message->memory;
+    out->size = from->data.len;
+    return NULL;
+}
+
+static const char *take_body(const Hwnas__Frame *frame, struct wire_message *out)
+{
+    switch (frame->body_case) {
+    case HWNAS__FRAME__BODY_HELLO: out->type = WIRE_HELLO; return take_hello(frame->hello, &out->hello);
+    case HWNAS__FRAME__BODY_WELCOME:
+        out->type = WIRE_WELCOME;
+        out->welcome.epoch = frame->welcome->epoch;
+        out->welcome.heartbeat_ms = frame->welcome->heartbeat_ms;
+        out->welcome.lease_ms = frame->welcome->lease_ms;
+        out->welcome.sequence = frame->welcome->sequence;
+        return take_ids(frame->welcome->n_drop_lease_ids, frame->welcome->drop_lease_ids, &out->welcome.drop) ? NULL
+                                                                                                              : "drop_lease_ids";
+    case HWNAS__FRAME__BODY_HEARTBEAT:
+        out->type = WIRE_HEARTBEAT;
+        out->heartbeat.sequence = frame->heartbeat->sequence;
+        out->heartbeat.slots = frame->heartbeat->slots;
+        return take_held(frame->heartbeat->n_held, frame->heartbeat->held, &out->heartbeat.held) ? NULL : "held";
+    case HWNAS__FRAME__BODY_HEARTBEAT_ANSWER:
+        out->type = WIRE_HEARTBEAT_ANSWER;
+        out->heartbeat_answer.epoch = frame->heartbeat_answer->epoch;
+        out->heartbeat_answer.sequence = frame->heartbeat_answer->sequence;
+        return take_ids(frame->heartbeat_answer->n_drop_lease_ids, frame->heartbeat_answer->drop_lease_ids,
+                        &out->heartbeat_answer.drop)
+                   ? NULL
+                   : "drop_lease_ids";
+    case HWNAS__FRAME__BODY_TASK: out->type = WIRE_TASK; return take_task(frame->task, &out->task);
+    case HWNAS__FRAME__BODY_RESULT: out->type = WIRE_RESULT; return take_result(frame->result, out);
+    case HWNAS__FRAME__BODY_RESULT_ACK:
+        out->type = WIRE_RESULT_ACK;
+        out->result_ack.lease_id = frame->result_ack->lease_id;
+        out->result_ack.verdict = (enum wire_verdict)frame->result_ack->verdict;
+        return NULL;
+    case HWNAS__FRAME__BODY_BUNDLE_REQUEST:
+        out->type = WIRE_BUNDLE_REQUEST;
+        out->bundle_request.offset_bytes = frame->bundle_request->offset_bytes;
+        return take_digest(&frame->bundle_request->digest, &out->bundle_request.digest) ? NULL : "digest";
+    case HWNAS__FRAME__BODY_BUNDLE_CHUNK: out->type = WIRE_BUNDLE_CHUNK; return take_chunk(frame->bundle_chunk, out);
+    case HWNAS__FRAME__BODY_RETURN_LEASE:
+        out->type = WIRE_RETURN;
+        out->return_lease.lease_id = frame->return_lease->lease_id;
+        return take_key(&frame->return_lease->key, out->return_lease.key) ? NULL : "key";
+    case HWNAS__FRAME__BODY_GOODBYE:
+        out->type = WIRE_GOODBYE;
+        out->goodbye.finished = frame->goodbye->finished != 0;
+        return take_text(frame->goodbye->sentence, out->goodbye.sentence, sizeof out->goodbye.sentence) ? NULL : "sentence";
+    case HWNAS__FRAME__BODY_REFUSE:
+        out->type = WIRE_REFUSE;
+        out->refuse.code = (enum wire_refuse_code)frame->refuse->code;
+        return take_text(frame->refuse->sentence, out->refuse.sentence, sizeof out->refuse.sentence) ? NULL : "sentence";
+    default: return "body";
+    }
+}
+
+static enum status_code take_frame(const Hwnas__Frame *frame, size_t size, struct wire_message *out, struct status *status)
+{
+    /* A Refuse is read whatever its version: it says which versions do not fit. */
+    if (frame->wire_version != WIRE_VERSION && frame->body_case != HWNAS__FRAME__BODY_REFUSE)
+        return status_set(status, STATUS_UNSUPPORTED, "the peer speaks wire version %u, this program %d", frame->wire_version,
+                          WIRE_VERSION);
+    const char *field = take_body(frame, out);
+    if (field != NULL)
+        return status_set(status, STATUS_BAD_INPUT, "message %s: field %s is missing, too long or malformed",
+                          wire_type_name(out->type), field);
+    bool bulk = out->type == WIRE_RESULT || out->type == WIRE_BUNDLE_CHUNK;
+    if (!bulk && size > WIRE_CONTROL_MAX)
+        return status_set(status, STATUS_BAD_INPUT, "message %s of %zu bytes; at most %d are accepted", wire_type_name(out->type),
+                          size, WIRE_CONTROL_MAX);
+    return wire_check(out, status);
+}
+
+enum status_code wire_decode(const void *data, size_t size, struct wire_message *out, struct status *status)
+{
+    memset(out, 0, sizeof *out);
+    if (size > WIRE_FRAME_MAX)
+        return status_set(status, STATUS_BAD_INPUT, "a frame of %zu bytes; at most %d are accepted", size, WIRE_FRAME_MAX);
+    struct budget budget = {.left = 7 * size + (64 << 10)}; /* with our own copy of the bulk: 8 times */
+    ProtobufCAllocator allocator = {.alloc = budget_alloc, .free = budget_free, .allocator_data = &budget};
+    Hwnas__Frame *frame = hwnas__frame__unpack(&allocator, size, data);
+    if (frame == NULL)
+        return status_set(status, STATUS_BAD_INPUT,
+                          "a frame of %zu bytes is not a protobuf Frame, or unpacks to more than 8 times that", size);
+    enum status_code code = take_frame(frame, size, out, status);
+    hwnas__frame__free_unpacked(frame, &allocator);
+    if (code != STATUS_OK)
+        wire_free(out);
+    return code;
+}
+
+void wire_free(struct wire_message *message)
+{
+    free(message->memory);
+    message->memory = NULL;
+}
+
+/* --- packing --- */
+
+/* What a message borrows while it is packed: protobuf-c wants arrays of pointers. */
+struct packing {
+    struct digest key;
+    struct digest *held_keys;
+    Hwnas__Held *held;
+    Hwnas__Held **held_pointers;
+};
+
+static ProtobufCBinaryData digest_data(struct digest *digest)
+{
+    return (ProtobufCBinaryData){.len = DIGEST_BYTES, .data = digest->bytes};
+}
+
+static ProtobufCBinaryData key_data(const char *key, struct digest *digest)
+{
+    digest_parse(key, digest); /* checked by wire_check */
+    return digest_data(digest);
+}
+
+static bool pack_held(const struct wire_held_list *held, struct packing *packing)
+{
+    size_t count = held->count > 0 ? held->count : 1;
+    packing->held_keys = calloc(count, sizeof *packing->held_keys);
+    packing->held = calloc(count, sizeof *packing->held);
+    packing->held_pointers = calloc(count, sizeof(Hwnas__Held *));
+    if (packing->held_keys == NULL || packing->held == NULL || packing->held_pointers == NULL)
+        return false;
+    for (size_t i = 0; i < held->count; i++) {
+        packing->held[i] = (Hwnas__Held)HWNAS__HELD__INIT;
+        packing->held[i].lease_id = held->items[i].lease_id;
+        packing->held[i].key = key_data(held->items[i].key, &packing->held_keys[i]);
+        packing->held_pointers[i] = &packing->held[i];
+    }
+    return true;
+}
+
+static enum status_code pack_frame(Hwnas__Frame *frame, void **data, size_t *size, struct status *status)
+{
+    frame->wire_version = WIRE_VERSION;
+    size_t needs = hwnas__frame__get_packed_size(frame);
+    if (needs > WIRE_FRAME_MAX)
+        return status_set(status, STATUS_INTERNAL, "a message of %zu bytes does not fit a frame of %d", needs, WIRE_FRAME_MAX);
+    *data = malloc(needs);
+    if (*data == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for a frame of %zu bytes", needs);
+    *size = hwnas__frame__pack(frame, *data);
+    return STATUS_OK;
+}
+
+static enum status_code encode_hello(const struct wire_hello *from, struct packing *packing, void **data, size_t *size,
+                                     struct status *status)
+{
+    Hwnas__Hello hello = HWNAS__HELLO__INIT;
+    if (!pack_held(&from->held, packing))
+        return status_set(status, STATUS_NO_MEMORY, "no memory to pack a Hello");
+    hello.role = (Hwnas__Role)from->role;
+    hello.node = (char *)from->node;
+    hello.incarnation = from->incarnation;
+    hello.host_id = (char *)from->host_id;
+    hello.slots = from->slots;
+    hello.isa = (char *)from->isa;
+    hello.blas_core = (char *)from->blas_core;
+    hello.device_key = (char *)from->device_key;
+    hello.conditions = (char *)from->conditions;
+    hello.sequence = from->sequence;
+    hello.n_held = from->held.count;
+    hello.held = packing->held_pointers;
+    Hwnas__Frame frame = HWNAS__FRAME__INIT;
+    frame.body_case = HWNAS__FRAME__BODY_HELLO;
+    frame.hello = &hello;
+    return pack_frame(&frame, data, size, status);
+}
+
+static enum status_code encode_welcome(const struct wire_welcome *from, void **data, size_t *size, struct status *status)
+{
+    Hwnas__Welcome welcome = HWNAS__WELCOME__INIT;
+    welcome.epoch = from->epoch;
+    welcome.heartbeat_ms = from->heartbeat_ms;
+    welcome.lease_ms = from->lease_ms;
+    welcome.sequence = from->sequence;
+    welcome.n_drop_lease_ids = from->drop.count;
+    welcome.drop_lease_ids = (uint64_t *)from->drop.lease_ids;
+    Hwnas__Frame frame = HWNAS__FRAME__INIT;
+    frame.body_case = HWNAS__FRAME__BODY_WELCOME;
+    frame.welcome = &welcome;
+    return pack_frame(&frame, data, size, status);
+}
+
+static enum status_code encode_heartbeat(const struct wire_heartbeat *from, struct packing *packing, void **data, size_t *size,
+                                         struct status *status)
+{
+    Hwnas__Heartbeat heartbeat = HWNAS__HEARTBEAT__INIT;
+    if (!pack_held(&from->held, packing))
+        return status_set(status, STATUS_NO_MEMORY, "no memory to pack a Heartbeat");
+    heartbeat.sequence = from->sequence;
+    heartbeat.slots = from->slots;
+    heartbeat.n_held = from->held.count;
+    heartbeat.held = packing->held_pointers;
+    Hwnas__Frame frame = HWNAS__FRAME__INIT;
+    frame.body_case = HWNAS__FRAME__BODY_HEARTBEAT;
+    frame.heartbeat = &heartbeat;
+    return pack_frame(&frame, data, size, status);
+}
+
+static enum status_code encode_heartbeat_answer(const struct wire_heartbeat_answer *from, void **data, size_t *size,
+                                                struct status *status)
+{
+    Hwnas__HeartbeatAnswer answer = HWNAS__HEARTBEAT_ANSWER__INIT;
+    answer.epoch = from->epoch;
+    answer.sequence = from->sequence;
+    answer.n_drop_lease_ids = from->drop.count;
+    answer.drop_lease_ids = (uint64_t *)from->drop.lease_ids;
+    Hwnas__Frame frame = HWNAS__FRAME__INIT;
+    frame.body_case = HWNAS__FRAME__BODY_HEARTBEAT_ANSWER;
+    frame.heartbeat_answer = &answer;
+    return pack_frame(&frame, data, size, status);
+}
+
+static enum status_code encode_task(const struct wire_task *from, struct packing *packing, void **data, size_t *size,
+                                    struct status *status)
+{
+    Hwnas__Task task = HWNAS__TASK__INIT;
+    struct digest bundle = from->bundle_digest;
+    task.lease_id = from->lease_id;
+    task.epoch = from->epoch;
+    task.attempt = from->attempt;
+    task.lease_ms = from->lease_ms;
+    task.sequence = from->sequence;
+    task.kind = (Hwnas__Kind)from->kind;
+    task.key = key_data(from->key, &packing->key);
+    task.space = (char *)from->space;
+    task.arch = (char *)from->arch;
+    if (from->kind == WIRE_RMI) {
+        task.bundle_digest = digest_data(&bundle);
+        task.protocol_steps = (uint32_t)from->protocol.steps;
+        task.protocol_channels = (uint32_t)from->protocol.channels;
+        task.protocol_cells = (uint32_t)from->protocol.cells;
+        task.protocol_learning_rate = from->protocol.learning_rate;
+        task.protocol_momentum = from->protocol.momentum;
+        task.protocol_weight_decay = from->protocol.weight_decay;
+        task.protocol_beta = from->protocol.beta;
+        task.seed = from->seed;
+    } else {
+        task.network_channels = from->network.channels;
+        task.network_cells = from->network.cells;
+        task.network_classes = from->network.classes;
+        task.network_input_channels = from->network.input_channels;
+        task.network_input_size = from->network.input_size;
+    }
+    Hwnas__Frame frame = HWNAS__FRAME__INIT;
+    frame.body_case = HWNAS__FRAME__BODY_TASK;
+    frame.task = &task;
+    return pack_frame(&frame, data, size, status);
+}
+
+static enum status_code encode_result(const struct wire_result *from, struct packing *packing, void **data, size_t *size,
+                                      struct status *status)
+{
+    Hwnas__Result result = HWNAS__RESULT__INIT;
+    result.lease_id = from->lease_id;
+    result.epoch = from->epoch;
+    result.attempt = from->attempt;
+    result.key = key_data(from->key, &packing->key);
+    result.outcome = (Hwnas__Outcome)from->outcome;
+    result.value = from->value;
+    result.seconds = from->seconds;
+    result.sentence = (char *)from->sentence;
+    result.detail = (ProtobufCBinaryData){.len = from->detail_size, .data = (uint8_t *)from->detail};
+    Hwnas__Frame frame = HWNAS__FRAME__INIT;
+    frame.body_case = HWNAS__FRAME__BODY_RESULT;
+    frame.result = &result;
+    return pack_frame(&frame, data, size, status);
+}
+
+static enum status_code encode_bundle(const struct wire_message *message, void **data, size_t *size, struct status *status)
+{
+    Hwnas__Frame frame = HWNAS__FRAME__INIT;
+    Hwnas__BundleRequest request = HWNAS__BUNDLE_REQUEST__INIT;
+    Hwnas__BundleChunk chunk = HWNAS__BUNDLE_CHUNK__INIT;
+    struct digest digest;
+    if (message->type == WIRE_BUNDLE_REQUEST) {
+        digest = message->bundle_request.digest;
+        request.digest = digest_data(&digest);
+        request.offset_bytes = message->bundle_request.offset_bytes;
+        frame.body_case = HWNAS__FRAME__BODY_BUNDLE_REQUEST;
+        frame.bundle_request = &request;
+    } else {
+        digest = message->bundle_chunk.digest;
+        chunk.digest = digest_data(&digest);
+        chunk.total_bytes = message->bundle_chunk.total_bytes;
+        chunk.offset_bytes = message->bundle_chunk.offset_bytes;
+        chunk.data = (ProtobufCBinaryData){.len = message->bundle_chunk.size, .data = (uint8_t *)message->bundle_chunk.data};
+        frame.body_case = HWNAS__FRAME__BODY_BUNDLE_CHUNK;
+        frame.bundle_chunk = &chunk;
+    }
+    return pack_frame(&frame, data, size, status);
+}
+
+/* The messages of two or three plain fields. */
+static enum status_code encode_short(const struct wire_message *message, struct packing *packing, void **data, size_t *size,
+                                     struct status *status)
+{
+    Hwnas__Frame frame = HWNAS__FRAME__INIT;
+    Hwnas__ResultAck ack = HWNAS__RESULT_ACK__INIT;
+    Hwnas__Return returned = HWNAS__RETURN__INIT;
+    Hwnas__Goodbye goodbye = HWNAS__GOODBYE__INIT;
+    Hwnas__Refuse refuse = HWNAS__REFUSE__INIT;
+    switch (message->type) {
+    case WIRE_RESULT_ACK:
+        ack.lease_id = message->result_ack.lease_id;
+        ack.verdict = (Hwnas__Verdict)message->result_ack.verdict;
+        frame.body_case = HWNAS__FRAME__BODY_RESULT_ACK;
+        frame.result_ack = &ack;
+        break;
+    case WIRE_RETURN:
+        returned.lease_id = message->return_lease.lease_id;
+        returned.key = key_data(message->return_lease.key, &packing->key);
+        frame.body_case = HWNAS__FRAME__BODY_RETURN_LEASE;
+        frame.return_lease = &returned;
+        break;
+    case WIRE_GOODBYE:
+        goodbye.finished = message->goodbye.finished;
+        goodbye.sentence = (char *)message->goodbye.sentence;
+        frame.body_case = HWNAS__FRAME__BODY_GOODBYE;
+        frame.goodbye = &goodbye;
+        break;
+    default:
+        refuse.code = (Hwnas__RefuseCode)message->refuse.code;
+        refuse.sentence = (char *)message->refuse.sentence;
+        frame.body_case = HWNAS__FRAME__BODY_REFUSE;
+        frame.refuse = &refuse;
+        break;
+    }
+    return pack_frame(&frame, data, size, status);
+}
+
+enum status_code wire_encode(const struct wire_message *message, void **data, size_t *size, struct status *status)
+{
+    struct packing packing = {0};
+    enum status_code code = wire_check(message, status);
+    if (code != STATUS_OK)
+        return code;
+    switch (message->type) {
+    case WIRE_HELLO: code = encode_hello(&message->hello, &packing, data, size, status); break;
+    case WIRE_WELCOME: code = encode_welcome(&message->welcome, data, size, status); break;
+    case WIRE_HEARTBEAT: code = encode_heartbeat(&message->heartbeat, &packing, data, size, status); break;
+    case WIRE_HEARTBEAT_ANSWER: code = encode_heartbeat_answer(&message->heartbeat_answer, data, size, status); break;
+    case WIRE_TASK: code = encode_task(&message->task, &packing, data, size, status); break;
+    case WIRE_RESULT: code = encode_result(&message->result, &packing, data, size, status); break;
+    case WIRE_BUNDLE_REQUEST:
+    case WIRE_BUNDLE_CHUNK: code = encode_bundle(message, data, size, status); break;
+    default: code = encode_short(message, &packing, data, size, status); break;
+    }
+    free(packing.held_keys);
+    free(packing.held);
+    free(packing.held_pointers);
+    return code;
+}
+
+const char *wire_type_name(enum wire_type type)
+{
+    static const char *const names[] = {"?",      "Hello",   "Welcome",   "Heartbeat",     "HeartbeatAnswer",
+                                        "Task",   "Result",  "ResultAck", "BundleRequest", "BundleChunk",
+                                        "Return", "Goodbye", "Refuse"};
+    return type >= WIRE_HELLO && type <= WIRE_REFUSE ? names[type] : names[0];
+}

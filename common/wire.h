@@ -1,0 +1,212 @@
+/* wire: bytes <-> checked plain structs. The only includer of the generated protobuf header. Pure.
+ *
+ * Everything that comes from a peer passes wire_decode: what it lets through is within the ranges and alphabets stated here, so
+ * nobody behind it checks again. Messages are those of proto/hwnas.proto, one a frame; docs/PROTOCOL.md says who sends what when.
+ */
+#ifndef HWNAS_COMMON_WIRE_H
+#define HWNAS_COMMON_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/arch.h"
+#include "common/digest.h"
+#include "common/protocol.h"
+#include "common/status.h"
+
+enum {
+    WIRE_VERSION = 1,
+    WIRE_FRAME_MAX = 1 << 20,   /* bytes of a frame that carries a result or a chunk */
+    WIRE_CONTROL_MAX = 1 << 16, /* bytes of any other frame */
+    WIRE_DETAIL_MAX = 768 << 10,
+    WIRE_CHUNK_MAX = 512 << 10,
+    WIRE_SLOTS_MAX = 256,
+    WIRE_HELD_MAX = 512, /* tasks being computed plus results not acknowledged */
+    WIRE_NAME_BYTES = 64,
+    WIRE_DEVICE_BYTES = 128,
+    WIRE_SENTENCE_BYTES = 256,
+    WIRE_CONDITIONS_BYTES = 1024
+};
+
+enum wire_role { WIRE_WORKER = 1, WIRE_AGENT = 2 };
+enum wire_kind { WIRE_RMI = 1, WIRE_MEASURE = 2 };
+enum wire_outcome { WIRE_OK = 1, WIRE_INFEASIBLE = 2, WIRE_FAILED = 3 };
+enum wire_verdict { WIRE_ACCEPTED = 1, WIRE_DUPLICATE = 2, WIRE_STALE = 3, WIRE_RETRY_LATER = 4 };
+enum wire_refuse_code {
+    WIRE_REFUSE_WRONG_VERSION = 1,
+    WIRE_REFUSE_REPLACED = 2,
+    WIRE_REFUSE_BAD_MESSAGE = 3,
+    WIRE_REFUSE_NOT_REGISTERED = 4
+};
+
+enum wire_type {
+    WIRE_HELLO = 1,
+    WIRE_WELCOME,
+    WIRE_HEARTBEAT,
+    WIRE_HEARTBEAT_ANSWER,
+    WIRE_TASK,
+    WIRE_RESULT,
+    WIRE_RESULT_ACK,
+    WIRE_BUNDLE_REQUEST,
+    WIRE_BUNDLE_CHUNK,
+    WIRE_RETURN,
+    WIRE_GOODBYE,
+    WIRE_REFUSE
+};
+
+struct wire_held {
+    uint64_t lease_id;
+    char key[DIGEST_HEX_BYTES];
+};
+
+struct wire_held_list {
+    uint32_t count; /* 0 .. WIRE_HELD_MAX */
+    struct wire_held items[WIRE_HELD_MAX];
+};
+
+struct wire_id_list {
+    uint32_t count; /* 0 .. WIRE_HELD_MAX */
+    uint64_t lease_ids[WIRE_HELD_MAX];
+};
+
+struct wire_hello {
+    enum wire_role role;
+    char node[WIRE_NAME_BYTES];         /* [A-Za-z0-9._-]+ */
+    uint64_t incarnation;               /* > 0; microseconds since 1970 at the start of the process: the larger is the later one */
+    char host_id[WIRE_NAME_BYTES];      /* [A-Za-z0-9._-]+ */
+    uint32_t slots;                     /* 0 .. WIRE_SLOTS_MAX */
+    char isa[WIRE_NAME_BYTES];          /* printable, may be empty */
+    char blas_core[WIRE_NAME_BYTES];    /* printable, may be empty */
+    char device_key[WIRE_DEVICE_BYTES]; /* agents: [A-Za-z0-9._+-]+; workers: empty */
+    char conditions[WIRE_CONDITIONS_BYTES]; /* printable, may be empty */
+    uint64_t sequence;                      /* > 0 */
+    struct wire_held_list held;
+};
+
+struct wire_welcome {
+    uint64_t epoch;        /* > 0 */
+    uint32_t heartbeat_ms; /* 10 .. 600000 */
+    uint32_t lease_ms;     /* 2 * heartbeat_ms .. 3600000 */
+    uint64_t sequence;
+    struct wire_id_list drop;
+};
+
+struct wire_heartbeat {
+    uint64_t sequence; /* > 0 */
+    uint32_t slots;
+    struct wire_held_list held;
+};
+
+struct wire_heartbeat_answer {
+    uint64_t epoch, sequence;
+    struct wire_id_list drop;
+};
+
+/* The network an architecture becomes when it is measured. */
+struct wire_network {
+    uint32_t channels, cells, classes, input_channels, input_size; /* 1.. 1024, 64, 65536, 16, 4096 */
+};
+
+struct wire_task {
+    uint64_t lease_id, epoch; /* > 0 */
+    uint32_t attempt;         /* > 0 */
+    uint32_t lease_ms;
+    uint64_t sequence; /* of the last Hello or Heartbeat the master had from this peer */
+    enum wire_kind kind;
+    char key[DIGEST_HEX_BYTES];
+    char space[WIRE_NAME_BYTES]; /* [A-Za-z0-9._-]+ */
+    char arch[ARCH_TEXT_BYTES];  /* printable ASCII; whether it is an architecture, the space says */
+    struct digest bundle_digest; /* RMI; zeros otherwise */
+    struct protocol protocol;    /* RMI: protocol_check holds; its name does not travel */
+    uint64_t seed;
+    struct wire_network network; /* MEASURE; zeros otherwise */
+};
+
+struct wire_result {
+    uint64_t lease_id, epoch;
+    uint32_t attempt;
+    char key[DIGEST_HEX_BYTES];
+    enum wire_outcome outcome;
+    double value;                       /* finite; OK: its meaning is the task's kind's; else 0 */
+    double seconds;                     /* finite, >= 0 */
+    char sentence[WIRE_SENTENCE_BYTES]; /* one line of UTF-8; not empty unless OK */
+    const char *detail;                 /* a JSON object (UTF-8, checked), detail_size bytes; NULL when empty */
+    size_t detail_size;
+};
+
+struct wire_result_ack {
+    uint64_t lease_id;
+    enum wire_verdict verdict;
+};
+
+struct wire_bundle_request {
+    struct digest digest;
+    uint64_t offset_bytes;
+};
+
+struct wire_bundle_chunk {
+    struct digest digest;
+    uint64_t total_bytes; /* 0: not there; else at most BUNDLE_BYTES_MAX, offset + size <= total, size > 0 */
+    uint64_t offset_bytes;
+    const uint8_t *data;
+    size_t size; /* 0 .. WIRE_CHUNK_MAX */
+};
+
+struct wire_return {
+    uint64_t lease_id;
+    char key[DIGEST_HEX_BYTES];
+};
+
+struct wire_goodbye {
+    bool finished;
+    char sentence[WIRE_SENTENCE_BYTES];
+};
+
+struct wire_refuse {
+    enum wire_refuse_code code;
+    char sentence[WIRE_SENTENCE_BYTES];
+};
+
+struct wire_message {
+    enum wire_type type;
+    union {
+        struct wire_hello hello;
+        struct wire_welcome welcome;
+        struct wire_heartbeat heartbeat;
+        struct wire_heartbeat_answer heartbeat_answer;
+        struct wire_task task;
+        struct wire_result result;
+        struct wire_result_ack result_ack;
+        struct wire_bundle_request bundle_request;
+        struct wire_bundle_chunk bundle_chunk;
+        struct wire_return return_lease;
+        struct wire_goodbye goodbye;
+        struct wire_refuse refuse;
+    };
+    void *memory; /* owned by a decoded message: what detail and data point into; NULL in messages to be encoded */
+};
+
+/* Reads one frame. STATUS_OK: *out is checked and must be given to wire_free. STATUS_UNSUPPORTED: another wire version (the answer
+ * is a Refuse). STATUS_BAD_INPUT: malformed or out of range, the sentence names message and field. STATUS_NO_MEMORY. Memory taken
+ * is at most 8 times `size` plus 64 KiB, whatever the bytes say. */
+enum status_code wire_decode(const void *data, size_t size, struct wire_message *out, struct status *status);
+
+/* Releases what a decoded message owns; the struct itself is the caller's. Twice is harmless. */
+void wire_free(struct wire_message *message);
+
+/* Writes one frame; caller frees *data. The message must hold what wire_check wants (fill sentences with wire_line):
+ * STATUS_BAD_INPUT otherwise. *message is not kept. STATUS_NO_MEMORY. */
+enum status_code wire_encode(const struct wire_message *message, void **data, size_t *size, struct status *status);
+
+/* "Hello", "Task", ... for logs. Never NULL. */
+const char *wire_type_name(enum wire_type type);
+
+/* Copies text into out (size bytes) as one line: control characters become spaces, bytes that are not UTF-8 become '?', and what
+ * does not fit is cut at a character's edge. */
+void wire_line(const char *text, char *out, size_t size);
+
+/* The checks of wire_decode on a plain message (wire_check.c). STATUS_BAD_INPUT names message and field. */
+enum status_code wire_check(const struct wire_message *message, struct status *status);
+
+#endif

@@ -1,0 +1,218 @@
+/* wire_check: the ranges and alphabets of every message, in one place. protobuf-c accepts unknown enum values, NaN, control
+ * characters and missing fields without complaint; nothing of that passes here. Called by wire_decode on what arrived and by
+ * wire_encode on what is to leave. Pure. */
+#include "common/wire.h"
+
+#include <math.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "common/bundle.h"
+
+static bool is_name(const char *text)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    return text[0] != '\0' && text[strspn(text, alphabet)] == '\0';
+}
+
+static bool is_device(const char *text)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+";
+    return text[0] != '\0' && text[strspn(text, alphabet)] == '\0';
+}
+
+static bool is_printable(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < 0x20 || (unsigned char)*text > 0x7e)
+            return false;
+    }
+    return true;
+}
+
+static bool is_line(const char *text)
+{
+    char same[WIRE_CONDITIONS_BYTES];
+    wire_line(text, same, sizeof same);
+    return strcmp(text, same) == 0;
+}
+
+static enum status_code wrong(struct status *status, const char *message, const char *field)
+{
+    return status_set(status, STATUS_BAD_INPUT, "message %s: field %s is out of range", message, field);
+}
+
+/* Each row of a message's check: the condition that must hold and the field's name. */
+#define REQUIRE(condition, message, field)                                                                                         \
+    do {                                                                                                                           \
+        if (!(condition))                                                                                                          \
+            return wrong(status, message, field);                                                                                  \
+    } while (0)
+
+static bool held_is_fine(const struct wire_held_list *held)
+{
+    struct digest unused;
+    if (held->count > WIRE_HELD_MAX)
+        return false;
+    for (uint32_t i = 0; i < held->count; i++) {
+        if (held->items[i].lease_id == 0 || digest_parse(held->items[i].key, &unused) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool key_is_fine(const char *key)
+{
+    struct digest unused;
+    return digest_parse(key, &unused) == 0;
+}
+
+static enum status_code check_hello(const struct wire_hello *hello, struct status *status)
+{
+    REQUIRE(hello->role == WIRE_WORKER || hello->role == WIRE_AGENT, "Hello", "role");
+    REQUIRE(is_name(hello->node), "Hello", "node");
+    REQUIRE(hello->incarnation > 0, "Hello", "incarnation");
+    REQUIRE(is_name(hello->host_id), "Hello", "host_id");
+    REQUIRE(hello->slots <= WIRE_SLOTS_MAX, "Hello", "slots");
+    REQUIRE(is_printable(hello->isa), "Hello", "isa");
+    REQUIRE(is_printable(hello->blas_core), "Hello", "blas_core");
+    if (hello->role == WIRE_AGENT)
+        REQUIRE(is_device(hello->device_key), "Hello", "device_key");
+    else
+        REQUIRE(hello->device_key[0] == '\0', "Hello", "device_key");
+    REQUIRE(is_line(hello->conditions), "Hello", "conditions");
+    REQUIRE(hello->sequence > 0, "Hello", "sequence");
+    REQUIRE(held_is_fine(&hello->held), "Hello", "held");
+    return STATUS_OK;
+}
+
+static bool lease_ms_is_fine(uint32_t lease_ms)
+{
+    return lease_ms >= 20 && lease_ms <= 3600000;
+}
+
+static enum status_code check_welcome(const struct wire_welcome *welcome, struct status *status)
+{
+    REQUIRE(welcome->epoch > 0, "Welcome", "epoch");
+    REQUIRE(welcome->heartbeat_ms >= 10 && welcome->heartbeat_ms <= 600000, "Welcome", "heartbeat_ms");
+    REQUIRE(lease_ms_is_fine(welcome->lease_ms) && welcome->lease_ms / 2 >= welcome->heartbeat_ms, "Welcome", "lease_ms");
+    REQUIRE(welcome->sequence > 0, "Welcome", "sequence");
+    REQUIRE(welcome->drop.count <= WIRE_HELD_MAX, "Welcome", "drop_lease_ids");
+    return STATUS_OK;
+}
+
+static enum status_code check_heartbeat(const struct wire_heartbeat *heartbeat, struct status *status)
+{
+    REQUIRE(heartbeat->sequence > 0, "Heartbeat", "sequence");
+    REQUIRE(heartbeat->slots <= WIRE_SLOTS_MAX, "Heartbeat", "slots");
+    REQUIRE(held_is_fine(&heartbeat->held), "Heartbeat", "held");
+    return STATUS_OK;
+}
+
+static enum status_code check_heartbeat_answer(const struct wire_heartbeat_answer *answer, struct status *status)
+{
+    REQUIRE(answer->epoch > 0, "HeartbeatAnswer", "epoch");
+    REQUIRE(answer->sequence > 0, "HeartbeatAnswer", "sequence");
+    REQUIRE(answer->drop.count <= WIRE_HELD_MAX, "HeartbeatAnswer", "drop_lease_ids");
+    return STATUS_OK;
+}
+
+static bool between(uint32_t value, uint32_t low, uint32_t high)
+{
+    return value >= low && value <= high;
+}
+
+static enum status_code check_task(const struct wire_task *task, struct status *status)
+{
+    REQUIRE(task->lease_id > 0, "Task", "lease_id");
+    REQUIRE(task->epoch > 0, "Task", "epoch");
+    REQUIRE(task->attempt > 0, "Task", "attempt");
+    REQUIRE(lease_ms_is_fine(task->lease_ms), "Task", "lease_ms");
+    REQUIRE(task->sequence > 0, "Task", "sequence");
+    REQUIRE(key_is_fine(task->key), "Task", "key");
+    REQUIRE(is_name(task->space), "Task", "space");
+    REQUIRE(task->arch[0] != '\0' && is_printable(task->arch), "Task", "arch");
+    if (task->kind == WIRE_RMI) {
+        if (protocol_check(&task->protocol, status) != STATUS_OK)
+            return status_prefix(status, "message Task");
+        return STATUS_OK;
+    }
+    REQUIRE(task->kind == WIRE_MEASURE, "Task", "kind");
+    REQUIRE(between(task->network.channels, 1, 1024), "Task", "network_channels");
+    REQUIRE(between(task->network.cells, 1, 64), "Task", "network_cells");
+    REQUIRE(between(task->network.classes, 1, 65536), "Task", "network_classes");
+    REQUIRE(between(task->network.input_channels, 1, 16), "Task", "network_input_channels");
+    REQUIRE(between(task->network.input_size, 1, 4096), "Task", "network_input_size");
+    return STATUS_OK;
+}
+
+static bool is_json_object(const char *text, size_t size)
+{
+    json_t *value = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
+    bool fine = json_is_object(value);
+    json_decref(value);
+    return fine;
+}
+
+static enum status_code check_result(const struct wire_result *result, struct status *status)
+{
+    REQUIRE(result->lease_id > 0, "Result", "lease_id");
+    REQUIRE(result->epoch > 0, "Result", "epoch");
+    REQUIRE(result->attempt > 0, "Result", "attempt");
+    REQUIRE(key_is_fine(result->key), "Result", "key");
+    REQUIRE(result->outcome >= WIRE_OK && result->outcome <= WIRE_FAILED, "Result", "outcome");
+    REQUIRE(isfinite(result->value) && fabs(result->value) <= 1e15, "Result", "value");
+    REQUIRE(result->outcome == WIRE_OK || result->value == 0, "Result", "value");
+    REQUIRE(isfinite(result->seconds) && result->seconds >= 0 && result->seconds <= 1e9, "Result", "seconds");
+    REQUIRE(is_line(result->sentence), "Result", "sentence");
+    REQUIRE(result->outcome == WIRE_OK || result->sentence[0] != '\0', "Result", "sentence");
+    REQUIRE(result->detail_size <= WIRE_DETAIL_MAX, "Result", "detail");
+    REQUIRE(result->detail_size == 0 || is_json_object(result->detail, result->detail_size), "Result", "detail");
+    return STATUS_OK;
+}
+
+static enum status_code check_chunk(const struct wire_bundle_chunk *chunk, struct status *status)
+{
+    REQUIRE(chunk->total_bytes <= BUNDLE_BYTES_MAX, "BundleChunk", "total_bytes");
+    REQUIRE(chunk->size <= WIRE_CHUNK_MAX, "BundleChunk", "data");
+    if (chunk->total_bytes == 0) {
+        REQUIRE(chunk->size == 0, "BundleChunk", "data");
+        return STATUS_OK;
+    }
+    REQUIRE(chunk->offset_bytes < chunk->total_bytes, "BundleChunk", "offset_bytes");
+    REQUIRE(chunk->size > 0 && chunk->size <= chunk->total_bytes - chunk->offset_bytes, "BundleChunk", "data");
+    return STATUS_OK;
+}
+
+enum status_code wire_check(const struct wire_message *message, struct status *status)
+{
+    switch (message->type) {
+    case WIRE_HELLO: return check_hello(&message->hello, status);
+    case WIRE_WELCOME: return check_welcome(&message->welcome, status);
+    case WIRE_HEARTBEAT: return check_heartbeat(&message->heartbeat, status);
+    case WIRE_HEARTBEAT_ANSWER: return check_heartbeat_answer(&message->heartbeat_answer, status);
+    case WIRE_TASK: return check_task(&message->task, status);
+    case WIRE_RESULT: return check_result(&message->result, status);
+    case WIRE_RESULT_ACK:
+        REQUIRE(message->result_ack.lease_id > 0, "ResultAck", "lease_id");
+        REQUIRE(message->result_ack.verdict >= WIRE_ACCEPTED && message->result_ack.verdict <= WIRE_RETRY_LATER, "ResultAck",
+                "verdict");
+        return STATUS_OK;
+    case WIRE_BUNDLE_REQUEST:
+        REQUIRE(message->bundle_request.offset_bytes < BUNDLE_BYTES_MAX, "BundleRequest", "offset_bytes");
+        return STATUS_OK;
+    case WIRE_BUNDLE_CHUNK: return check_chunk(&message->bundle_chunk, status);
+    case WIRE_RETURN:
+        REQUIRE(message->return_lease.lease_id > 0, "Return", "lease_id");
+        REQUIRE(key_is_fine(message->return_lease.key), "Return", "key");
+        return STATUS_OK;
+    case WIRE_GOODBYE: REQUIRE(is_line(message->goodbye.sentence), "Goodbye", "sentence"); return STATUS_OK;
+    case WIRE_REFUSE:
+        REQUIRE(message->refuse.code >= WIRE_REFUSE_WRONG_VERSION && message->refuse.code <= WIRE_REFUSE_NOT_REGISTERED, "Refuse",
+                "code");
+        REQUIRE(is_line(message->refuse.sentence), "Refuse", "sentence");
+        return STATUS_OK;
+    }
+    return status_set(status, STATUS_BAD_INPUT, "the frame holds no message that is known here");
+}

@@ -1,0 +1,357 @@
+/* wire: every message both ways, every range, hostile bytes. A failing mutation is repeated with SEED=n. */
+#include "tests/support/test.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "common/rng.h"
+#include "common/wire.h"
+
+#define KEY "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+static void fill_held(struct wire_held_list *held)
+{
+    held->count = 2;
+    held->items[0] = (struct wire_held){.lease_id = 7, .key = KEY};
+    held->items[1] = (struct wire_held){.lease_id = 8, .key = KEY};
+}
+
+static const char detail[] = "{\"taps\":3,\"rows\":[[0.5,0.25,0.125]]}";
+static const uint8_t chunk_bytes[] = {0, 1, 2, 254, 255};
+
+/* A valid message of each type. */
+static struct wire_message sample(enum wire_type type)
+{
+    struct wire_message message;
+    memset(&message, 0, sizeof message);
+    message.type = type;
+    switch (type) {
+    case WIRE_HELLO:
+        message.hello = (struct wire_hello){.role = WIRE_AGENT,
+                                            .node = "board-1",
+                                            .incarnation = 1764000000000000,
+                                            .host_id = "host.a",
+                                            .slots = 1,
+                                            .isa = "avx512",
+                                            .blas_core = "Cooperlake",
+                                            .device_key = "host-xeon-hwnas0.1+avx512-f32",
+                                            .conditions = "governor=performance cpu=1",
+                                            .sequence = 1};
+        fill_held(&message.hello.held);
+        break;
+    case WIRE_WELCOME:
+        message.welcome = (struct wire_welcome){.epoch = 3, .heartbeat_ms = 2000, .lease_ms = 10000, .sequence = 1};
+        message.welcome.drop = (struct wire_id_list){.count = 2, .lease_ids = {7, 9}};
+        break;
+    case WIRE_HEARTBEAT:
+        message.heartbeat = (struct wire_heartbeat){.sequence = 5, .slots = 4};
+        fill_held(&message.heartbeat.held);
+        break;
+    case WIRE_HEARTBEAT_ANSWER:
+        message.heartbeat_answer =
+            (struct wire_heartbeat_answer){.epoch = 3, .sequence = 5, .drop = {.count = 1, .lease_ids = {7}}};
+        break;
+    case WIRE_TASK:
+        message.task = (struct wire_task){.lease_id = 11, .epoch = 3, .attempt = 2, .lease_ms = 10000, .sequence = 5, .key = KEY};
+        message.task.kind = WIRE_RMI;
+        strcpy(message.task.space, "nb201");
+        strcpy(message.task.arch, "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2|");
+        memset(&message.task.bundle_digest, 0x5a, sizeof message.task.bundle_digest);
+        assert_int_equal(protocol_preset("rmi-full", &message.task.protocol, NULL), STATUS_OK);
+        memset(message.task.protocol.name, 0, sizeof message.task.protocol.name);
+        message.task.seed = UINT64_MAX;
+        break;
+    case WIRE_RESULT:
+        message.result = (struct wire_result){.lease_id = 11,
+                                              .epoch = 3,
+                                              .attempt = 2,
+                                              .key = KEY,
+                                              .outcome = WIRE_OK,
+                                              .value = 1.25,
+                                              .seconds = 3.5,
+                                              .detail = detail,
+                                              .detail_size = sizeof detail - 1};
+        break;
+    case WIRE_RESULT_ACK: message.result_ack = (struct wire_result_ack){.lease_id = 11, .verdict = WIRE_STALE}; break;
+    case WIRE_BUNDLE_REQUEST: message.bundle_request = (struct wire_bundle_request){.offset_bytes = 524288}; break;
+    case WIRE_BUNDLE_CHUNK:
+        message.bundle_chunk = (struct wire_bundle_chunk){
+            .total_bytes = 524293, .offset_bytes = 524288, .data = chunk_bytes, .size = sizeof chunk_bytes};
+        break;
+    case WIRE_RETURN: message.return_lease = (struct wire_return){.lease_id = 11, .key = KEY}; break;
+    case WIRE_GOODBYE: message.goodbye = (struct wire_goodbye){.finished = true, .sentence = "the study is finished"}; break;
+    case WIRE_REFUSE: message.refuse = (struct wire_refuse){.code = WIRE_REFUSE_REPLACED, .sentence = "naïve"}; break;
+    }
+    return message;
+}
+
+static void encode(const struct wire_message *message, void **data, size_t *size)
+{
+    struct status status = {0};
+    assert_ok(wire_encode(message, data, size, &status), status);
+}
+
+static void every_message_comes_back_as_it_was_sent(void **state)
+{
+    (void)state;
+    for (enum wire_type type = WIRE_HELLO; type <= WIRE_REFUSE; type++) {
+        struct wire_message sent = sample(type), got;
+        struct status status = {0};
+        void *data, *again;
+        size_t size, again_size;
+        encode(&sent, &data, &size);
+        assert_ok(wire_decode(data, size, &got, &status), status);
+        assert_int_equal(got.type, type);
+        encode(&got, &again, &again_size);
+        assert_int_equal(again_size, size);
+        assert_memory_equal(again, data, size);
+        wire_free(&got);
+        free(again);
+        free(data);
+    }
+}
+
+static void the_fields_of_a_task_arrive(void **state)
+{
+    (void)state;
+    struct wire_message sent = sample(WIRE_TASK), got;
+    struct status status = {0};
+    void *data;
+    size_t size;
+    encode(&sent, &data, &size);
+    assert_ok(wire_decode(data, size, &got, &status), status);
+    assert_memory_equal(&got.task, &sent.task, sizeof sent.task);
+    wire_free(&got);
+    free(data);
+}
+
+static void the_bytes_of_a_result_arrive(void **state)
+{
+    (void)state;
+    struct wire_message sent = sample(WIRE_RESULT), got;
+    struct status status = {0};
+    void *data;
+    size_t size;
+    encode(&sent, &data, &size);
+    assert_ok(wire_decode(data, size, &got, &status), status);
+    assert_int_equal(got.result.detail_size, sizeof detail - 1);
+    assert_memory_equal(got.result.detail, detail, sizeof detail - 1);
+    wire_free(&got);
+    free(data);
+}
+
+static void refused(const struct wire_message *message, const char *field)
+{
+    struct status status = {0};
+    assert_int_equal(wire_check(message, &status), STATUS_BAD_INPUT);
+    if (strstr(status.message, field) == NULL)
+        fail_msg("\"%s\" does not name %s", status.message, field);
+}
+
+static void numbers_that_are_none_are_refused_in_results(void **state)
+{
+    (void)state;
+    const double bad[] = {NAN, INFINITY, -INFINITY, 1e30, -1e300};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct wire_message message = sample(WIRE_RESULT);
+        message.result.value = bad[i];
+        refused(&message, "value");
+    }
+    struct wire_message message = sample(WIRE_RESULT);
+    message.result.seconds = -1;
+    refused(&message, "seconds");
+}
+
+static void an_infeasible_result_needs_a_sentence_and_no_value(void **state)
+{
+    (void)state;
+    struct wire_message message = sample(WIRE_RESULT);
+    message.result.outcome = WIRE_INFEASIBLE;
+    refused(&message, "value");
+    message.result.value = 0;
+    refused(&message, "sentence");
+}
+
+static void unknown_enum_values_are_refused(void **state)
+{
+    (void)state;
+    struct wire_message hello = sample(WIRE_HELLO), task = sample(WIRE_TASK), result = sample(WIRE_RESULT),
+                        ack = sample(WIRE_RESULT_ACK), refuse = sample(WIRE_REFUSE);
+    hello.hello.role = (enum wire_role)9;
+    refused(&hello, "role");
+    task.task.kind = (enum wire_kind)0;
+    refused(&task, "kind");
+    result.result.outcome = (enum wire_outcome)4;
+    refused(&result, "outcome");
+    ack.result_ack.verdict = (enum wire_verdict)5;
+    refused(&ack, "verdict");
+    refuse.refuse.code = (enum wire_refuse_code)0;
+    refused(&refuse, "code");
+}
+
+static void names_that_could_harm_a_log_or_a_path_are_refused(void **state)
+{
+    (void)state;
+    const char *const bad[] = {"", "a b", "a/b", "a\nb", "a'b", "<b>", "\xff"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct wire_message message = sample(WIRE_HELLO);
+        strcpy(message.hello.node, bad[i]);
+        refused(&message, "node");
+    }
+    struct wire_message message = sample(WIRE_GOODBYE);
+    strcpy(message.goodbye.sentence, "two\nlines");
+    refused(&message, "sentence");
+}
+
+static void detail_must_be_a_json_object(void **state)
+{
+    (void)state;
+    const char *const bad[] = {"{", "[1]", "{\"a\":1}x", "{\"a\":NaN}", "{\"a\":1,\"a\":2}", "{\"a\":\"\xff\"}"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct wire_message message = sample(WIRE_RESULT);
+        message.result.detail = bad[i];
+        message.result.detail_size = strlen(bad[i]);
+        refused(&message, "detail");
+    }
+}
+
+static void a_chunk_beyond_its_bundle_is_refused(void **state)
+{
+    (void)state;
+    struct wire_message message = sample(WIRE_BUNDLE_CHUNK);
+    message.bundle_chunk.total_bytes = 524292;
+    refused(&message, "data");
+    message.bundle_chunk.total_bytes = 524288;
+    refused(&message, "offset_bytes");
+    message.bundle_chunk.total_bytes = UINT64_MAX;
+    refused(&message, "total_bytes");
+}
+
+/* Frame.wire_version is field 1, a varint: the second byte of every frame. */
+static void another_version_is_told_apart_from_nonsense(void **state)
+{
+    (void)state;
+    struct wire_message sent = sample(WIRE_HELLO), got;
+    struct status status = {0};
+    void *data;
+    size_t size;
+    encode(&sent, &data, &size);
+    ((unsigned char *)data)[1] = WIRE_VERSION + 1;
+    assert_int_equal(wire_decode(data, size, &got, &status), STATUS_UNSUPPORTED);
+    free(data);
+    sent = sample(WIRE_REFUSE);
+    encode(&sent, &data, &size);
+    ((unsigned char *)data)[1] = WIRE_VERSION + 1;
+    assert_ok(wire_decode(data, size, &got, &status), status);
+    wire_free(&got);
+    free(data);
+}
+
+static void a_megabyte_of_empty_sub_messages_is_refused(void **state)
+{
+    (void)state;
+    /* A Heartbeat (field 4) that holds nothing but empty Held (field 3). */
+    size_t inner = 1000000, size = inner + 8;
+    unsigned char *frame = calloc(size, 1);
+    assert_non_null(frame);
+    size_t at = 0;
+    frame[at++] = 0x08;
+    frame[at++] = WIRE_VERSION;
+    frame[at++] = 0x22;
+    frame[at++] = (unsigned char)(inner & 0x7f) | 0x80;
+    frame[at++] = (unsigned char)(inner >> 7 & 0x7f) | 0x80;
+    frame[at++] = (unsigned char)(inner >> 14);
+    for (size_t i = 0; i < inner; i += 2)
+        frame[at + i] = 0x1a;
+    struct wire_message got;
+    struct status status = {0};
+    assert_int_equal(wire_decode(frame, at + inner, &got, &status), STATUS_BAD_INPUT);
+    free(frame);
+}
+
+static void a_control_message_above_its_limit_is_refused(void **state)
+{
+    (void)state;
+    struct wire_message sent = sample(WIRE_RETURN), got;
+    struct status status = {0};
+    void *data;
+    size_t size;
+    encode(&sent, &data, &size);
+    /* An unknown field of 70,000 bytes at the end (field 100, length-delimited): protobuf skips it. */
+    unsigned char *grown = calloc(size + 70010, 1);
+    assert_non_null(grown);
+    memcpy(grown, data, size);
+    const unsigned char head[] = {0xa2, 0x06, 0xf0, 0xa2, 0x04};
+    memcpy(grown + size, head, sizeof head);
+    assert_int_equal(wire_decode(grown, size + sizeof head + 70000, &got, &status), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status.message, "bytes"));
+    free(grown);
+    free(data);
+}
+
+static uint64_t seed_of_this_run(void)
+{
+    const char *text = getenv("SEED");
+    return text == NULL ? 20261121 : strtoull(text, NULL, 10);
+}
+
+static void mutated_frames_are_refused_or_stay_within_their_ranges(void **state)
+{
+    (void)state;
+    uint64_t seed = seed_of_this_run();
+    printf("# seed=%llu\n", (unsigned long long)seed);
+    struct rng rng;
+    rng_seed(&rng, seed);
+    for (int round = 0; round < 40000; round++) {
+        struct wire_message sent = sample((enum wire_type)(1 + rng_below(&rng, WIRE_REFUSE))), got;
+        struct status status = {0};
+        void *data;
+        size_t size;
+        encode(&sent, &data, &size);
+        unsigned char *bytes = data;
+        for (uint64_t flips = 1 + rng_below(&rng, 4); flips > 0; flips--)
+            bytes[rng_below(&rng, size)] = (unsigned char)rng_below(&rng, 256);
+        if (rng_below(&rng, 4) == 0)
+            size = rng_below(&rng, size + 1);
+        if (wire_decode(data, size, &got, &status) == STATUS_OK) {
+            assert_ok(wire_check(&got, &status), status);
+            wire_free(&got);
+        } else {
+            assert_true(status.message[0] != '\0');
+        }
+        free(data);
+    }
+}
+
+static void a_line_is_one_line_of_utf8_cut_at_a_character(void **state)
+{
+    (void)state;
+    char out[8];
+    wire_line("a\nb\x7f\xff", out, sizeof out);
+    assert_string_equal(out, "a b ?");
+    wire_line("abcdef\xc3\xa9", out, sizeof out);
+    assert_string_equal(out, "abcdef");
+    wire_line("\xc3\xa9", out, sizeof out);
+    assert_string_equal(out, "\xc3\xa9");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_message_comes_back_as_it_was_sent),
+        cmocka_unit_test(the_fields_of_a_task_arrive),
+        cmocka_unit_test(the_bytes_of_a_result_arrive),
+        cmocka_unit_test(numbers_that_are_none_are_refused_in_results),
+        cmocka_unit_test(an_infeasible_result_needs_a_sentence_and_no_value),
+        cmocka_unit_test(unknown_enum_values_are_refused),
+        cmocka_unit_test(names_that_could_harm_a_log_or_a_path_are_refused),
+        cmocka_unit_test(detail_must_be_a_json_object),
+        cmocka_unit_test(a_chunk_beyond_its_bundle_is_refused),
+        cmocka_unit_test(another_version_is_told_apart_from_nonsense),
+        cmocka_unit_test(a_megabyte_of_empty_sub_messages_is_refused),
+        cmocka_unit_test(a_control_message_above_its_limit_is_refused),
+        cmocka_unit_test(mutated_frames_are_refused_or_stay_within_their_ranges),
+        cmocka_unit_test(a_line_is_one_line_of_utf8_cut_at_a_character),
+    };
+    return TEST_RUN(tests);
+}

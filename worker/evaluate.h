@@ -20,8 +20,8 @@ struct evaluate_step {
 };
 
 struct evaluate_trace {
-    int taps, steps;
-    struct evaluate_step *rows; /* steps of them, owned */
+    int taps, steps;            /* steps: rows recorded */
+    struct evaluate_step *rows; /* steps of them, owned; the last one holds the NaN when there was one; none when disconnected */
     double phi;                 /* sum of the RMIs at the last recorded step; 0 when infeasible */
     bool feasible;              /* false: disconnected, or a NaN appeared; why_not says which */
     char why_not[128];
@@ -43,8 +43,9 @@ struct evaluate_task {
 };
 
 /* Scores the task into *out (free with evaluate_trace_free). A disconnected architecture or a NaN is a result (feasible false, phi
- * 0), not an error. When gradients is not NULL it receives (tensorfile_add-ed, owning nothing: data lives in *gradient_data, caller
- * frees) the gradients of the loss at step 0. STATUS_UNAVAILABLE when cancelled; STATUS_BAD_INPUT when weights lack a tensor or
+ * 0), not an error. When gradients is not NULL it receives (tensorfile_add-ed, owning nothing: data lives in *gradient_data, which
+ * the caller frees whatever is returned) the gradients of the loss at step 0 under the parameters' names; none when there is no
+ * such gradient (disconnected, NaN at step 0). STATUS_UNAVAILABLE when cancelled; STATUS_BAD_INPUT when weights lack a tensor or
  * have another shape, naming it. */
 enum status_code evaluate_run(const struct evaluate_task *task, struct evaluate_trace *out, struct tensorfile *gradients,
                               void **gradient_data, struct status *status);

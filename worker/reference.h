@@ -20,9 +20,10 @@ struct reference_training {
     double learning_rate; /* peak of a one-cycle schedule: linear warm-up over the first fifth of all steps, cosine to 0 */
     double momentum, weight_decay;
     bool augment;
-    double max_seconds; /* 0: no limit. The schedule is fitted to the number of steps this allows (measured on the first steps) */
+    double max_seconds; /* 0: no limit. The schedule follows the steps or the time, whichever is further on, so it always ends at 0;
+                           with a limit the outcome depends on the machine's speed */
     uint64_t seed;
-    /* Called after every step-th of a hundred: fraction done in [0,1], running loss, seconds left. NULL: silent. */
+    /* Called about a hundred times: fraction done in [0,1], running loss, seconds left. NULL: silent. */
     void (*progress)(void *context, double fraction, double loss, double seconds_left);
     void *context;
 };
@@ -43,7 +44,8 @@ enum status_code reference_accuracy(const struct net *net, const struct data_set
 
 /* Scores images 0..pool-1 of the set with the reference in ONE batch with batch statistics, keeps the `batch` images of lowest
  * cross-entropy in that order, runs the reference on those (again batch statistics) and takes its taps' centred Grams. *out is
- * freed with bundle_free. STATUS_BAD_INPUT when the set has fewer images than pool, pool < batch, or the net has no taps. */
+ * freed with bundle_free. Images of equal cross-entropy keep the pool's order. STATUS_BAD_INPUT when the set has fewer images than
+ * pool, pool < batch, or the net has no taps. */
 enum status_code reference_bundle(const struct net *net, const char *reference_name, const struct data_set *set, int pool,
                                   int batch, struct bundle *out, struct status *status);
 

@@ -1,0 +1,108 @@
+/* cli_options: number parsing, JSON numbers and the progress line of the worker-side verbs (rmi, reference). */
+#include "worker/cli_options.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int cli_option_int(const char *option, const char *text, int low, int high, struct argp_state *state)
+{
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || value < low || value > high)
+        argp_error(state, "--%s is '%.40s'; it must be a whole number from %d to %d", option, text, low, high);
+    return (int)value;
+}
+
+double cli_option_number(const char *option, const char *text, double low, double high, struct argp_state *state)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end != '\0' || !(value >= low && value <= high))
+        argp_error(state, "--%s is '%.40s'; it must be a number from %g to %g", option, text, low, high);
+    return value;
+}
+
+uint64_t cli_option_seed(const char *option, const char *text, struct argp_state *state)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0)
+        argp_error(state, "--%s is '%.40s'; it must be a whole number from 0 to 18446744073709551615", option, text);
+    return value;
+}
+
+enum cli_format cli_option_format(const char *text, struct argp_state *state)
+{
+    enum cli_format format = CLI_TABLE;
+    struct status status = {0};
+    if (cli_parse_format(text, &format, &status) != STATUS_OK)
+        argp_error(state, "%s", status.message);
+    return format;
+}
+
+enum engine_isa cli_option_isa(const char *text, struct argp_state *state)
+{
+    static const char *const words[] = {
+        [ENGINE_ISA_AUTO] = "auto", [ENGINE_ISA_PORTABLE] = "portable", [ENGINE_ISA_AVX2] = "avx2", [ENGINE_ISA_AVX512] = "avx512"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(text, words[i]) == 0)
+            return (enum engine_isa)i;
+    argp_error(state, "--isa is '%.40s'; it must be auto, avx512, avx2 or portable", text);
+    return ENGINE_ISA_AUTO;
+}
+
+int cli_option_list(const char *option, char *text, char **parts, int most, struct argp_state *state)
+{
+    int count = 0;
+    for (char *part = strsep(&text, ","); part != NULL; part = strsep(&text, ",")) {
+        if (*part == '\0' || count == most)
+            argp_error(state, "--%s takes 1 to %d values separated by commas", option, most);
+        parts[count++] = part;
+    }
+    return count;
+}
+
+json_t *cli_json_number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+enum status_code cli_json_print(json_t *object, struct status *status)
+{
+    if (object == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for the result as JSON");
+    int failed = json_dumpf(object, stdout, JSON_COMPACT | JSON_ENSURE_ASCII) != 0;
+    json_decref(object);
+    failed = failed || fputc('\n', stdout) == EOF || fflush(stdout) != 0;
+    return failed ? status_set(status, STATUS_IO, "standard output did not take the result") : STATUS_OK;
+}
+
+void cli_warn_of_blas(const char *verb)
+{
+    const char *warning = engine_blas_warning();
+    if (warning != NULL)
+        fprintf(stderr, "hwnas %s: warning: %s\n", verb, warning);
+}
+
+void cli_progress_show(struct cli_progress *progress, double fraction, double seconds_left, const char *detail)
+{
+    enum { WIDTH = 30 };
+    int done = (int)(fraction * WIDTH), tenth = (int)(fraction * 10);
+    if (cli_is_terminal(stderr)) {
+        fprintf(stderr, "\r%s [%.*s%*s] %3.0f %%  %s  %.0f s left \033[K", progress->what, done, "##############################",
+                WIDTH - done, "", fraction * 100, detail, seconds_left);
+    } else if (tenth > progress->last_tenth) {
+        progress->last_tenth = tenth;
+        fprintf(stderr, "%s: %.0f %%, %s, %.0f s left\n", progress->what, fraction * 100, detail, seconds_left);
+    }
+}
+
+void cli_progress_end(void)
+{
+    if (cli_is_terminal(stderr))
+        fputc('\n', stderr);
+}

@@ -1,0 +1,146 @@
+/* cli_reference: `hwnas reference`: hands over to build, import or train, and holds what they share. */
+#include "worker/cli_reference.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/net_onnx.h"
+#include "common/net_weights.h"
+#include "worker/cli_options.h"
+#include "worker/cli_reference_parts.h"
+#include "worker/reference.h"
+
+/* --- models --- */
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+/* A ResNet-20 for 32x32 colour with as many classes as the file's last layer has rows. */
+static enum status_code load_state_dict(const char *path, struct net *out, struct status *status)
+{
+    struct tensorfile file = {0};
+    enum status_code code = tensorfile_load(path, &file, status);
+    if (code != STATUS_OK)
+        return code;
+    const struct tensorfile_entry *last = tensorfile_find(&file, "linear.weight");
+    if (last == NULL || last->rank != 2 || last->dims[0] < 2 || last->dims[0] > NET_DIMENSION_MAX)
+        code = status_set(status, STATUS_BAD_INPUT, "\"linear.weight\" (classes,64) is absent: not the state dict of a ResNet-20");
+    else
+        code = reference_resnet20((struct net_shape){3, 32, 32}, (int)last->dims[0], out, status);
+    if (code == STATUS_OK)
+        code = net_weights_load(&file, out, status);
+    if (code != STATUS_OK) {
+        status_prefix(status, "%s", path);
+        net_free(out);
+    }
+    tensorfile_free(&file);
+    return code;
+}
+
+enum status_code reference_model_load(const struct reference_model *model, struct net *out, struct status *status)
+{
+    if (!ends_with(model->path, ".safetensors"))
+        return net_onnx_load(model->path, (const char *const *)model->taps, (size_t)model->tap_count, out, status);
+    if (model->tap_count > 0)
+        return status_set(status, STATUS_BAD_INPUT, "%s: --taps belongs to ONNX; a ResNet-20's taps are its three stages",
+                          model->path);
+    return load_state_dict(model->path, out, status);
+}
+
+bool reference_model_option(struct reference_model *model, int key, char *text, struct argp_state *state)
+{
+    if (key == 'm')
+        model->path = text;
+    else if (key == REFERENCE_KEY_TAPS)
+        model->tap_count = cli_option_list("taps", text, model->taps, NET_OUTPUTS_MAX - 1, state);
+    else
+        return false;
+    return true;
+}
+
+/* --- images --- */
+
+static int read_channels(const char *option, char *text, float out[4], double low, double high, struct argp_state *state)
+{
+    char *parts[4];
+    int count = cli_option_list(option, text, parts, 4, state);
+    for (int i = 0; i < count; i++)
+        out[i] = (float)cli_option_number(option, parts[i], low, high, state);
+    return count;
+}
+
+bool reference_image_option(struct reference_images *images, int key, char *text, struct argp_state *state)
+{
+    if (key == REFERENCE_KEY_LABELS)
+        images->labels = text;
+    else if (key == REFERENCE_KEY_FORMAT)
+        images->format = text;
+    else if (key == REFERENCE_KEY_MEAN)
+        images->mean_count = read_channels("mean", text, images->mean, -1000, 1000, state);
+    else if (key == REFERENCE_KEY_STD)
+        images->std_count = read_channels("std", text, images->std, 1e-6, 1e6, state);
+    else
+        return false;
+    return true;
+}
+
+enum status_code reference_images_load(const struct reference_images *images, size_t max_count, struct data_set *out,
+                                       struct status *status)
+{
+    enum status_code code = data_load(images->path, images->labels, images->format, max_count, out, status);
+    if (code != STATUS_OK)
+        return code;
+    if ((images->mean_count != 0 && images->mean_count != out->shape.c) ||
+        (images->std_count != 0 && images->std_count != out->shape.c)) {
+        int channels = out->shape.c;
+        data_free(out);
+        return status_set(status, STATUS_BAD_INPUT, "--mean and --std need one number for each of the %d channels", channels);
+    }
+    if (images->mean_count > 0)
+        memcpy(out->mean, images->mean, sizeof out->mean);
+    if (images->std_count > 0)
+        memcpy(out->std, images->std, sizeof out->std);
+    return STATUS_OK;
+}
+
+/* --- the verb --- */
+
+static const struct cli_verb commands[] = {
+    {"build", "choose the frozen batch with a reference model and write the bundle", cli_reference_build},
+    {"import", "check an ONNX or safetensors model and write it as ONNX with its taps", cli_reference_import},
+    {"train", "train a ResNet-20 on your own images", cli_reference_train},
+};
+
+static void print_help(FILE *out)
+{
+    fputs("Usage: hwnas reference COMMAND [OPTION...]\nReference models and bundles (docs/REFERENCE.md).\n\n", out);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    fputs("\n`hwnas reference COMMAND --help` lists the options of a command.\n", out);
+}
+
+static int reference_run(int argc, char **argv)
+{
+    char name[64];
+    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0)) {
+        print_help(stdout);
+        return 0;
+    }
+    for (size_t i = 0; argc >= 2 && i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            snprintf(name, sizeof name, "hwnas reference %s", commands[i].name);
+            argv[1] = name;
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    if (argc >= 2)
+        fprintf(stderr, "hwnas reference: '%.40s' is no command of it\n", argv[1]);
+    print_help(stderr);
+    return 2;
+}
+
+const struct cli_verb cli_reference_verb = {"reference", "train, import or build the reference that candidates are compared with",
+                                            reference_run};

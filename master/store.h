@@ -111,10 +111,11 @@ struct store_lease {
 enum status_code store_epoch_next(struct store *store, int64_t *epoch, struct status *status);
 /* Inserts an open lease; id is chosen by the store. */
 enum status_code store_lease_grant(struct store *store, struct store_lease *lease, struct status *status);
-/* Closes the lease if id, attempt, node and state OPEN all match; *closed says whether it did (false: stale, somebody else's, or
- * closed before). */
-enum status_code store_lease_close(struct store *store, int64_t id, int32_t attempt, const char *node, enum store_lease_state state,
-                                   const char *reason, int64_t wall_ms, bool *closed, struct status *status);
+/* Closes the lease if id, epoch, attempt, node and state OPEN all match; *closed says whether it did (false: stale, somebody
+ * else's, or closed before). epoch is the one the lease was granted in. */
+enum status_code store_lease_close(struct store *store, int64_t id, int64_t epoch, int32_t attempt, const char *node,
+                                   enum store_lease_state state, const char *reason, int64_t wall_ms, bool *closed,
+                                   struct status *status);
 enum status_code store_lease_open_list(struct store *store, struct store_lease **out, size_t *count,
                                        struct status *status); /* caller frees */
 /* Attempts of that key that failed or were lost, and on how many different nodes. */

@@ -15,6 +15,7 @@
 #include "common/config.h"
 #include "common/space.h"
 #include "common/status.h"
+#include "master/archive.h"
 
 enum strategy_answer { STRATEGY_ASK, STRATEGY_WAIT, STRATEGY_DONE };
 
@@ -26,7 +27,10 @@ struct strategy_result {
 };
 
 struct strategy;
+struct json_t; /* jansson's */
 
+/* A module keeps everything it needs to go on in strategy->state; save gives it as a JSON object (a new reference), load takes such
+ * an object, which may come from a damaged file, into a freshly opened strategy. */
 struct strategy_ops {
     const char *name;
     enum status_code (*open)(struct strategy *strategy, struct status *status);
@@ -35,9 +39,10 @@ struct strategy_ops {
     void (*tell)(struct strategy *strategy, const struct arch *arch, const struct strategy_result *result);
     /* True when now (after the tells so far) is a good moment for a snapshot: a generation has just been completed. */
     bool (*boundary)(const struct strategy *strategy);
-    enum status_code (*save)(const struct strategy *strategy, void **data, size_t *size, struct status *status);
-    enum status_code (*load)(struct strategy *strategy, const void *data, size_t size, struct status *status);
+    struct json_t *(*save)(const struct strategy *strategy); /* NULL without memory */
+    enum status_code (*load)(struct strategy *strategy, const struct json_t *saved, struct status *status);
     uint32_t (*generation)(const struct strategy *strategy); /* completed generations */
+    uint64_t (*total)(const struct strategy *strategy);      /* asks in all when nothing ends it early; 0 unknown */
 };
 
 struct strategy {
@@ -45,6 +50,8 @@ struct strategy {
     const struct config_study *study; /* borrowed */
     const struct space *space;        /* borrowed */
     uint64_t asked, told;             /* kept by strategy_ask and strategy_tell */
+    struct archive *archive;          /* owned: the identity of everything asked so far, kept by strategy_ask */
+    bool out_of_memory;               /* the archive could not grow: strategy_ask waits for ever; the study says so */
     void *state;                      /* owned by the module */
 };
 
@@ -61,12 +68,31 @@ void strategy_tell(struct strategy *strategy, const struct arch *arch, const str
 
 bool strategy_boundary(const struct strategy *strategy);
 uint32_t strategy_generation(const struct strategy *strategy);
+uint64_t strategy_total(const struct strategy *strategy);
 
-/* State as bytes (JSON) and back; asked and told included. Saved only when asked == told. Caller frees *data. */
+/* State as bytes (JSON) and back; asked, told and the archive included. Saved only when asked == told. Caller frees *data.
+ * Loading wants a strategy that was just opened; STATUS_BAD_INPUT leaves it unusable (close it). */
 enum status_code strategy_save(const struct strategy *strategy, void **data, size_t *size, struct status *status);
 enum status_code strategy_load(struct strategy *strategy, const void *data, size_t size, struct status *status);
 
+/* The same as a JSON object, for what is saved together with it. */
+struct json_t *strategy_save_json(const struct strategy *strategy);
+enum status_code strategy_load_json(struct strategy *strategy, const struct json_t *saved, struct status *status);
+
+/* What makes two asks one evaluation: the exact genes where the fitness is looked up in a table, the canonical ones where the net
+ * itself is evaluated. */
+void strategy_identity(const struct strategy *strategy, const struct arch *arch, struct arch *out);
+
+/* True when this search has asked for it (or its like) before. */
+bool strategy_known(const struct strategy *strategy, const struct arch *arch);
+
 /* The generator for ask number `ask` of this study: digest of (study seed, strategy name, ask). */
 void strategy_rng(const struct strategy *strategy, uint64_t ask, struct rng *out);
+
+/* Architectures in saved states: two hexadecimal digits a gene. Parse returns false for anything that is not a valid architecture
+ * of the space. */
+enum { STRATEGY_GENES_BYTES = 2 * ARCH_GENES_MAX + 1 };
+void strategy_genes_print(const struct arch *arch, char out[STRATEGY_GENES_BYTES]);
+bool strategy_genes_parse(const struct space *space, const char *text, struct arch *out);
 
 #endif

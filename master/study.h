@@ -22,6 +22,9 @@
 
 enum study_want_kind { STUDY_WANT_RMI, STUDY_WANT_MEASURE };
 
+/* Part of the keys: raised when the rule behind a value changes, so that old rows of the store are not taken for new ones. */
+enum { STUDY_WEIGHT_SEED_VERSION = 1, STUDY_MEASUREMENT_VERSION = 1 };
+
 /* A value to be supplied. Two candidates with the same key share one want. */
 struct study_want {
     char key[DIGEST_HEX_BYTES]; /* evaluation key, or measurement key (device key and measurement protocol version included) */
@@ -43,41 +46,49 @@ struct study_candidate {
     char arch_text[ARCH_TEXT_BYTES]; /* exact */
     char canonical_text[ARCH_TEXT_BYTES];
     char fitness_key[DIGEST_HEX_BYTES]; /* identifies the fitness evaluation: distinct keys are distinct evaluations */
-    bool cached;                        /* this fitness key had been asked before in this study */
+    bool cached;                        /* this fitness key had been evaluated before in this study */
+    bool skipped;                       /* ruled out without an evaluation: disconnected, or a table has no cost for it */
     bool connected;
     struct strategy_result result;
     bool satisfies; /* feasible and within every constraint */
 };
 
 struct study_counts {
-    uint64_t asked, told, distinct, cached;
-    uint64_t total;      /* asks the strategy will make in all when nothing ends it early; 0 unknown */
-    uint32_t generation; /* completed */
+    uint64_t asked, told;
+    uint64_t distinct, cached, skipped; /* of asked; they add up to it */
+    uint64_t total;                     /* asks the strategy will make in all when nothing ends it early; 0 unknown */
+    uint32_t generation;                /* completed */
 };
 
 struct study;
 
 /* Opens a study: loads its tables, opens its strategy. bundle_digest is that of fitness.bundle (NULL for table fitness). config and
- * space must outlive it. */
+ * space must outlive it. The only function here that reads files. */
 enum status_code study_open(const struct config_study *config, const struct space *space, const struct digest *bundle_digest,
                             struct study **out, struct status *status);
 void study_close(struct study *study);
 
-/* Asks until the strategy waits or is done, at most `limit` asks. Returns how many were made. */
+/* Asks until the strategy waits or is done or the budget of distinct evaluations is reached, at most `limit` asks. Returns how many
+ * were made. */
 size_t study_pump(struct study *study, size_t limit);
 
 /* The next value wanted that was not handed out before: true and *out; false when there is none now. */
 bool study_want(struct study *study, struct study_want *out);
 
-/* Supplies a value; unknown keys are ignored (a late duplicate). */
+/* Supplies a value; keys nobody waits for are ignored (a late duplicate: the first value stands). A value that is not finite, or a
+ * negative latency, counts as infeasible. */
 void study_provide(struct study *study, const char *key, const struct study_value *value);
 
 /* Pops the next candidate in ask order that has all its parts, after telling the strategy: true and *out; false when there is none.
  */
 bool study_told(struct study *study, struct study_candidate *out);
 
-/* The strategy is done (or the budget is spent) and every candidate was told. */
+/* The strategy is done (or the budget is spent) and every candidate was told. Found out by study_pump: false before the pump that
+ * could ask no more. */
 bool study_finished(const struct study *study);
+
+/* Memory ran out: nothing more is asked or told. The coordinator ends; what is stored stays good. */
+bool study_out_of_memory(const struct study *study);
 
 void study_count(const struct study *study, struct study_counts *out);
 
@@ -85,10 +96,12 @@ void study_count(const struct study *study, struct study_counts *out);
  * when none. */
 const struct study_candidate *study_best(const struct study *study);
 
-/* Restart: study_snapshot_due is true right after a told candidate completed a generation; the coordinator then stores study_save's
- * bytes in the same transaction. study_load goes on from them; study_replay then takes each stored candidate with ask >= the
- * snapshot's told count, in order: it re-asks, checks that the same architecture comes out (STATUS_CONFLICT otherwise) and tells.
- */
+/* Restart: study_snapshot_due is true right after a told candidate completed a generation (until the next study_pump or
+ * study_told); the coordinator then stores study_save's bytes in the same transaction. A snapshot grows with the search (it holds
+ * the archive), so it is due only once the search has grown by an eighth since the last: all snapshots of a search together stay
+ * within nine times the last one, and a restart replays at most a ninth. study_load goes on from the bytes, in a study just opened;
+ * study_replay then takes each stored candidate with ask >= the snapshot's told count, in order: it re-asks, checks that the same
+ * architecture comes out (STATUS_CONFLICT otherwise) and tells. */
 bool study_snapshot_due(const struct study *study);
 enum status_code study_save(const struct study *study, void **data, size_t *size, struct status *status);
 enum status_code study_load(struct study *study, const void *data, size_t size, struct status *status);

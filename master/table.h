@@ -1,7 +1,10 @@
 /* table: imported CSV tables of known figures (fitness or cost), looked up by the exact architecture. Pure after loading.
  *
  * The key column is `arch_str` (the space's text) or `ops` (digits) - the first of the two that the header has; rows are found by
- * the space's exact genes, never by isomorphism, because isomorphic strings carry different figures in the published tables. */
+ * the space's exact genes, never by isomorphism, because isomorphic strings carry different figures in the published tables.
+ *
+ * The form: one header line, comma-separated fields, decimal points; fields may stand in double quotes (a quote inside is doubled;
+ * no line breaks inside); lines end with LF or CRLF; empty lines and a UTF-8 byte order mark are skipped. */
 #ifndef HWNAS_MASTER_TABLE_H
 #define HWNAS_MASTER_TABLE_H
 
@@ -24,8 +27,9 @@ void table_free(struct table *table);
 /* Looks up the exact architecture: 1 and *value; 0 when the table has no row or an empty field for it. */
 int table_get(const struct table *table, const struct arch *arch, double *value);
 
-/* Rows kept, and the digest of the file's bytes. */
+/* Rows kept, the smallest value among them (NaN when there is none), and the digest of the file's bytes. */
 size_t table_rows(const struct table *table);
+double table_minimum(const struct table *table);
 const struct digest *table_digest(const struct table *table);
 
 #endif

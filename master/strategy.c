@@ -1,0 +1,252 @@
+/* strategy: the list of search methods, and what all of them share: the count of asks and tells, the archive of what was asked, the
+ * chance of each ask, and saving. Called by the study alone. */
+#include "master/strategy.h"
+
+#include <assert.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/digest.h"
+#include "master/strategy_evrsnas.h"
+
+enum { SAVED_VERSION = 1 };
+
+static const struct strategy_ops *const known_strategies[] = {&strategy_evrsnas};
+
+enum { KNOWN_STRATEGIES = sizeof known_strategies / sizeof known_strategies[0] };
+
+static enum status_code unknown_strategy(const char *name, struct status *status)
+{
+    char names[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < KNOWN_STRATEGIES && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "", known_strategies[i]->name);
+    return status_set(status, STATUS_NOT_FOUND, "no strategy is called \"%s\"; known: %s", name, names);
+}
+
+enum status_code strategy_open(const struct config_study *study, const struct space *space, struct strategy *out,
+                               struct status *status)
+{
+    for (size_t i = 0; i < KNOWN_STRATEGIES; i++) {
+        if (strcmp(known_strategies[i]->name, study->strategy.name) != 0)
+            continue;
+        *out = (struct strategy){.ops = known_strategies[i], .study = study, .space = space};
+        enum status_code code = out->ops->open(out, status);
+        if (code != STATUS_OK)
+            strategy_close(out);
+        return code;
+    }
+    return unknown_strategy(study->strategy.name, status);
+}
+
+void strategy_close(struct strategy *strategy)
+{
+    if (strategy == NULL || strategy->ops == NULL)
+        return;
+    strategy->ops->close(strategy);
+    archive_free(&strategy->archive);
+    memset(strategy, 0, sizeof *strategy);
+}
+
+enum strategy_answer strategy_ask(struct strategy *strategy, struct arch *out)
+{
+    struct arch arch, identity;
+    if (strategy->out_of_memory)
+        return STRATEGY_WAIT;
+    enum strategy_answer answer = strategy->ops->ask(strategy, &arch);
+    if (answer != STRATEGY_ASK)
+        return answer;
+    strategy_identity(strategy, &arch, &identity);
+    if (archive_add(&strategy->archive, &identity, NULL) == NULL) {
+        strategy->out_of_memory = true;
+        return STRATEGY_WAIT;
+    }
+    strategy->asked++;
+    *out = arch;
+    return STRATEGY_ASK;
+}
+
+void strategy_tell(struct strategy *strategy, const struct arch *arch, const struct strategy_result *result)
+{
+    assert(strategy->told < strategy->asked);
+    strategy->ops->tell(strategy, arch, result);
+    strategy->told++;
+}
+
+bool strategy_boundary(const struct strategy *strategy)
+{
+    return strategy->asked == strategy->told && strategy->ops->boundary(strategy);
+}
+
+uint32_t strategy_generation(const struct strategy *strategy)
+{
+    return strategy->ops->generation(strategy);
+}
+
+uint64_t strategy_total(const struct strategy *strategy)
+{
+    return strategy->ops->total(strategy);
+}
+
+void strategy_identity(const struct strategy *strategy, const struct arch *arch, struct arch *out)
+{
+    if (strategy->study->fitness.source == CONFIG_FITNESS_RMI)
+        space_canonical(strategy->space, arch, out);
+    else
+        *out = *arch;
+}
+
+bool strategy_known(const struct strategy *strategy, const struct arch *arch)
+{
+    struct arch identity;
+    strategy_identity(strategy, arch, &identity);
+    return archive_find(strategy->archive, &identity) != NULL;
+}
+
+void strategy_rng(const struct strategy *strategy, uint64_t ask, struct rng *out)
+{
+    struct digest_stream stream;
+    struct digest digest;
+    digest_begin(&stream);
+    digest_text(&stream, "hwnas strategy");
+    digest_u64(&stream, strategy->study->seed);
+    digest_text(&stream, strategy->ops->name);
+    digest_u64(&stream, ask);
+    digest_end(&stream, &digest);
+    digest_rng(&digest, out);
+}
+
+/* --- saving --- */
+
+void strategy_genes_print(const struct arch *arch, char out[STRATEGY_GENES_BYTES])
+{
+    static const char hex[] = "0123456789abcdef";
+    for (size_t i = 0; i < arch->length; i++) {
+        out[2 * i] = hex[arch->genes[i] >> 4];
+        out[2 * i + 1] = hex[arch->genes[i] & 15];
+    }
+    out[2 * arch->length] = '\0';
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool strategy_genes_parse(const struct space *space, const char *text, struct arch *out)
+{
+    struct arch arch = {.length = (uint8_t)space_gene_count(space)};
+    if (strlen(text) != 2 * (size_t)arch.length)
+        return false;
+    for (size_t i = 0; i < arch.length; i++) {
+        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        arch.genes[i] = (uint8_t)(high * 16 + low);
+    }
+    if (!space_valid(space, &arch))
+        return false;
+    *out = arch;
+    return true;
+}
+
+/* One text an entry, in the order of their first ask: '+' evaluated, '-' not, then the genes. */
+static void save_entry(void *context, const struct archive_entry *entry)
+{
+    char text[1 + STRATEGY_GENES_BYTES];
+    text[0] = entry->evaluated ? '+' : '-';
+    strategy_genes_print(&entry->identity, text + 1);
+    json_array_append_new(context, json_string(text));
+}
+
+static json_t *save_archive(const struct strategy *strategy)
+{
+    json_t *list = json_array();
+    if (list == NULL)
+        return NULL;
+    archive_each(strategy->archive, save_entry, list);
+    if (json_array_size(list) == archive_count(strategy->archive))
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+static enum status_code load_archive(struct strategy *strategy, const json_t *list, struct status *status)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach((json_t *)(uintptr_t)list, i, item)
+    {
+        const char *text = json_string_value(item);
+        struct arch identity;
+        bool added;
+        if (text == NULL || (text[0] != '+' && text[0] != '-') || !strategy_genes_parse(strategy->space, text + 1, &identity))
+            return status_set(status, STATUS_BAD_INPUT, "saved search: entry %zu of the archive is not an architecture of space %s",
+                              i, strategy->study->space);
+        struct archive_entry *entry = archive_add(&strategy->archive, &identity, &added);
+        if (entry == NULL)
+            return status_set(status, STATUS_NO_MEMORY, "no memory for an archive of %zu architectures", json_array_size(list));
+        if (!added)
+            return status_set(status, STATUS_BAD_INPUT, "saved search: entry %zu of the archive stands in it twice", i);
+        entry->evaluated = text[0] == '+';
+    }
+    return STATUS_OK;
+}
+
+json_t *strategy_save_json(const struct strategy *strategy)
+{
+    assert(strategy->asked == strategy->told);
+    json_t *archive = save_archive(strategy), *state = strategy->ops->save(strategy);
+    if (archive == NULL || state == NULL) {
+        json_decref(archive);
+        json_decref(state);
+        return NULL;
+    }
+    return json_pack("{s:s, s:i, s:I, s:o, s:o}", "strategy", strategy->ops->name, "version", SAVED_VERSION, "told",
+                     (json_int_t)strategy->told, "archive", archive, "state", state);
+}
+
+enum status_code strategy_load_json(struct strategy *strategy, const json_t *saved, struct status *status)
+{
+    const char *name;
+    int version;
+    json_int_t told;
+    json_t *archive, *state;
+    json_error_t error;
+    assert(strategy->asked == 0);
+    if (json_unpack_ex((json_t *)(uintptr_t)saved, &error, 0, "{s:s, s:i, s:I, s:o, s:o}", "strategy", &name, "version", &version,
+                       "told", &told, "archive", &archive, "state", &state) != 0)
+        return status_set(status, STATUS_BAD_INPUT, "saved search: %s", error.text);
+    if (strcmp(name, strategy->ops->name) != 0 || version != SAVED_VERSION || told < 0 || !json_is_array(archive))
+        return status_set(status, STATUS_BAD_INPUT, "saved search: is of strategy %s, version %d; %s, version %d was expected",
+                          name, version, strategy->ops->name, SAVED_VERSION);
+    enum status_code code = load_archive(strategy, archive, status);
+    if (code != STATUS_OK)
+        return code;
+    strategy->asked = strategy->told = (uint64_t)told;
+    return strategy->ops->load(strategy, state, status);
+}
+
+enum status_code strategy_save(const struct strategy *strategy, void **data, size_t *size, struct status *status)
+{
+    json_t *saved = strategy_save_json(strategy);
+    char *text = saved != NULL ? json_dumps(saved, JSON_COMPACT) : NULL;
+    json_decref(saved);
+    if (text == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory to save the search");
+    *data = text;
+    *size = strlen(text);
+    return STATUS_OK;
+}
+
+enum status_code strategy_load(struct strategy *strategy, const void *data, size_t size, struct status *status)
+{
+    json_error_t error;
+    json_t *saved = json_loadb(data, size, 0, &error);
+    if (saved == NULL)
+        return status_set(status, STATUS_BAD_INPUT, "saved search: %s", error.text);
+    enum status_code code = strategy_load_json(strategy, saved, status);
+    json_decref(saved);
+    return code;
+}

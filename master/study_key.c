@@ -1,0 +1,57 @@
+/* study_key: which fields make up which key. A change here makes every stored value a stranger: raise the version in study.h
+ * instead when the rule behind a value changes. Called by the study. */
+#include "master/study_key.h"
+
+#include "master/study.h"
+
+static void end_hex(struct digest_stream *stream, char out[DIGEST_HEX_BYTES])
+{
+    struct digest digest;
+    digest_end(stream, &digest);
+    digest_hex(&digest, out);
+}
+
+void study_key_rmi(const struct config_study *config, const char *canonical, const struct digest *bundle,
+                   const struct digest *protocol, char out[DIGEST_HEX_BYTES])
+{
+    struct digest_stream stream;
+    digest_begin(&stream);
+    digest_text(&stream, "hwnas evaluation rmi");
+    digest_text(&stream, config->space);
+    digest_text(&stream, canonical);
+    digest_bytes(&stream, bundle->bytes, DIGEST_BYTES);
+    digest_bytes(&stream, protocol->bytes, DIGEST_BYTES);
+    digest_u64(&stream, config->seed);
+    digest_u64(&stream, STUDY_WEIGHT_SEED_VERSION);
+    end_hex(&stream, out);
+}
+
+void study_key_table(const struct config_study *config, const char *exact, const struct digest *table, char out[DIGEST_HEX_BYTES])
+{
+    struct digest_stream stream;
+    digest_begin(&stream);
+    digest_text(&stream, "hwnas evaluation table");
+    digest_text(&stream, config->space);
+    digest_text(&stream, exact);
+    digest_bytes(&stream, table->bytes, DIGEST_BYTES);
+    digest_text(&stream, config->fitness.column);
+    end_hex(&stream, out);
+}
+
+void study_key_measure(const struct config_study *config, const char *canonical, const char *device, char out[DIGEST_HEX_BYTES])
+{
+    const struct config_network *network = &config->network;
+    struct digest_stream stream;
+    digest_begin(&stream);
+    digest_text(&stream, "hwnas measurement");
+    digest_text(&stream, config->space);
+    digest_text(&stream, canonical);
+    digest_u64(&stream, (uint64_t)network->channels);
+    digest_u64(&stream, (uint64_t)network->cells);
+    digest_u64(&stream, (uint64_t)network->classes);
+    digest_u64(&stream, (uint64_t)network->input_channels);
+    digest_u64(&stream, (uint64_t)network->input_size);
+    digest_text(&stream, device);
+    digest_u64(&stream, STUDY_MEASUREMENT_VERSION);
+    end_hex(&stream, out);
+}

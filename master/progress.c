@@ -1,0 +1,260 @@
+/* progress: reading the master's progress lines and drawing them. Called by cli_launch.c. Pure. */
+#include "master/progress.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- reading ----------------------------------------------------------------------------------------------------------------- */
+
+/* Copies with everything that could drive a terminal replaced. */
+static void copy_text(const json_t *object, const char *key, char *out, size_t size)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    snprintf(out, size, "%s", text != NULL ? text : "");
+    for (; *out != '\0'; out++)
+        if ((unsigned char)*out < 0x20 || *out == 0x7f)
+            *out = '?';
+}
+
+static uint64_t count_of(const json_t *object, const char *key)
+{
+    json_int_t value = json_integer_value(json_object_get(object, key));
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+static void read_best(const json_t *best, struct progress *out)
+{
+    const char *name;
+    json_t *value;
+    if (!json_is_object(best))
+        return;
+    out->has_best = true;
+    out->best_fitness = json_number_value(json_object_get(best, "fitness"));
+    copy_text(best, "arch", out->best_arch, sizeof out->best_arch);
+    json_object_foreach(json_object_get(best, "costs"), name, value)
+    {
+        if (out->best_cost_count == CONFIG_COSTS_MAX)
+            break;
+        snprintf(out->best_cost_names[out->best_cost_count], CONFIG_NAME_BYTES, "%s", name);
+        out->best_costs[out->best_cost_count++] = json_is_number(value) ? json_number_value(value) : NAN;
+    }
+}
+
+enum status_code progress_parse(const char *line, struct progress *out, struct status *status)
+{
+    json_error_t error;
+    json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, &error);
+    const char *state = json_string_value(json_object_get(object, "state"));
+    if (state == NULL) {
+        json_decref(object);
+        return status_set(status, STATUS_BAD_INPUT, "not a progress line: %.80s", line);
+    }
+    const json_t *eta = json_object_get(object, "eta_seconds");
+    *out = (struct progress){
+        .finished = strcmp(state, "finished") == 0,
+        .generation = count_of(object, "generation"),
+        .generations = count_of(object, "generations"),
+        .asked = count_of(object, "asked"),
+        .total = count_of(object, "total"),
+        .distinct = count_of(object, "distinct"),
+        .cached = count_of(object, "cached"),
+        .running = count_of(object, "running"),
+        .queued = count_of(object, "queued"),
+        .measuring = count_of(object, "measuring"),
+        .workers = count_of(object, "workers"),
+        .agents = count_of(object, "agents"),
+        .seconds = json_number_value(json_object_get(object, "seconds")),
+        .eta_seconds = json_is_number(eta) ? json_number_value(eta) : -1,
+    };
+    copy_text(object, "study", out->study, sizeof out->study);
+    copy_text(object, "waiting_for", out->waiting_for, sizeof out->waiting_for);
+    read_best(json_object_get(object, "best"), out);
+    json_decref(object);
+    return STATUS_OK;
+}
+
+/* --- figures ----------------------------------------------------------------------------------------------------------------- */
+
+double progress_rate_update(struct progress_rate *rate, const struct progress *progress)
+{
+    static const double window_seconds = 10;
+    double passed = progress->seconds - rate->seconds;
+    if (!rate->started || passed < 0 || progress->distinct < rate->distinct) {
+        *rate = (struct progress_rate){.started = true, .seconds = progress->seconds, .distinct = progress->distinct};
+        return 0;
+    }
+    if (passed < 0.2) /* too short to say anything */
+        return rate->per_second;
+    double now = (double)(progress->distinct - rate->distinct) / passed;
+    double weight = rate->per_second > 0 ? -expm1(-passed / window_seconds) : 1;
+    rate->per_second += weight * (now - rate->per_second);
+    rate->seconds = progress->seconds;
+    rate->distinct = progress->distinct;
+    return rate->per_second;
+}
+
+bool progress_best_differs(const struct progress *a, const struct progress *b)
+{
+    return a->has_best != b->has_best || (a->has_best && strcmp(a->best_arch, b->best_arch) != 0);
+}
+
+void progress_clock(double seconds, char out[24])
+{
+    unsigned long whole = seconds > 0 && seconds < 1e9 ? (unsigned long)(seconds + 0.5) : 0;
+    if (whole >= 3600)
+        snprintf(out, 24, "%lu:%02lu:%02lu", whole / 3600, whole / 60 % 60, whole % 60);
+    else
+        snprintf(out, 24, "%lu:%02lu", whole / 60, whole % 60);
+}
+
+static double fraction_done(const struct progress *progress)
+{
+    if (progress->finished)
+        return 1;
+    if (progress->total == 0)
+        return 0;
+    double fraction = (double)progress->asked / (double)progress->total;
+    return fraction < 1 ? fraction : 1;
+}
+
+/* --- drawing ----------------------------------------------------------------------------------------------------------------- */
+
+/* Text that stops at a number of columns; what is not counted (colour) goes through add_raw. */
+struct canvas {
+    char *text;
+    size_t used;
+    size_t column, width; /* of the current line */
+};
+
+static void add_raw(struct canvas *canvas, const char *text)
+{
+    size_t length = strlen(text);
+    if (canvas->used + length + 1 > PROGRESS_TEXT_BYTES)
+        return;
+    memcpy(canvas->text + canvas->used, text, length + 1);
+    canvas->used += length;
+}
+
+static void __attribute__((format(printf, 2, 3))) add(struct canvas *canvas, const char *format, ...)
+{
+    char piece[PROGRESS_TEXT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(piece, sizeof piece, format, arguments);
+    va_end(arguments);
+    size_t room = canvas->width > canvas->column ? canvas->width - canvas->column : 0, length = strlen(piece);
+    if (length > room)
+        piece[length = room] = '\0';
+    canvas->column += length;
+    add_raw(canvas, piece);
+}
+
+/* A part of a line, set off from the one before by two blanks. */
+#define ADD_PART(canvas, ...)                                                                                                      \
+    do {                                                                                                                           \
+        if ((canvas)->column > 0)                                                                                                  \
+            add((canvas), "  ");                                                                                                   \
+        add((canvas), __VA_ARGS__);                                                                                                \
+    } while (0)
+
+static void add_bar(struct canvas *canvas, double fraction, bool colour)
+{
+    enum { BAR_COLUMNS = 24 };
+    char bar[BAR_COLUMNS + 1];
+    size_t full = (size_t)(fraction * BAR_COLUMNS + 0.5);
+    memset(bar, '#', full);
+    memset(bar + full, '.', BAR_COLUMNS - full);
+    bar[BAR_COLUMNS] = '\0';
+    add(canvas, "  [");
+    if (colour)
+        add_raw(canvas, "\x1b[32m");
+    add(canvas, "%s", bar);
+    if (colour)
+        add_raw(canvas, "\x1b[0m");
+    add(canvas, "] %3.0f %%", floor(100 * fraction));
+}
+
+static void add_counts(struct canvas *canvas, const struct progress *progress, double per_second)
+{
+    if (progress->generations > 0)
+        ADD_PART(canvas, "generation %ju/%ju", (uintmax_t)progress->generation, (uintmax_t)progress->generations);
+    if (progress->total > 0)
+        ADD_PART(canvas, "%ju/%ju candidates", (uintmax_t)progress->asked, (uintmax_t)progress->total);
+    else
+        ADD_PART(canvas, "%ju candidates", (uintmax_t)progress->asked);
+    ADD_PART(canvas, "%ju scored", (uintmax_t)progress->distinct);
+    if (per_second > 0)
+        ADD_PART(canvas, per_second < 10 ? "%.2f/s" : "%.0f/s", per_second);
+}
+
+static void add_time(struct canvas *canvas, const struct progress *progress)
+{
+    char clock[24];
+    if (progress->finished || progress->eta_seconds < 0) {
+        progress_clock(progress->seconds, clock);
+        ADD_PART(canvas, "%s %s", progress->finished ? "done in" : "for", clock);
+    } else {
+        progress_clock(progress->eta_seconds, clock);
+        ADD_PART(canvas, "ETA %s", clock);
+    }
+}
+
+static void add_best(struct canvas *canvas, const struct progress *progress)
+{
+    if (!progress->has_best) {
+        ADD_PART(canvas, "no candidate within the constraints yet");
+        return;
+    }
+    ADD_PART(canvas, "best %.6g", progress->best_fitness);
+    for (size_t i = 0; i < progress->best_cost_count; i++)
+        ADD_PART(canvas, "%s %.5g", progress->best_cost_names[i], progress->best_costs[i]);
+}
+
+static void add_peers(struct canvas *canvas, const struct progress *progress)
+{
+    if (progress->finished)
+        return;
+    if (progress->workers > 0)
+        ADD_PART(canvas, "%ju worker%s", (uintmax_t)progress->workers, progress->workers == 1 ? "" : "s");
+    if (progress->measuring > 0)
+        ADD_PART(canvas, "measuring");
+    if (progress->waiting_for[0] != '\0')
+        ADD_PART(canvas, "waiting for %s", progress->waiting_for);
+}
+
+void progress_screen(const struct progress *progress, double per_second, size_t width, bool colour, char out[PROGRESS_TEXT_BYTES])
+{
+    struct canvas canvas = {.text = out, .width = width};
+    out[0] = '\0';
+    add(&canvas, "%s", progress->study);
+    add_bar(&canvas, fraction_done(progress), colour);
+    add_time(&canvas, progress);
+    add_counts(&canvas, progress, per_second);
+    add_raw(&canvas, "\n");
+    canvas.column = 0;
+    if (colour && progress->has_best)
+        add_raw(&canvas, "\x1b[1m");
+    add_best(&canvas, progress);
+    if (colour && progress->has_best)
+        add_raw(&canvas, "\x1b[0m");
+    add_peers(&canvas, progress);
+    if (progress->has_best)
+        ADD_PART(&canvas, "%s", progress->best_arch);
+}
+
+void progress_line(const struct progress *progress, double per_second, char out[PROGRESS_TEXT_BYTES])
+{
+    struct canvas canvas = {.text = out, .width = PROGRESS_TEXT_BYTES};
+    out[0] = '\0';
+    add(&canvas, "%s:", progress->study);
+    add(&canvas, " %.0f %%", floor(100 * fraction_done(progress)));
+    add_time(&canvas, progress);
+    add_counts(&canvas, progress, per_second);
+    add_best(&canvas, progress);
+    add_peers(&canvas, progress);
+    if (progress->has_best)
+        ADD_PART(&canvas, "%s", progress->best_arch);
+}

@@ -1,0 +1,219 @@
+/* progress: the master's lines read, rates, and what a person is shown. */
+#include "tests/support/test.h"
+
+#include <string.h>
+
+#include "master/progress.h"
+
+#define COUNTS                                                                                                                     \
+    "\"study\":\"s\",\"state\":\"running\",\"generation\":51,\"generations\":100,\"asked\":1032,\"total\":2000,\"distinct\":410,"  \
+    "\"cached\":622,\"running\":4,\"queued\":9,\"measuring\":1,\"workers\":4,\"agents\":1,\"seconds\":12.5"
+#define BEST "\"best\":{\"arch\":\"|a~0|\",\"fitness\":71.53,\"costs\":{\"latency_ms\":3.94,\"macs\":1e8}}"
+#define RUNNING "{" COUNTS "," BEST ",\"eta_seconds\":13.2,\"waiting_for\":\"\"}"
+
+static struct progress parsed(const char *line)
+{
+    struct progress progress;
+    struct status status;
+    assert_ok(progress_parse(line, &progress, &status), status);
+    return progress;
+}
+
+static void a_line_is_read_with_every_figure(void **state)
+{
+    (void)state;
+    struct progress progress = parsed(RUNNING);
+    assert_string_equal(progress.study, "s");
+    assert_false(progress.finished);
+    assert_int_equal(progress.generation, 51);
+    assert_int_equal(progress.generations, 100);
+    assert_int_equal(progress.asked, 1032);
+    assert_int_equal(progress.total, 2000);
+    assert_int_equal(progress.distinct, 410);
+    assert_int_equal(progress.cached, 622);
+    assert_int_equal(progress.running, 4);
+    assert_int_equal(progress.queued, 9);
+    assert_int_equal(progress.measuring, 1);
+    assert_int_equal(progress.workers, 4);
+    assert_int_equal(progress.agents, 1);
+    assert_true(progress.has_best);
+    assert_string_equal(progress.best_arch, "|a~0|");
+    assert_near(progress.best_fitness, 71.53, 0, 0);
+    assert_int_equal(progress.best_cost_count, 2);
+    assert_string_equal(progress.best_cost_names[1], "macs");
+    assert_near(progress.best_costs[0], 3.94, 0, 0);
+    assert_near(progress.eta_seconds, 13.2, 0, 0);
+}
+
+static void an_unknown_end_is_a_negative_eta(void **state)
+{
+    (void)state;
+    assert_true(parsed("{" COUNTS ",\"best\":null,\"eta_seconds\":null}").eta_seconds < 0);
+}
+
+static void lines_that_are_not_progress_are_refused(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "", "{", "[]", "3", "{}", "{\"state\":3}", "hello", "{\"state\":\"running\",\"state\":\"x\"}"};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct progress progress;
+        struct status status;
+        assert_int_equal(progress_parse(lines[i], &progress, &status), STATUS_BAD_INPUT);
+    }
+}
+
+static void odd_values_neither_crash_nor_pass_for_counts(void **state)
+{
+    (void)state;
+    struct progress progress = parsed("{\"state\":\"running\",\"asked\":-3,\"total\":\"x\",\"best\":{\"costs\":{\"a\":null}}}");
+    char out[PROGRESS_TEXT_BYTES];
+    assert_int_equal(progress.asked, 0);
+    assert_int_equal(progress.total, 0);
+    progress_line(&progress, 0, out);
+    assert_non_null(strstr(out, "0 candidates"));
+}
+
+static void control_characters_do_not_reach_the_terminal(void **state)
+{
+    (void)state;
+    struct progress progress = parsed("{\"state\":\"running\",\"study\":\"a\\u001b[2J\",\"waiting_for\":\"b\\nc\"}");
+    char out[PROGRESS_TEXT_BYTES];
+    progress_line(&progress, 0, out);
+    assert_null(strchr(out, '\x1b'));
+    assert_null(strchr(out, '\n'));
+}
+
+static void the_plain_line_tells_the_whole_story(void **state)
+{
+    (void)state;
+    char out[PROGRESS_TEXT_BYTES];
+    struct progress progress = parsed(RUNNING);
+    progress_line(&progress, 81.2, out);
+    assert_string_equal(
+        out, "s: 51 %  ETA 0:13  generation 51/100  1032/2000 candidates  410 scored  81/s  best 71.53  latency_ms 3.94  "
+             "macs 1e+08  4 workers  measuring  |a~0|");
+}
+
+static void the_screen_has_a_bar_and_two_lines(void **state)
+{
+    (void)state;
+    char out[PROGRESS_TEXT_BYTES];
+    struct progress progress = parsed(RUNNING);
+    progress_screen(&progress, 8.125, 200, false, out);
+    assert_string_equal(
+        out, "s  [############............]  51 %  ETA 0:13  generation 51/100  1032/2000 candidates  410 scored  8.12/s\n"
+             "best 71.53  latency_ms 3.94  macs 1e+08  4 workers  measuring  |a~0|");
+}
+
+static void no_screen_line_is_wider_than_asked(void **state)
+{
+    (void)state;
+    struct progress progress = parsed(RUNNING);
+    for (size_t width = 0; width < 120; width++) {
+        char out[PROGRESS_TEXT_BYTES];
+        progress_screen(&progress, 8, width, false, out);
+        char *second = strchr(out, '\n');
+        assert_non_null(second);
+        assert_true((size_t)(second - out) <= width);
+        assert_true(strlen(second + 1) <= width);
+    }
+}
+
+static void colour_appears_only_when_asked_and_is_always_ended(void **state)
+{
+    (void)state;
+    char out[PROGRESS_TEXT_BYTES];
+    struct progress progress = parsed(RUNNING);
+    progress_screen(&progress, 8, 100, false, out);
+    assert_null(strchr(out, '\x1b'));
+    progress_screen(&progress, 8, 100, true, out);
+    size_t begun = 0, ended = 0;
+    for (const char *at = out; (at = strchr(at, '\x1b')) != NULL; at++)
+        strncmp(at, "\x1b[0m", 4) == 0 ? ended++ : begun++;
+    assert_int_equal(begun, 2);
+    assert_int_equal(ended, 2);
+}
+
+static void a_full_bar_and_no_eta_mark_the_end(void **state)
+{
+    (void)state;
+    char out[PROGRESS_TEXT_BYTES];
+    struct progress progress = parsed("{\"study\":\"s\",\"state\":\"finished\",\"asked\":7,\"total\":2000,\"seconds\":3725}");
+    progress_screen(&progress, 0, 100, false, out);
+    assert_non_null(strstr(out, "[########################] 100 %  done in 1:02:05"));
+}
+
+static void what_is_waited_for_is_shown(void **state)
+{
+    (void)state;
+    char out[PROGRESS_TEXT_BYTES];
+    struct progress progress = parsed("{\"state\":\"running\",\"waiting_for\":\"an agent for device rpi4\"}");
+    progress_line(&progress, 0, out);
+    assert_non_null(strstr(out, "waiting for an agent for device rpi4"));
+}
+
+static void a_new_best_is_noticed_and_a_repeated_one_is_not(void **state)
+{
+    (void)state;
+    struct progress none = parsed("{" COUNTS ",\"best\":null}"), some = parsed(RUNNING), other = some;
+    assert_true(progress_best_differs(&none, &some));
+    assert_false(progress_best_differs(&some, &other));
+    other.best_arch[1] = 'b';
+    assert_true(progress_best_differs(&some, &other));
+}
+
+static void the_rate_settles_on_evaluations_per_second(void **state)
+{
+    (void)state;
+    struct progress_rate rate = {.started = false};
+    struct progress progress = {.seconds = 100, .distinct = 500};
+    double per_second = progress_rate_update(&rate, &progress);
+    assert_near(per_second, 0, 0, 0); /* what was there before says nothing of now */
+    for (int i = 0; i < 100; i++) {
+        progress.seconds += 1;
+        progress.distinct += 20;
+        per_second = progress_rate_update(&rate, &progress);
+    }
+    assert_near(per_second, 20, 1e-6, 0);
+    for (int i = 0; i < 100; i++) {
+        progress.seconds += 1;
+        per_second = progress_rate_update(&rate, &progress);
+    }
+    assert_true(per_second < 0.01);
+}
+
+static void times_read_like_a_clock(void **state)
+{
+    (void)state;
+    char out[24];
+    progress_clock(7.4, out);
+    assert_string_equal(out, "0:07");
+    progress_clock(725, out);
+    assert_string_equal(out, "12:05");
+    progress_clock(11045, out);
+    assert_string_equal(out, "3:04:05");
+    progress_clock(-1, out);
+    assert_string_equal(out, "0:00");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_line_is_read_with_every_figure),
+        cmocka_unit_test(an_unknown_end_is_a_negative_eta),
+        cmocka_unit_test(lines_that_are_not_progress_are_refused),
+        cmocka_unit_test(odd_values_neither_crash_nor_pass_for_counts),
+        cmocka_unit_test(control_characters_do_not_reach_the_terminal),
+        cmocka_unit_test(the_plain_line_tells_the_whole_story),
+        cmocka_unit_test(the_screen_has_a_bar_and_two_lines),
+        cmocka_unit_test(no_screen_line_is_wider_than_asked),
+        cmocka_unit_test(colour_appears_only_when_asked_and_is_always_ended),
+        cmocka_unit_test(a_full_bar_and_no_eta_mark_the_end),
+        cmocka_unit_test(what_is_waited_for_is_shown),
+        cmocka_unit_test(a_new_best_is_noticed_and_a_repeated_one_is_not),
+        cmocka_unit_test(the_rate_settles_on_evaluations_per_second),
+        cmocka_unit_test(times_read_like_a_clock),
+    };
+    return TEST_RUN(tests);
+}

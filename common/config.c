@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <jansson.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,18 +118,15 @@ static bool plain_name(const char *name, const char *more)
     return length > 0;
 }
 
-static enum status_code check_strategy(const struct config_yaml *yaml, struct config_study *study, struct status *status)
+static enum status_code check_strategy(const struct config_yaml *yaml, const struct config_study *study, struct status *status)
 {
-    struct config_strategy *strategy = &study->strategy;
+    const struct config_strategy *strategy = &study->strategy;
     if (strategy->tournament > strategy->population)
         return refuse(yaml, "strategy.tournament", status, "%u draws more candidates than the population of %u has; lower it",
                       strategy->tournament, strategy->population);
     if (strategy->elites >= strategy->population)
         return refuse(yaml, "strategy.elites", status, "%u leaves no room for offspring in a population of %u; lower it",
                       strategy->elites, strategy->population);
-    /* Exceeding a limit by all of it costs the whole range of the fitness: phi lies in [0,3], tables mostly hold per cents. */
-    if (isnan(strategy->lambda))
-        strategy->lambda = study->fitness.source == CONFIG_FITNESS_RMI ? 3 : 100;
     return STATUS_OK;
 }
 
@@ -283,7 +279,6 @@ static enum status_code read_study(const struct config_yaml *yaml, const char *f
         return status_set(status, STATUS_NO_MEMORY, "no memory for the settings");
     }
     study->cost_count = (uint32_t)cost_count;
-    study->strategy.lambda = NAN;
     enum status_code code = read_keys(yaml, study, status);
     if (code == STATUS_OK)
         code = check_together(yaml, study, status);

@@ -1,0 +1,348 @@
+/* report: reads a study's candidates once and keeps what a result needs. Called by cli_run.c, cli_front.c, cli_study.c,
+ * cli_export.c. */
+#include "master/report.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "master/pareto.h"
+
+/* --- collecting ----------------------------------------------------------------------------------------------------------------
+ */
+
+/* A satisfying architecture, the first time it was asked for. */
+struct seen {
+    UT_hash_handle hh;
+    struct report_point point;
+};
+
+struct collector {
+    struct seen *seen; /* by point.arch, in ask order */
+    struct report *report;
+    const struct seen *best;
+};
+
+/* Higher fitness; then lower costs in the study's order; then asked earlier, which `a` (the newcomer) never was. */
+static bool is_better(const struct report_point *a, const struct report_point *b, size_t cost_count)
+{
+    if (a->fitness != b->fitness)
+        return a->fitness > b->fitness;
+    for (size_t i = 0; i < cost_count; i++)
+        if (a->costs[i] != b->costs[i])
+            return a->costs[i] < b->costs[i];
+    return false;
+}
+
+static enum status_code collect(void *context, const struct study_candidate *candidate, struct status *status)
+{
+    struct collector *collector = context;
+    struct report *report = collector->report;
+    size_t cost_count = report->settings->cost_count;
+    struct seen *seen;
+    report->asked++;
+    report->cached += candidate->cached;
+    report->distinct += !candidate->cached;
+    if (!candidate->satisfies)
+        return STATUS_OK;
+    report->satisfying++;
+    HASH_FIND_STR(collector->seen, candidate->arch_text, seen);
+    if (seen != NULL)
+        return STATUS_OK;
+    seen = calloc(1, sizeof *seen);
+    if (seen == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for the candidates of %s", report->study.name);
+    snprintf(seen->point.arch, sizeof seen->point.arch, "%s", candidate->arch_text);
+    seen->point.fitness = candidate->result.fitness;
+    memcpy(seen->point.costs, candidate->result.costs, cost_count * sizeof(double));
+    HASH_ADD_STR(collector->seen, point.arch, seen);
+    if (collector->best == NULL || is_better(&seen->point, &collector->best->point, cost_count))
+        collector->best = seen;
+    return STATUS_OK;
+}
+
+static int by_cost_then_fitness(const void *left, const void *right)
+{
+    const struct report_point *a = left, *b = right;
+    if (a->costs[0] != b->costs[0])
+        return a->costs[0] < b->costs[0] ? -1 : 1;
+    if (a->fitness != b->fitness)
+        return a->fitness < b->fitness ? -1 : 1;
+    return strcmp(a->arch, b->arch);
+}
+
+/* Marks the non-dominated ones of what was seen. *front is calloc'ed, one flag for each, in the order of `seen`. */
+static enum status_code find_front(const struct collector *collector, bool **front, size_t *front_count, struct status *status)
+{
+    size_t count = HASH_COUNT(collector->seen), m = 1 + collector->report->settings->cost_count, row = 0;
+    double *points = calloc(count * m + 1, sizeof *points);
+    *front = calloc(count + 1, sizeof **front);
+    if (points == NULL || *front == NULL) {
+        free(points);
+        return status_set(status, STATUS_NO_MEMORY, "no memory for the front of %zu candidates", count);
+    }
+    for (const struct seen *seen = collector->seen; seen != NULL; seen = seen->hh.next, row++) {
+        points[row * m] = -seen->point.fitness;
+        for (size_t i = 1; i < m; i++)
+            points[row * m + i] = seen->point.costs[i - 1];
+    }
+    *front_count = pareto_front(points, count, m, *front);
+    free(points);
+    return STATUS_OK;
+}
+
+static enum status_code keep_front(const struct collector *collector, struct report *report, struct status *status)
+{
+    bool *front = NULL;
+    size_t marked = 0, row = 0;
+    enum status_code code = find_front(collector, &front, &marked, status);
+    if (code == STATUS_OK && (report->front = calloc(marked + 1, sizeof *report->front)) == NULL)
+        code = status_set(status, STATUS_NO_MEMORY, "no memory for a front of %zu candidates", marked);
+    for (const struct seen *seen = collector->seen; code == STATUS_OK && seen != NULL; seen = seen->hh.next, row++)
+        if (front[row])
+            report->front[report->front_count++] = seen->point;
+    free(front);
+    if (code == STATUS_OK)
+        qsort(report->front, report->front_count, sizeof *report->front, by_cost_then_fitness);
+    return code;
+}
+
+static enum status_code keep_best(const struct collector *collector, struct report *report, struct status *status)
+{
+    if (collector->best == NULL)
+        return STATUS_OK;
+    report->best = malloc(sizeof *report->best);
+    if (report->best == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for the best candidate");
+    *report->best = collector->best->point;
+    return STATUS_OK;
+}
+
+static void free_seen(struct collector *collector)
+{
+    struct seen *seen, *next;
+    HASH_ITER(hh, collector->seen, seen, next)
+    {
+        HASH_DEL(collector->seen, seen);
+        free(seen);
+    }
+}
+
+/* "x is not in this database; it holds a, b". */
+static enum status_code name_what_is_there(struct store *store, const char *name, struct status *status)
+{
+    struct store_study *studies = NULL;
+    size_t count = 0, used = 0;
+    char names[256] = "no study";
+    if (store_study_list(store, &studies, &count, status) != STATUS_OK)
+        return status->code;
+    for (size_t i = 0; i < count; i++) {
+        if (used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "", studies[i].name);
+        store_study_free(&studies[i]);
+    }
+    free(studies);
+    return status_set(status, STATUS_NOT_FOUND, "'%.64s' is not in this database; it holds %s", name, names);
+}
+
+enum status_code report_load(struct store *store, const char *name, struct report *out, struct status *status)
+{
+    struct collector collector = {.report = out};
+    *out = (struct report){.front = NULL};
+    enum status_code code = store_study_find(store, name, &out->study, status);
+    if (code == STATUS_NOT_FOUND)
+        return name_what_is_there(store, name, status);
+    if (code != STATUS_OK)
+        return code;
+    code = config_parse(out->study.settings, strlen(out->study.settings), "stored settings", &out->settings, status);
+    if (code == STATUS_OK)
+        code = store_candidate_each(store, out->study.id, 0, collect, &collector, status);
+    if (code == STATUS_OK)
+        code = keep_best(&collector, out, status);
+    if (code == STATUS_OK)
+        code = keep_front(&collector, out, status);
+    free_seen(&collector);
+    if (code != STATUS_OK)
+        report_free(out);
+    return code;
+}
+
+void report_free(struct report *report)
+{
+    store_study_free(&report->study);
+    config_free(report->settings);
+    free(report->best);
+    free(report->front);
+    *report = (struct report){.front = NULL};
+}
+
+/* --- texts ---------------------------------------------------------------------------------------------------------------------
+ */
+
+void report_number(double value, char out[32])
+{
+    if (!isfinite(value)) {
+        snprintf(out, 32, "null");
+        return;
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(out, 32, "%.*g", digits, value);
+        if (strtod(out, NULL) == value)
+            return;
+    }
+}
+
+void report_json_text(const char *text, FILE *out)
+{
+    json_t *string = json_string(text); /* NULL when it is not UTF-8 */
+    char *quoted = string != NULL ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
+    fputs(quoted != NULL ? quoted : "null", out);
+    free(quoted);
+    json_decref(string);
+}
+
+void report_csv_field(const char *text, FILE *out)
+{
+    if (strpbrk(text, ",\"\r\n") == NULL) {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text != '\0'; text++) {
+        if (*text == '"')
+            fputc('"', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
+/* --- printing ------------------------------------------------------------------------------------------------------------------
+ */
+
+static void print_point_json(const struct report *report, const struct report_point *point, FILE *out)
+{
+    char number[32];
+    fputs("{\"arch\":", out);
+    report_json_text(point->arch, out);
+    report_number(point->fitness, number);
+    fprintf(out, ",\"fitness\":%s,\"costs\":{", number);
+    for (size_t i = 0; i < report->settings->cost_count; i++) {
+        report_number(point->costs[i], number);
+        fputs(i > 0 ? "," : "", out);
+        report_json_text(report->settings->costs[i].name, out);
+        fprintf(out, ":%s", number);
+    }
+    fputs("}}", out);
+}
+
+static void print_front_json(const struct report *report, FILE *out)
+{
+    fputs("\"front\":[", out);
+    for (size_t i = 0; i < report->front_count; i++) {
+        fputs(i > 0 ? "," : "", out);
+        print_point_json(report, &report->front[i], out);
+    }
+    fputc(']', out);
+}
+
+static void print_front_csv(const struct report *report, FILE *out)
+{
+    char number[32];
+    fputs("arch,fitness", out);
+    for (size_t i = 0; i < report->settings->cost_count; i++) {
+        fputc(',', out);
+        report_csv_field(report->settings->costs[i].name, out);
+    }
+    fputs("\n", out);
+    for (size_t row = 0; row < report->front_count; row++) {
+        report_csv_field(report->front[row].arch, out);
+        report_number(report->front[row].fitness, number);
+        fprintf(out, ",%s", number);
+        for (size_t i = 0; i < report->settings->cost_count; i++) {
+            report_number(report->front[row].costs[i], number);
+            fprintf(out, ",%s", isfinite(report->front[row].costs[i]) ? number : "");
+        }
+        fputs("\n", out);
+    }
+}
+
+static int column_width(const char *heading)
+{
+    int length = (int)strlen(heading);
+    return length < 10 ? 10 : length;
+}
+
+static void print_front_table(const struct report *report, FILE *out)
+{
+    const struct config_study *settings = report->settings;
+    fprintf(out, "%10s", "fitness");
+    for (size_t i = 0; i < settings->cost_count; i++)
+        fprintf(out, "  %*s", column_width(settings->costs[i].name), settings->costs[i].name);
+    fputs("  architecture\n", out);
+    for (size_t row = 0; row < report->front_count; row++) {
+        fprintf(out, "%10.6g", report->front[row].fitness);
+        for (size_t i = 0; i < settings->cost_count; i++)
+            fprintf(out, "  %*.6g", column_width(settings->costs[i].name), report->front[row].costs[i]);
+        fprintf(out, "  %s\n", report->front[row].arch);
+    }
+}
+
+static void print_json(const struct report *report, FILE *out)
+{
+    char number[32];
+    fputs("{\"study\":", out);
+    report_json_text(report->study.name, out);
+    fputs(",\"best\":", out);
+    if (report->best != NULL)
+        print_point_json(report, report->best, out);
+    else
+        fputs("null", out);
+    fputc(',', out);
+    print_front_json(report, out);
+    report_number(round(report->study.seconds * 1000) / 1000, number);
+    fprintf(out, ",\"evaluations\":{\"asked\":%" PRIu64 ",\"distinct\":%" PRIu64 ",\"cached\":%" PRIu64 "},\"seconds\":%s}\n",
+            report->asked, report->distinct, report->cached, number);
+}
+
+static void print_table(const struct report *report, FILE *out)
+{
+    fprintf(out, "%s: %s after %.1f s; %" PRIu64 " candidates asked, %" PRIu64 " distinct, %" PRIu64 " known already\n\n",
+            report->study.name, store_study_state_name(report->study.state), report->study.seconds, report->asked, report->distinct,
+            report->cached);
+    if (report->best == NULL) {
+        fputs("no candidate satisfies the constraints\n", out);
+        return;
+    }
+    fprintf(out, "best\n  %-12s %s\n  %-12s %.6g\n", "architecture", report->best->arch, "fitness", report->best->fitness);
+    for (size_t i = 0; i < report->settings->cost_count; i++)
+        fprintf(out, "  %-12s %.6g\n", report->settings->costs[i].name, report->best->costs[i]);
+    fprintf(out, "\nfront of %zu\n", report->front_count);
+    print_front_table(report, out);
+}
+
+void report_print(const struct report *report, enum cli_format format, FILE *out)
+{
+    switch (format) {
+    case CLI_JSON: print_json(report, out); return;
+    case CLI_CSV: print_front_csv(report, out); return;
+    case CLI_TABLE: print_table(report, out); return;
+    }
+}
+
+void report_print_front(const struct report *report, enum cli_format format, FILE *out)
+{
+    switch (format) {
+    case CLI_JSON:
+        fputs("{\"study\":", out);
+        report_json_text(report->study.name, out);
+        fputc(',', out);
+        print_front_json(report, out);
+        fputs("}\n", out);
+        return;
+    case CLI_CSV: print_front_csv(report, out); return;
+    case CLI_TABLE: print_front_table(report, out); return;
+    }
+}

@@ -1,0 +1,56 @@
+/* report: the result of a study, read out of the store: best, front, counts; printed as a table, as CSV or as JSON. Used by the
+ * verbs of `hwnas`.
+ *
+ * The front holds the candidates that satisfy every constraint and that no other such candidate dominates (fitness larger, every
+ * cost smaller), one architecture once, and of architectures with equal values (isomorphic ones) the one asked first; sorted by the
+ * first cost, then by fitness. */
+#ifndef HWNAS_MASTER_REPORT_H
+#define HWNAS_MASTER_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/arch.h"
+#include "common/cli.h"
+#include "common/config.h"
+#include "common/status.h"
+#include "master/store.h"
+
+struct report_point {
+    char arch[ARCH_TEXT_BYTES]; /* exact */
+    double fitness;
+    double costs[CONFIG_COSTS_MAX]; /* in the study's order */
+};
+
+struct report {
+    struct store_study study;
+    struct config_study *settings; /* owned */
+    struct report_point *best;     /* owned; NULL when no candidate satisfies */
+    struct report_point *front;    /* owned, front_count */
+    size_t front_count;
+    uint64_t asked, distinct, cached, satisfying;
+};
+
+/* Reads everything of the study of that name. STATUS_NOT_FOUND names the studies that are there. Free with report_free. */
+enum status_code report_load(struct store *store, const char *name, struct report *out, struct status *status);
+void report_free(struct report *report);
+
+/* JSON: the one object that scripts read, on one line:
+ * {"study":…,"best":…|null,"front":[…],"evaluations":{"asked":…,"distinct":…,"cached":…},"seconds":…}. CSV: the front. */
+void report_print(const struct report *report, enum cli_format format, FILE *out);
+
+/* The front alone; JSON: {"study":…,"front":[…]}. */
+void report_print_front(const struct report *report, enum cli_format format, FILE *out);
+
+/* The shortest decimal text that reads back as the same double; "null" for what is not finite. */
+void report_number(double value, char out[32]);
+
+/* The text as a JSON string with its quotes. */
+void report_json_text(const char *text, FILE *out);
+
+/* One field as RFC 4180 wants it: quoted when it holds a comma, a quote or a line break. */
+void report_csv_field(const char *text, FILE *out);
+
+#endif

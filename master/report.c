@@ -45,7 +45,7 @@ static enum status_code collect(void *context, const struct study_candidate *can
     struct seen *seen;
     report->asked++;
     report->cached += candidate->cached;
-    report->distinct += !candidate->cached;
+    report->distinct += !candidate->cached && !candidate->skipped;
     if (!candidate->satisfies)
         return STATUS_OK;
     report->satisfying++;

@@ -1,6 +1,8 @@
 /* cli: what the verbs share: formats, terminals, how an error ends a command. Called by every cli_*.c. */
 #include "common/cli.h"
 
+#include <argp.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,4 +49,55 @@ bool cli_wants_colour(FILE *stream)
 {
     const char *no_colour = getenv("NO_COLOR");
     return cli_is_terminal(stream) && (no_colour == NULL || *no_colour == '\0');
+}
+
+/* --- option values --- */
+
+int cli_option_int(const char *option, const char *text, int low, int high, struct argp_state *state)
+{
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || value < low || value > high)
+        argp_error(state, "--%s is '%.40s'; it must be a whole number from %d to %d", option, text, low, high);
+    return (int)value;
+}
+
+double cli_option_number(const char *option, const char *text, double low, double high, struct argp_state *state)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end != '\0' || !(value >= low && value <= high))
+        argp_error(state, "--%s is '%.40s'; it must be a number from %g to %g", option, text, low, high);
+    return value;
+}
+
+uint64_t cli_option_seed(const char *option, const char *text, struct argp_state *state)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0)
+        argp_error(state, "--%s is '%.40s'; it must be a whole number from 0 to 18446744073709551615", option, text);
+    return value;
+}
+
+enum cli_format cli_option_format(const char *text, struct argp_state *state)
+{
+    enum cli_format format = CLI_TABLE;
+    struct status status = {0};
+    if (cli_parse_format(text, &format, &status) != STATUS_OK)
+        argp_error(state, "%s", status.message);
+    return format;
+}
+
+int cli_option_list(const char *option, char *text, char **parts, int most, struct argp_state *state)
+{
+    int count = 0;
+    for (char *part = strsep(&text, ","); part != NULL; part = strsep(&text, ",")) {
+        if (*part == '\0' || count == most)
+            argp_error(state, "--%s takes 1 to %d values separated by commas", option, most);
+        parts[count++] = part;
+    }
+    return count;
 }

@@ -6,6 +6,7 @@
 #define HWNAS_COMMON_CLI_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "common/status.h"
@@ -32,5 +33,17 @@ void cli_print_safe(FILE *out, const char *text);
  * unset or empty besides. */
 bool cli_is_terminal(FILE *stream);
 bool cli_wants_colour(FILE *stream);
+
+/* Values of options. A wrong one ends the program through argp_error with a sentence that names the option: the whole text as a
+ * number within [low, high], as a 64-bit seed, as a format. */
+struct argp_state;
+int cli_option_int(const char *option, const char *text, int low, int high, struct argp_state *state);
+double cli_option_number(const char *option, const char *text, double low, double high, struct argp_state *state);
+uint64_t cli_option_seed(const char *option, const char *text, struct argp_state *state);
+enum cli_format cli_option_format(const char *text, struct argp_state *state);
+
+/* Splits text at its commas, in place; the parts point into it. Returns how many there are; more than `most` or an empty part ends
+ * the program. */
+int cli_option_list(const char *option, char *text, char **parts, int most, struct argp_state *state);
 
 #endif

@@ -1,48 +1,9 @@
-/* cli_options: number parsing, JSON numbers and the progress line of the worker-side verbs (rmi, reference). */
+/* cli_options: the instruction set, JSON numbers and the progress line of the worker-side verbs (rmi, reference). */
 #include "worker/cli_options.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-int cli_option_int(const char *option, const char *text, int low, int high, struct argp_state *state)
-{
-    char *end;
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || value < low || value > high)
-        argp_error(state, "--%s is '%.40s'; it must be a whole number from %d to %d", option, text, low, high);
-    return (int)value;
-}
-
-double cli_option_number(const char *option, const char *text, double low, double high, struct argp_state *state)
-{
-    char *end;
-    double value = strtod(text, &end);
-    if (end == text || *end != '\0' || !(value >= low && value <= high))
-        argp_error(state, "--%s is '%.40s'; it must be a number from %g to %g", option, text, low, high);
-    return value;
-}
-
-uint64_t cli_option_seed(const char *option, const char *text, struct argp_state *state)
-{
-    char *end;
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0)
-        argp_error(state, "--%s is '%.40s'; it must be a whole number from 0 to 18446744073709551615", option, text);
-    return value;
-}
-
-enum cli_format cli_option_format(const char *text, struct argp_state *state)
-{
-    enum cli_format format = CLI_TABLE;
-    struct status status = {0};
-    if (cli_parse_format(text, &format, &status) != STATUS_OK)
-        argp_error(state, "%s", status.message);
-    return format;
-}
 
 enum engine_isa cli_option_isa(const char *text, struct argp_state *state)
 {
@@ -53,17 +14,6 @@ enum engine_isa cli_option_isa(const char *text, struct argp_state *state)
             return (enum engine_isa)i;
     argp_error(state, "--isa is '%.40s'; it must be auto, avx512, avx2 or portable", text);
     return ENGINE_ISA_AUTO;
-}
-
-int cli_option_list(const char *option, char *text, char **parts, int most, struct argp_state *state)
-{
-    int count = 0;
-    for (char *part = strsep(&text, ","); part != NULL; part = strsep(&text, ",")) {
-        if (*part == '\0' || count == most)
-            argp_error(state, "--%s takes 1 to %d values separated by commas", option, most);
-        parts[count++] = part;
-    }
-    return count;
 }
 
 json_t *cli_json_number(double value)

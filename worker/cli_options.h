@@ -1,4 +1,5 @@
-/* cli_options: what the worker-side verbs of `hwnas` share: reading numbers from options, numbers into JSON, a progress line. */
+/* cli_options: what the worker-side verbs of `hwnas` share besides common/cli.h: the instruction set, numbers into JSON, a progress
+ * line. */
 #ifndef HWNAS_WORKER_CLI_OPTIONS_H
 #define HWNAS_WORKER_CLI_OPTIONS_H
 
@@ -9,17 +10,7 @@
 #include "common/cli.h"
 #include "worker/engine/engine.h"
 
-/* The whole text as a number within [low, high]; anything else ends the program through argp_error with a sentence that names the
- * option. */
-int cli_option_int(const char *option, const char *text, int low, int high, struct argp_state *state);
-double cli_option_number(const char *option, const char *text, double low, double high, struct argp_state *state);
-uint64_t cli_option_seed(const char *option, const char *text, struct argp_state *state);
-enum cli_format cli_option_format(const char *text, struct argp_state *state);
 enum engine_isa cli_option_isa(const char *text, struct argp_state *state);
-
-/* Splits text at its commas, in place; the parts point into it. Returns how many there are; more than `most` or an empty part ends
- * the program. */
-int cli_option_list(const char *option, char *text, char **parts, int most, struct argp_state *state);
 
 /* A JSON real, or null for what JSON has no word for (NaN, infinities). */
 json_t *cli_json_number(double value);

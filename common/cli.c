@@ -101,3 +101,36 @@ int cli_option_list(const char *option, char *text, char **parts, int most, stru
     }
     return count;
 }
+
+/* --- commands of a verb --- */
+
+static void print_commands(FILE *out, const char *verb, const char *about, const struct cli_verb *commands, size_t count)
+{
+    fprintf(out, "Usage: hwnas %s COMMAND [OPTION...]\n%s\n\n", verb, about);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    fprintf(out, "\n`hwnas %s COMMAND --help` lists the options of a command.\n", verb);
+}
+
+int cli_run_command(const char *verb, const char *about, const struct cli_verb *commands, size_t count, int argc, char **argv)
+{
+    char name[64];
+    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0)) {
+        print_commands(stdout, verb, about, commands, count);
+        return 0;
+    }
+    for (size_t i = 0; argc >= 2 && i < count; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            snprintf(name, sizeof name, "hwnas %s %s", verb, commands[i].name);
+            argv[1] = name;
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    if (argc >= 2) {
+        fprintf(stderr, "hwnas %s: '", verb);
+        cli_print_safe(stderr, argv[1]);
+        fputs("' is no command of it\n", stderr);
+    }
+    print_commands(stderr, verb, about, commands, count);
+    return 2;
+}

@@ -114,32 +114,10 @@ static const struct cli_verb commands[] = {
     {"train", "train a ResNet-20 on your own images", cli_reference_train},
 };
 
-static void print_help(FILE *out)
-{
-    fputs("Usage: hwnas reference COMMAND [OPTION...]\nReference models and bundles (docs/REFERENCE.md).\n\n", out);
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
-    fputs("\n`hwnas reference COMMAND --help` lists the options of a command.\n", out);
-}
-
 static int reference_run(int argc, char **argv)
 {
-    char name[64];
-    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0)) {
-        print_help(stdout);
-        return 0;
-    }
-    for (size_t i = 0; argc >= 2 && i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(argv[1], commands[i].name) == 0) {
-            snprintf(name, sizeof name, "hwnas reference %s", commands[i].name);
-            argv[1] = name;
-            return commands[i].run(argc - 1, argv + 1);
-        }
-    }
-    if (argc >= 2)
-        fprintf(stderr, "hwnas reference: '%.40s' is no command of it\n", argv[1]);
-    print_help(stderr);
-    return 2;
+    return cli_run_command("reference", "Reference models and bundles (docs/REFERENCE.md).", commands,
+                           sizeof commands / sizeof commands[0], argc, argv);
 }
 
 const struct cli_verb cli_reference_verb = {"reference", "train, import or build the reference that candidates are compared with",

@@ -1,0 +1,175 @@
+/* conditions: a tree of /proc and /sys made by hand: what is read, what stays unknown, what is warned of. */
+#include "tests/support/test.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "worker/conditions.h"
+
+/* A temporary root in which files appear. */
+struct tree {
+    char root[64];
+};
+
+static void tree_make(struct tree *tree)
+{
+    strcpy(tree->root, "/tmp/hwnas-conditions.XXXXXX");
+    assert_non_null(mkdtemp(tree->root));
+}
+
+static void tree_put(const struct tree *tree, const char *path, const char *text)
+{
+    char whole[512];
+    snprintf(whole, sizeof whole, "%s%s", tree->root, path);
+    for (char *slash = strchr(whole + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(whole, 0700);
+        *slash = '/';
+    }
+    FILE *file = fopen(whole, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void tree_remove(const struct tree *tree)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", tree->root);
+    assert_int_equal(system(command), 0);
+}
+
+static const char *const two_cpus = "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\n"
+                                    "model name\t: Intel(R) Xeon(R) Gold 6248 CPU @ 2.50GHz\nflags\t\t: fpu vme avx2\n\n"
+                                    "processor\t: 1\nCPU implementer\t: 0x41\nCPU part\t: 0xd0b\nflags\t\t: fpu hypervisor avx\n";
+
+static struct conditions looked_at(const struct tree *tree, int cpu)
+{
+    struct conditions conditions;
+    conditions_read(tree->root, cpu, &conditions);
+    return conditions;
+}
+
+static void processor_is_brand_family_and_model_in_the_letters_of_a_key(void **state)
+{
+    (void)state;
+    struct tree tree;
+    tree_make(&tree);
+    tree_put(&tree, "/proc/cpuinfo", two_cpus);
+    assert_string_equal(looked_at(&tree, 0).processor, "intel_xeon_gold_6248_6_85");
+    tree_remove(&tree);
+}
+
+static void each_cpu_of_an_uneven_chip_has_its_own_name(void **state)
+{
+    (void)state;
+    struct tree tree;
+    tree_make(&tree);
+    tree_put(&tree, "/proc/cpuinfo", two_cpus);
+    assert_string_equal(looked_at(&tree, 1).processor, "0x41_0xd0b");
+    assert_true(looked_at(&tree, 1).virtual);
+    assert_false(looked_at(&tree, 0).virtual);
+    tree_remove(&tree);
+}
+
+static void hostile_brand_gives_a_harmless_name(void **state)
+{
+    (void)state;
+    struct tree tree;
+    char text[600] = "processor: 0\nmodel name: a;\"$(x) \x1b[31m ", *end = text + strlen(text);
+    memset(end, 'y', 500);
+    tree_make(&tree);
+    tree_put(&tree, "/proc/cpuinfo", text);
+    struct conditions conditions = looked_at(&tree, 0);
+    assert_int_equal(strspn(conditions.processor, "abcdefghijklmnopqrstuvwxyz0123456789_"), strlen(conditions.processor));
+    assert_in_range(strlen(conditions.processor), 1, CONDITIONS_PROCESSOR_BYTES - 1);
+    tree_remove(&tree);
+}
+
+static void an_empty_tree_is_unknown_throughout(void **state)
+{
+    (void)state;
+    struct tree tree;
+    char line[512], sentence[256];
+    tree_make(&tree);
+    struct conditions conditions = looked_at(&tree, 0);
+    assert_string_equal(conditions.processor, "unknown");
+    assert_true(isnan(conditions.load));
+    assert_true(isnan(conditions.temperature_c));
+    conditions_print(&conditions, line, sizeof line);
+    assert_string_equal(line, "processor=unknown cpu=0 cpus=1 virtual=no");
+    assert_false(conditions_warning(&conditions, 0, sentence, sizeof sentence));
+    tree_remove(&tree);
+}
+
+static void put_a_restless_machine(const struct tree *tree)
+{
+    tree_put(tree, "/proc/cpuinfo", two_cpus);
+    tree_put(tree, "/proc/loadavg", "3.25 1.00 0.50 4/321 999\n");
+    tree_put(tree, "/sys/devices/system/cpu/online", "0-1,4\n");
+    tree_put(tree, "/sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", "powersave\n");
+    tree_put(tree, "/sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq", "1800000\n");
+    tree_put(tree, "/sys/devices/system/cpu/intel_pstate/no_turbo", "0\n");
+    tree_put(tree, "/sys/class/thermal/thermal_zone0/temp", "41000\n");
+    tree_put(tree, "/sys/class/thermal/thermal_zone1/temp", "67500\n");
+    tree_put(tree, "/sys/class/thermal/thermal_zone2/temp", "broken\n");
+}
+
+static void conditions_are_one_line_of_pairs(void **state)
+{
+    (void)state;
+    struct tree tree;
+    char line[512];
+    tree_make(&tree);
+    put_a_restless_machine(&tree);
+    struct conditions conditions = looked_at(&tree, 1);
+    conditions_print(&conditions, line, sizeof line);
+    assert_string_equal(line, "processor=0x41_0xd0b cpu=1 cpus=3 governor=powersave frequency_mhz=1800 boost=on temperature_c=67.5 "
+                              "load=3.25 virtual=yes");
+    tree_remove(&tree);
+}
+
+static void governor_turbo_load_and_hypervisor_are_warned_of(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"'powersave'", "turbo", "load 3.25 on 3", "virtual machine"};
+    struct tree tree;
+    char sentence[256];
+    tree_make(&tree);
+    put_a_restless_machine(&tree);
+    struct conditions conditions = looked_at(&tree, 1);
+    for (int i = 0; i < 4; i++) {
+        assert_true(conditions_warning(&conditions, i, sentence, sizeof sentence));
+        assert_non_null(strstr(sentence, words[i]));
+    }
+    assert_false(conditions_warning(&conditions, 4, sentence, sizeof sentence));
+    tree_remove(&tree);
+}
+
+static void a_line_that_does_not_fit_is_cut_off(void **state)
+{
+    (void)state;
+    struct tree tree;
+    char line[16];
+    tree_make(&tree);
+    put_a_restless_machine(&tree);
+    struct conditions conditions = looked_at(&tree, 1);
+    conditions_print(&conditions, line, sizeof line);
+    assert_string_equal(line, "processor=0x41_");
+    tree_remove(&tree);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(processor_is_brand_family_and_model_in_the_letters_of_a_key),
+        cmocka_unit_test(each_cpu_of_an_uneven_chip_has_its_own_name),
+        cmocka_unit_test(hostile_brand_gives_a_harmless_name),
+        cmocka_unit_test(an_empty_tree_is_unknown_throughout),
+        cmocka_unit_test(conditions_are_one_line_of_pairs),
+        cmocka_unit_test(governor_turbo_load_and_hypervisor_are_warned_of),
+        cmocka_unit_test(a_line_that_does_not_fit_is_cut_off),
+    };
+    return TEST_RUN(tests);
+}

@@ -3,6 +3,9 @@
 # One file, no recursion. Objects live under build/<flavour>/, so sanitizer flavours stand side by side. System packages are installed by
 # scripts/install-deps (only what is missing; needs root then), which is the first prerequisite of every object.
 
+# As many jobs as CPUs unless the command line says otherwise (-j1).
+MAKEFLAGS += -j$(shell nproc)
+
 SAN     ?=
 CFLAGS  ?= -O2 -g
 CC      := gcc

@@ -48,7 +48,7 @@ isa_avx512   := -DENGINE_LANES=16 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mf
 KERNEL_FLAGS := -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-psabi
 
 GEN_SRC := $(B)/gen/hwnas.pb-c.c $(B)/gen/onnx.pb-c.c
-GEN_HDR := $(GEN_SRC:.c=.h)
+GEN_HDR := $(GEN_SRC:.c=.h) $(B)/gen/schema.sql.h
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 COMMON_LIB := $(B)/libcommon.a
@@ -121,6 +121,12 @@ $(B)/gen/onnx.pb-c.c: | $(DEPS_STAMP)
 	$(Q)protoc-c --proto_path=$(ONNX_PROTO_DIR) --c_out=$(@D) onnx.proto
 
 $(B)/gen/%.pb-c.h: $(B)/gen/%.pb-c.c ;
+
+# The schema as a C string literal, line by line.
+$(B)/gen/schema.sql.h: master/schema.sql
+	@mkdir -p $(@D)
+	$(call say,GEN)
+	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $< > $@
 
 $(B)/gen/%.o: $(B)/gen/%.c
 	$(call say,CC)

@@ -81,8 +81,7 @@ static int write_all(int fd, const char *data, size_t size)
     return 0;
 }
 
-/* Without this the rename itself could be lost in a power cut. */
-static void sync_folder_of(const char *path)
+void fileio_sync_folder(const char *path)
 {
     char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -121,6 +120,6 @@ enum status_code fileio_write(const char *path, const void *data, size_t size, s
         unlink(temporary);
         return status_set(status, STATUS_IO, "%s: cannot be written: %s", path, strerror(reason));
     }
-    sync_folder_of(path);
+    fileio_sync_folder(path);
     return STATUS_OK;
 }

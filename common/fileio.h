@@ -14,4 +14,8 @@ enum status_code fileio_read(const char *path, size_t max_bytes, void **data, si
  */
 enum status_code fileio_write(const char *path, const void *data, size_t size, struct status *status);
 
+/* fsync of the folder that holds path: without it a rename could be lost in a power cut. Failure is not told: not every file system
+ * can. */
+void fileio_sync_folder(const char *path);
+
 #endif

@@ -1,0 +1,351 @@
+/* store: opening, checking, creating and migrating the database; transactions. Called by the coordinator and by the verbs that
+ * read.
+ *
+ * The rule it keeps: a file that is not ours, is damaged or is newer is refused before anything in it is changed. */
+#include "master/store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/fileio.h"
+#include "master/store_schema.h"
+#include "master/store_sql.h"
+
+enum { HEADER_BYTES = 100, HEADER_USER_VERSION = 60, HEADER_APPLICATION_ID = 68, READER_PATIENCE_MS = 1000 };
+
+static enum status_code file_failure(const char *path, const char *what, struct status *status)
+{
+    return status_set(status, STATUS_IO, "%s: %s: %s", path, what, strerror(errno));
+}
+
+/* --- before SQLite may change anything --- */
+
+static uint32_t big_endian(const unsigned char *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static enum status_code newer(const char *path, int version, int known, struct status *status)
+{
+    return status_set(status, STATUS_BAD_INPUT,
+                      "%s: was made by a newer hwnas (schema %d; this one knows %d): use that version, or another file with --db",
+                      path, version, known);
+}
+
+/* Reads the file's first bytes through SQLite's own file handle: opening and closing the file beside it would drop the POSIX locks
+ * of another connection of this process. */
+static enum status_code check_header(sqlite3 *db, const char *path, int known, struct status *status)
+{
+    sqlite3_file *file = NULL;
+    unsigned char header[HEADER_BYTES];
+    sqlite3_int64 size = 0;
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || file == NULL || file->pMethods == NULL)
+        return store_failure(db, path, SQLITE_CANTOPEN, status);
+    if (file->pMethods->xFileSize(file, &size) != SQLITE_OK)
+        return store_failure(db, path, SQLITE_IOERR, status);
+    if (size < HEADER_BYTES)
+        return status_set(status, STATUS_BAD_INPUT, "%s: is not a database of hwnas: it has %lld bytes", path, (long long)size);
+    int result = file->pMethods->xRead(file, header, HEADER_BYTES, 0);
+    if (result != SQLITE_OK)
+        return store_failure(db, path, result, status);
+    if (memcmp(header, "SQLite format 3", 16) != 0)
+        return status_set(status, STATUS_BAD_INPUT, "%s: is not a database (its first bytes are not SQLite's)", path);
+    if (big_endian(header + HEADER_APPLICATION_ID) != STORE_APPLICATION_ID)
+        return status_set(status, STATUS_BAD_INPUT, "%s: is a database of another program", path);
+    int version = (int)big_endian(header + HEADER_USER_VERSION);
+    return version > known ? newer(path, version, known, status) : STATUS_OK;
+}
+
+/* --- pragmas --- */
+
+/* The first column of the first row, as text. */
+static enum status_code ask_text(sqlite3 *db, const char *path, const char *sql, char *out, size_t size, struct status *status)
+{
+    sqlite3_stmt *statement = NULL;
+    int result = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+    if (result == SQLITE_OK)
+        result = sqlite3_step(statement);
+    const unsigned char *text = result == SQLITE_ROW ? sqlite3_column_text(statement, 0) : NULL;
+    snprintf(out, size, "%s", text != NULL ? (const char *)text : "");
+    enum status_code code = STATUS_OK;
+    if (result != SQLITE_ROW && result != SQLITE_DONE)
+        code = store_failure(db, path, sqlite3_extended_errcode(db), status);
+    sqlite3_finalize(statement);
+    return code;
+}
+
+static enum status_code ask_int(sqlite3 *db, const char *path, const char *sql, int *out, struct status *status)
+{
+    char text[32];
+    enum status_code code = ask_text(db, path, sql, text, sizeof text, status);
+    *out = atoi(text);
+    return code;
+}
+
+static void configure_connection(sqlite3 *db)
+{
+    sqlite3_extended_result_codes(db, 1);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL); /* until the file is accepted for writing */
+    sqlite3_busy_timeout(db, READER_PATIENCE_MS);                     /* another reader is done in milliseconds */
+}
+
+/* Exclusive before the first access, so that WAL needs no shared-memory file and a second opener is refused at once. */
+static const char exclusive_sql[] = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;";
+static const char durable_sql[] = "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000;";
+
+static enum status_code enter_wal(sqlite3 *db, const char *path, struct status *status)
+{
+    char mode[16];
+    enum status_code code = ask_text(db, path, "PRAGMA journal_mode = WAL", mode, sizeof mode, status);
+    if (code == STATUS_OK && strcmp(mode, "wal") != 0)
+        return status_set(status, STATUS_IO, "%s: SQLite cannot keep a write-ahead log beside this file (journal mode %s)", path,
+                          mode);
+    return code;
+}
+
+static enum status_code check_sound(sqlite3 *db, const char *path, struct status *status)
+{
+    char answer[128];
+    enum status_code code = ask_text(db, path, "PRAGMA quick_check(1)", answer, sizeof answer, status);
+    if (code == STATUS_OK && strcmp(answer, "ok") != 0)
+        return status_set(
+            status, STATUS_BAD_INPUT,
+            "%s: the database is damaged (%s); it was left as it is: restore a copy, or see `.recover` of the sqlite3 shell", path,
+            answer);
+    return code;
+}
+
+/* --- migrations --- */
+
+static enum status_code migrate_step(sqlite3 *db, const char *path, const struct store_migration *migration, struct status *status)
+{
+    enum status_code code = store_run(db, path, "BEGIN IMMEDIATE", status);
+    int version = 0;
+    if (code == STATUS_OK)
+        code = store_run(db, path, migration->sql, status);
+    if (code == STATUS_OK)
+        code = ask_int(db, path, "PRAGMA user_version", &version, status);
+    if (code == STATUS_OK && version != migration->version)
+        code = status_set(status, STATUS_INTERNAL, "%s: migration %d ends at version %d", path, migration->version, version);
+    if (code == STATUS_OK)
+        code = store_run(db, path, "COMMIT", status);
+    if (code != STATUS_OK && !sqlite3_get_autocommit(db))
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return code;
+}
+
+static enum status_code migrate(sqlite3 *db, const char *path, int from, const struct store_migration *migrations, size_t count,
+                                struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    for (size_t i = (size_t)from; i < count && code == STATUS_OK; i++)
+        code = migrate_step(db, path, &migrations[i], status);
+    return code;
+}
+
+static enum status_code copy_into(sqlite3 *db, const char *path, const char *copy, struct status *status)
+{
+    sqlite3_stmt *statement = NULL;
+    int result = sqlite3_prepare_v2(db, "VACUUM INTO ?1", -1, &statement, NULL);
+    if (result == SQLITE_OK)
+        result = sqlite3_bind_text(statement, 1, copy, -1, SQLITE_STATIC);
+    if (result == SQLITE_OK)
+        result = sqlite3_step(statement);
+    enum status_code code = result == SQLITE_DONE ? STATUS_OK : store_failure(db, path, sqlite3_extended_errcode(db), status);
+    sqlite3_finalize(statement);
+    return code;
+}
+
+/* A copy of the old version stays beside the file, complete or not at all. */
+static enum status_code back_up(sqlite3 *db, const char *path, int version, struct status *status)
+{
+    char copy[PATH_MAX], partial[PATH_MAX];
+    if (snprintf(copy, sizeof copy, "%s.schema%d", path, version) >= (int)sizeof copy ||
+        snprintf(partial, sizeof partial, "%s.schema%d.partial", path, version) >= (int)sizeof partial)
+        return status_set(status, STATUS_BAD_INPUT, "%s: the path is too long", path);
+    unlink(partial);
+    enum status_code code = copy_into(db, path, partial, status);
+    if (code == STATUS_OK && rename(partial, copy) != 0)
+        code = file_failure(copy, "the copy before the migration cannot be made", status);
+    if (code == STATUS_OK)
+        fileio_sync_folder(copy);
+    return code;
+}
+
+/* --- creating --- */
+
+static enum status_code fill_new(const char *path, const struct store_migration *migrations, size_t count, struct status *status)
+{
+    sqlite3 *db = NULL;
+    int result = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    enum status_code code = result == SQLITE_OK ? STATUS_OK : store_failure(db, path, result, status);
+    if (code == STATUS_OK)
+        code = store_run(db, path, "PRAGMA synchronous = FULL", status);
+    if (code == STATUS_OK)
+        code = migrate(db, path, 0, migrations, count, status);
+    sqlite3_close(db);
+    return code;
+}
+
+/* Takes its name only when it is complete: no crash can leave a half-made database behind, and no empty file is ever ours. */
+static enum status_code create(const char *path, const struct store_migration *migrations, size_t count, struct status *status)
+{
+    char fresh[PATH_MAX];
+    if (snprintf(fresh, sizeof fresh, "%s.new.%ld", path, (long)getpid()) >= (int)sizeof fresh)
+        return status_set(status, STATUS_BAD_INPUT, "%s: the path is too long", path);
+    unlink(fresh);
+    enum status_code code = fill_new(fresh, migrations, count, status);
+    if (code == STATUS_OK && renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_NOREPLACE) != 0 &&
+        (errno == EEXIST || link(fresh, path) != 0) && errno != EEXIST)
+        code = file_failure(path, "cannot be created", status);
+    unlink(fresh);
+    if (code == STATUS_OK)
+        fileio_sync_folder(path);
+    return code;
+}
+
+/* --- open and close --- */
+
+static enum status_code find_file(const char *path, enum store_mode mode, bool *exists, struct status *status)
+{
+    struct stat info;
+    *exists = stat(path, &info) == 0;
+    if (*exists && !S_ISREG(info.st_mode))
+        return status_set(status, STATUS_BAD_INPUT, "%s: is not a regular file", path);
+    if (*exists)
+        return STATUS_OK;
+    if (errno != ENOENT)
+        return file_failure(path, "cannot be opened", status);
+    if (mode == STORE_READ)
+        return status_set(status, STATUS_NOT_FOUND, "%s: there is no such database; name one with --db", path);
+    return STATUS_OK;
+}
+
+static enum status_code accept_version(struct store *store, const struct store_migration *migrations, size_t count,
+                                       struct status *status)
+{
+    int version = 0;
+    enum status_code code = ask_int(store->db, store->path, "PRAGMA user_version", &version, status);
+    if (code != STATUS_OK)
+        return code;
+    if (version > (int)count)
+        return newer(store->path, version, (int)count, status);
+    if (version < 1)
+        return status_set(status, STATUS_BAD_INPUT, "%s: is not a complete database of hwnas (schema %d)", store->path, version);
+    if (version == (int)count)
+        return STATUS_OK;
+    if (store->mode == STORE_READ)
+        return status_set(status, STATUS_BAD_INPUT,
+                          "%s: was made by an older hwnas (schema %d; this one has %d); `hwnas study resume` brings it up to date",
+                          store->path, version, (int)count);
+    code = back_up(store->db, store->path, version, status);
+    return code == STATUS_OK ? migrate(store->db, store->path, version, migrations, count, status) : code;
+}
+
+static enum status_code open_existing(struct store *store, const struct store_migration *migrations, size_t count,
+                                      struct status *status)
+{
+    int result = sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE, NULL);
+    if (result != SQLITE_OK)
+        return store_failure(store->db, store->path, result, status);
+    configure_connection(store->db);
+    enum status_code code = check_header(store->db, store->path, (int)count, status);
+    if (code == STATUS_OK)
+        code = store_run(store->db, store->path, exclusive_sql, status);
+    if (code == STATUS_OK)
+        code = check_sound(store->db, store->path, status);
+    if (code == STATUS_OK && store->mode == STORE_WRITE)
+        code = enter_wal(store->db, store->path, status);
+    if (code == STATUS_OK && store->mode == STORE_WRITE)
+        code = store_run(store->db, store->path, durable_sql, status);
+    if (code == STATUS_OK)
+        code = accept_version(store, migrations, count, status);
+    if (code == STATUS_OK && store->mode == STORE_READ)
+        code = store_run(store->db, store->path, "PRAGMA query_only = ON", status);
+    if (code == STATUS_OK && store->mode == STORE_WRITE)
+        sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    return code;
+}
+
+enum status_code store_open_with(const char *path, enum store_mode mode, const struct store_migration *migrations, size_t count,
+                                 struct store **out, struct status *status)
+{
+    bool exists = false;
+    enum status_code code = find_file(path, mode, &exists, status);
+    if (code == STATUS_OK && !exists)
+        code = create(path, migrations, count, status);
+    if (code != STATUS_OK)
+        return code;
+    struct store *store = calloc(1, sizeof *store);
+    if (store == NULL || (store->path = strdup(path)) == NULL) {
+        free(store);
+        return status_set(status, STATUS_NO_MEMORY, "%s: no memory", path);
+    }
+    store->mode = mode;
+    code = open_existing(store, migrations, count, status);
+    if (code == STATUS_OK)
+        *out = store;
+    else
+        store_close(store);
+    return code;
+}
+
+enum status_code store_open(const char *path, enum store_mode mode, struct store **out, struct status *status)
+{
+    size_t count;
+    const struct store_migration *migrations = store_migrations(&count);
+    return store_open_with(path, mode, migrations, count, out, status);
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL)
+        return;
+    store_rollback(store);
+    store_statements_free(store);
+    sqlite3_close(store->db);
+    free(store->path);
+    free(store);
+}
+
+/* --- transactions --- */
+
+enum status_code store_begin(struct store *store, struct status *status)
+{
+    assert(!store->in_transaction);
+    enum status_code code = store_run(store->db, store->path, "BEGIN IMMEDIATE", status);
+    store->in_transaction = code == STATUS_OK;
+    return code;
+}
+
+enum status_code store_commit(struct store *store, struct status *status)
+{
+    assert(store->in_transaction);
+    if (sqlite3_get_autocommit(store->db)) {
+        store->in_transaction = false;
+        return status_set(status, STATUS_IO, "%s: the transaction was rolled back by an earlier failure", store->path);
+    }
+    enum status_code code = store_run(store->db, store->path, "COMMIT", status);
+    if (code == STATUS_OK)
+        store->in_transaction = false;
+    else
+        store_rollback(store);
+    return code;
+}
+
+void store_rollback(struct store *store)
+{
+    store->in_transaction = false;
+    if (store->db != NULL && !sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+}

@@ -18,7 +18,7 @@ enum net_op {
     NET_BATCH_NORM, /* params: weight (C), bias (C), running_mean (C), running_var (C) */
     NET_RELU,
     NET_AVG_POOL,        /* padding is not counted in the mean */
-    NET_ADD,             /* two or more inputs of one shape */
+    NET_ADD,             /* two or more inputs of one shape; one node may stand among them twice */
     NET_SUBSAMPLE,       /* every stride-th row and column, from the first (option-A shortcut) */
     NET_CHANNEL_PAD,     /* zero channels before and after (option-A shortcut) */
     NET_GLOBAL_AVG_POOL, /* (C,H,W) -> (C,1,1) */
@@ -52,9 +52,9 @@ struct net_node {
     int input_count;
     int inputs[NET_INPUTS_MAX]; /* node indices */
     int params[NET_PARAMS_MAX]; /* tensor indices, -1 where absent; the order is given beside each op above */
-    int kernel_h, kernel_w;     /* CONV, AVG_POOL */
+    int kernel_h, kernel_w;     /* CONV, AVG_POOL; equal: only square windows are built */
     int stride;                 /* CONV, AVG_POOL, SUBSAMPLE */
-    int pad;                    /* CONV, AVG_POOL: the same on all four sides */
+    int pad;                    /* CONV (below the kernel), AVG_POOL (at most half of it): the same on all four sides */
     int groups;                 /* CONV */
     int pad_before, pad_after;  /* CHANNEL_PAD */
     float epsilon;              /* BATCH_NORM */

@@ -71,11 +71,11 @@ static struct net_shape inferred_shape(const struct net_node *node, struct net_s
 static int window_is_sound(const struct net_node *node, struct net_shape in)
 {
     int64_t h = (int64_t)in.h + 2 * (int64_t)node->pad, w = (int64_t)in.w + 2 * (int64_t)node->pad;
-    if (node->kernel_h < 1 || node->kernel_w < 1 || node->stride < 1 || node->pad < 0)
+    if (node->kernel_h < 1 || node->kernel_w != node->kernel_h || node->stride < 1 || node->pad < 0)
         return 0;
-    if (node->pad >= node->kernel_h || node->pad >= node->kernel_w || node->kernel_h > h || node->kernel_w > w)
+    if (node->pad >= node->kernel_h || node->kernel_h > h || node->kernel_w > w)
         return 0;
-    return node->op != NET_AVG_POOL || (2 * node->pad <= node->kernel_h && 2 * node->pad <= node->kernel_w);
+    return node->op != NET_AVG_POOL || 2 * node->pad <= node->kernel_h;
 }
 
 static enum status_code check_attributes(const struct net_node *node, struct net_shape in, struct status *status)

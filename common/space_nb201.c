@@ -40,8 +40,7 @@ static void cell_of_number(size_t number, struct arch *out)
         out->genes[i] = (uint8_t)(number % NB201_OPERATIONS);
 }
 
-/* --- text ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------------------------------ */
 
 static enum status_code parse_digits(const char *text, struct arch *out, struct status *status)
 {
@@ -122,8 +121,7 @@ static void nb201_print(const struct space *space, const struct arch *arch, char
     }
 }
 
-/* --- connectivity --------------------------------------------------------------------------------------------------------------
- */
+/* --- connectivity ---------------------------------------------------------------------------------------- */
 
 unsigned nb201_live_edges(const struct arch *arch)
 {
@@ -147,8 +145,7 @@ static bool nb201_connected(const struct space *space, const struct arch *arch)
     return nb201_live_edges(arch) != 0;
 }
 
-/* --- classes of isomorphic cells ------------------------------------------------------------------------------------------------
- */
+/* --- classes of isomorphic cells ------------------------------------------------------------------------- */
 
 static void edge_text(const char *source, uint8_t operation, char out[NODE_TEXT_BYTES])
 {

@@ -79,8 +79,7 @@ static int measure(struct tensorfile_entry *entry)
     return __builtin_mul_overflow(count, dtypes[entry->dtype].bytes, &entry->bytes) ? -1 : 0;
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------------------------
- */
+/* --- reading --------------------------------------------------------------------------------------------- */
 
 static enum status_code bad_tensor(const char *name, const char *what, struct status *status)
 {
@@ -293,8 +292,7 @@ enum status_code tensorfile_load(const char *path, struct tensorfile *out, struc
     return code == STATUS_OK ? code : status_prefix(status, "%s", path);
 }
 
-/* --- building and writing ------------------------------------------------------------------------------------------------------
- */
+/* --- building and writing -------------------------------------------------------------------------------- */
 
 enum status_code tensorfile_add(struct tensorfile *file, const char *name, enum tensorfile_dtype dtype, int rank,
                                 const int64_t *dims, const void *data, struct status *status)

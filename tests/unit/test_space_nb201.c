@@ -114,8 +114,7 @@ static void cells_that_are_connected_number_15284(void **state)
     assert_int_equal(connected, 15284);
 }
 
-/* --- classes -------------------------------------------------------------------------------------------------------------------
- */
+/* --- classes --------------------------------------------------------------------------------------------- */
 
 static void classes_number_the_published_6466(void **state)
 {
@@ -215,8 +214,7 @@ static void edges_that_do_not_reach_the_output_do_not_split_a_class(void **state
     assert_true(arch_equal(&representative_a, &representative_b));
 }
 
-/* --- variation -----------------------------------------------------------------------------------------------------------------
- */
+/* --- variation ------------------------------------------------------------------------------------------- */
 
 static void samples_are_valid_and_every_operation_comes_up_about_equally(void **state)
 {
@@ -272,8 +270,7 @@ static void mutation_changes_four_fifths_of_the_genes_it_draws_afresh(void **sta
     assert_true(arch_equal(&still, &before));
 }
 
-/* --- the network ---------------------------------------------------------------------------------------------------------------
- */
+/* --- the network ----------------------------------------------------------------------------------------- */
 
 static const struct space_build cifar10 = {.channels = 16, .cells = 5, .classes = 10, .input = {3, 32, 32}};
 

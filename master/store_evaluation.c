@@ -20,32 +20,32 @@ static void read_evaluation(struct query *query, struct store_evaluation *out)
 {
     char kind[16];
     memset(out, 0, sizeof *out);
-    column_text(query, 0, out->key, sizeof out->key);
-    column_text(query, 1, kind, sizeof kind);
+    sql_column_text(query, 0, out->key, sizeof out->key);
+    sql_column_text(query, 1, kind, sizeof kind);
     out->kind = strcmp(kind, kind_names[STUDY_WANT_MEASURE]) == 0 ? STUDY_WANT_MEASURE : STUDY_WANT_RMI;
-    column_text(query, 2, out->arch, sizeof out->arch);
-    out->feasible = column_int(query, 3) != 0;
-    column_text(query, 4, out->why_not, sizeof out->why_not);
-    out->value = out->feasible ? column_real(query, 5) : 0;
-    out->detail = column_text_copy(query, 6);
-    column_text(query, 7, out->node, sizeof out->node);
-    column_text(query, 8, out->device_key, sizeof out->device_key);
-    out->seconds = column_real(query, 9);
-    out->wall_ms = column_int(query, 10);
+    sql_column_text(query, 2, out->arch, sizeof out->arch);
+    out->feasible = sql_column_int(query, 3) != 0;
+    sql_column_text(query, 4, out->why_not, sizeof out->why_not);
+    out->value = out->feasible ? sql_column_real(query, 5) : 0;
+    out->detail = sql_column_text_copy(query, 6);
+    sql_column_text(query, 7, out->node, sizeof out->node);
+    sql_column_text(query, 8, out->device_key, sizeof out->device_key);
+    out->seconds = sql_column_real(query, 9);
+    out->wall_ms = sql_column_int(query, 10);
 }
 
 enum status_code store_evaluation_get(struct store *store, const char *key, struct store_evaluation *out, struct status *status)
 {
     struct query query;
-    query_begin(&query, store,
-                "SELECT key, kind, arch, feasible, why_not, value, detail, node, device_key, seconds, wall_ms FROM evaluation "
-                "WHERE key = ?1",
-                status);
-    query_bind_text(&query, key);
-    bool found = query_row(&query);
+    sql_begin(&query, store,
+              "SELECT key, kind, arch, feasible, why_not, value, detail, node, device_key, seconds, wall_ms FROM evaluation "
+              "WHERE key = ?1",
+              status);
+    sql_bind_text(&query, key);
+    bool found = sql_row(&query);
     if (found)
         read_evaluation(&query, out);
-    enum status_code code = query_end(&query);
+    enum status_code code = sql_end(&query);
     if (code != STATUS_OK && found)
         store_evaluation_free(out);
     if (code == STATUS_OK && !found)
@@ -58,36 +58,36 @@ enum status_code store_evaluation_put(struct store *store, const struct store_ev
 {
     struct query query;
     assert(!evaluation->feasible || isfinite(evaluation->value));
-    query_begin_write(
+    sql_begin_write(
         &query, store,
         "INSERT INTO evaluation (key, kind, arch, feasible, why_not, value, detail, node, device_key, seconds, wall_ms) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (key) DO NOTHING",
         status);
-    query_bind_text(&query, evaluation->key);
-    query_bind_text(&query, kind_names[evaluation->kind]);
-    query_bind_text(&query, evaluation->arch);
-    query_bind_int(&query, evaluation->feasible);
-    query_bind_text(&query, evaluation->why_not);
-    query_bind_real(&query, evaluation->feasible ? evaluation->value : NAN);
-    query_bind_text(&query, evaluation->detail != NULL ? evaluation->detail : "");
-    query_bind_text(&query, evaluation->node);
-    query_bind_text(&query, evaluation->device_key);
-    query_bind_real(&query, evaluation->seconds);
-    query_bind_int(&query, evaluation->wall_ms);
-    *inserted = query_run(&query) == 1;
-    return query_end(&query);
+    sql_bind_text(&query, evaluation->key);
+    sql_bind_text(&query, kind_names[evaluation->kind]);
+    sql_bind_text(&query, evaluation->arch);
+    sql_bind_int(&query, evaluation->feasible);
+    sql_bind_text(&query, evaluation->why_not);
+    sql_bind_real(&query, evaluation->feasible ? evaluation->value : NAN);
+    sql_bind_text(&query, evaluation->detail != NULL ? evaluation->detail : "");
+    sql_bind_text(&query, evaluation->node);
+    sql_bind_text(&query, evaluation->device_key);
+    sql_bind_real(&query, evaluation->seconds);
+    sql_bind_int(&query, evaluation->wall_ms);
+    *inserted = sql_run(&query) == 1;
+    return sql_end(&query);
 }
 
 enum status_code store_evaluation_count(struct store *store, int64_t *rmi, int64_t *measure, struct status *status)
 {
     struct query query;
-    query_begin(&query, store,
-                "SELECT count(*) FILTER (WHERE kind = 'rmi'), count(*) FILTER (WHERE kind = 'measure') FROM evaluation", status);
-    if (query_row(&query)) {
-        *rmi = column_int(&query, 0);
-        *measure = column_int(&query, 1);
+    sql_begin(&query, store,
+              "SELECT count(*) FILTER (WHERE kind = 'rmi'), count(*) FILTER (WHERE kind = 'measure') FROM evaluation", status);
+    if (sql_row(&query)) {
+        *rmi = sql_column_int(&query, 0);
+        *measure = sql_column_int(&query, 1);
     }
-    return query_end(&query);
+    return sql_end(&query);
 }
 
 /* --- bundles --- */
@@ -98,11 +98,11 @@ enum status_code store_bundle_put(struct store *store, const struct digest *dige
     struct query query;
     char hex[DIGEST_HEX_BYTES];
     digest_hex(digest, hex);
-    query_begin_write(&query, store, "INSERT INTO bundle (digest, data) VALUES (?1, ?2) ON CONFLICT (digest) DO NOTHING", status);
-    query_bind_text(&query, hex);
-    query_bind_blob(&query, data, size);
-    query_run(&query);
-    return query_end(&query);
+    sql_begin_write(&query, store, "INSERT INTO bundle (digest, data) VALUES (?1, ?2) ON CONFLICT (digest) DO NOTHING", status);
+    sql_bind_text(&query, hex);
+    sql_bind_blob(&query, data, size);
+    sql_run(&query);
+    return sql_end(&query);
 }
 
 enum status_code store_bundle_get(struct store *store, const struct digest *digest, void **data, size_t *size,
@@ -112,12 +112,12 @@ enum status_code store_bundle_get(struct store *store, const struct digest *dige
     char hex[DIGEST_HEX_BYTES];
     void *copy = NULL;
     digest_hex(digest, hex);
-    query_begin(&query, store, "SELECT data FROM bundle WHERE digest = ?1", status);
-    query_bind_text(&query, hex);
-    bool found = query_row(&query);
+    sql_begin(&query, store, "SELECT data FROM bundle WHERE digest = ?1", status);
+    sql_bind_text(&query, hex);
+    bool found = sql_row(&query);
     if (found)
-        copy = column_blob_copy(&query, 0, size);
-    enum status_code code = query_end(&query);
+        copy = sql_column_blob_copy(&query, 0, size);
+    enum status_code code = sql_end(&query);
     if (code == STATUS_OK && !found)
         return status_set(status, STATUS_NOT_FOUND, "%s: holds no bundle %s", store->path, hex);
     if (code == STATUS_OK)

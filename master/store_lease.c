@@ -14,36 +14,36 @@ static const char *const state_names[] = {[STORE_LEASE_OPEN] = "open",
 enum status_code store_epoch_next(struct store *store, int64_t *epoch, struct status *status)
 {
     struct query query;
-    query_begin_write(&query, store, "UPDATE master SET epoch = epoch + 1 WHERE id = 1", status);
-    query_run(&query);
-    enum status_code code = query_end(&query);
+    sql_begin_write(&query, store, "UPDATE master SET epoch = epoch + 1 WHERE id = 1", status);
+    sql_run(&query);
+    enum status_code code = sql_end(&query);
     if (code != STATUS_OK)
         return code;
-    query_begin(&query, store, "SELECT epoch FROM master WHERE id = 1", status);
-    if (query_row(&query))
-        *epoch = column_int(&query, 0);
+    sql_begin(&query, store, "SELECT epoch FROM master WHERE id = 1", status);
+    if (sql_row(&query))
+        *epoch = sql_column_int(&query, 0);
     else
-        query_fail(&query, STATUS_BAD_INPUT, "has no epoch: damaged, or made by another program");
-    return query_end(&query);
+        sql_fail(&query, STATUS_BAD_INPUT, "has no epoch: damaged, or made by another program");
+    return sql_end(&query);
 }
 
 enum status_code store_lease_grant(struct store *store, struct store_lease *lease, struct status *status)
 {
     struct query query;
-    query_begin_write(&query, store,
-                      "INSERT INTO lease (epoch, key, attempt, node, state, reason, granted_wall_ms, closed_wall_ms) "
-                      "VALUES (?1, ?2, ?3, ?4, 'open', '', ?5, 0)",
-                      status);
-    query_bind_int(&query, lease->epoch);
-    query_bind_text(&query, lease->key);
-    query_bind_int(&query, lease->attempt);
-    query_bind_text(&query, lease->node);
-    query_bind_int(&query, lease->granted_wall_ms);
-    if (query_run(&query) == 1) {
+    sql_begin_write(&query, store,
+                    "INSERT INTO lease (epoch, key, attempt, node, state, reason, granted_wall_ms, closed_wall_ms) "
+                    "VALUES (?1, ?2, ?3, ?4, 'open', '', ?5, 0)",
+                    status);
+    sql_bind_int(&query, lease->epoch);
+    sql_bind_text(&query, lease->key);
+    sql_bind_int(&query, lease->attempt);
+    sql_bind_text(&query, lease->node);
+    sql_bind_int(&query, lease->granted_wall_ms);
+    if (sql_run(&query) == 1) {
         lease->id = sqlite3_last_insert_rowid(store->db);
         lease->state = STORE_LEASE_OPEN;
     }
-    return query_end(&query);
+    return sql_end(&query);
 }
 
 enum status_code store_lease_close(struct store *store, int64_t id, int64_t epoch, int32_t attempt, const char *node,
@@ -51,31 +51,31 @@ enum status_code store_lease_close(struct store *store, int64_t id, int64_t epoc
                                    struct status *status)
 {
     struct query query;
-    query_begin_write(&query, store,
-                      "UPDATE lease SET state = ?1, reason = ?2, closed_wall_ms = ?3 "
-                      "WHERE id = ?4 AND epoch = ?5 AND attempt = ?6 AND node = ?7 AND state = 'open'",
-                      status);
-    query_bind_text(&query, state_names[state]);
-    query_bind_text(&query, reason != NULL ? reason : "");
-    query_bind_int(&query, wall_ms);
-    query_bind_int(&query, id);
-    query_bind_int(&query, epoch);
-    query_bind_int(&query, attempt);
-    query_bind_text(&query, node);
-    *closed = query_run(&query) == 1;
-    return query_end(&query);
+    sql_begin_write(&query, store,
+                    "UPDATE lease SET state = ?1, reason = ?2, closed_wall_ms = ?3 "
+                    "WHERE id = ?4 AND epoch = ?5 AND attempt = ?6 AND node = ?7 AND state = 'open'",
+                    status);
+    sql_bind_text(&query, state_names[state]);
+    sql_bind_text(&query, reason != NULL ? reason : "");
+    sql_bind_int(&query, wall_ms);
+    sql_bind_int(&query, id);
+    sql_bind_int(&query, epoch);
+    sql_bind_int(&query, attempt);
+    sql_bind_text(&query, node);
+    *closed = sql_run(&query) == 1;
+    return sql_end(&query);
 }
 
 static void read_open_lease(struct query *query, struct store_lease *out)
 {
     memset(out, 0, sizeof *out);
-    out->id = column_int(query, 0);
-    out->epoch = column_int(query, 1);
-    column_text(query, 2, out->key, sizeof out->key);
-    out->attempt = (int32_t)column_int(query, 3);
-    column_text(query, 4, out->node, sizeof out->node);
+    out->id = sql_column_int(query, 0);
+    out->epoch = sql_column_int(query, 1);
+    sql_column_text(query, 2, out->key, sizeof out->key);
+    out->attempt = (int32_t)sql_column_int(query, 3);
+    sql_column_text(query, 4, out->node, sizeof out->node);
     out->state = STORE_LEASE_OPEN;
-    out->granted_wall_ms = column_int(query, 5);
+    out->granted_wall_ms = sql_column_int(query, 5);
 }
 
 enum status_code store_lease_open_list(struct store *store, struct store_lease **out, size_t *count, struct status *status)
@@ -83,18 +83,18 @@ enum status_code store_lease_open_list(struct store *store, struct store_lease *
     struct query query;
     struct store_lease *list = NULL;
     size_t used = 0;
-    query_begin(&query, store, "SELECT id, epoch, key, attempt, node, granted_wall_ms FROM lease WHERE state = 'open' ORDER BY id",
-                status);
-    while (query_row(&query)) {
+    sql_begin(&query, store, "SELECT id, epoch, key, attempt, node, granted_wall_ms FROM lease WHERE state = 'open' ORDER BY id",
+              status);
+    while (sql_row(&query)) {
         struct store_lease *grown = realloc(list, (used + 1) * sizeof *list);
         if (grown == NULL) {
-            query_fail(&query, STATUS_NO_MEMORY, "no memory for the list of leases");
+            sql_fail(&query, STATUS_NO_MEMORY, "no memory for the list of leases");
             break;
         }
         list = grown;
         read_open_lease(&query, &list[used++]);
     }
-    enum status_code code = query_end(&query);
+    enum status_code code = sql_end(&query);
     if (code == STATUS_OK) {
         *out = list;
         *count = used;
@@ -108,12 +108,12 @@ enum status_code store_lease_attempts(struct store *store, const char *key, int3
                                       struct status *status)
 {
     struct query query;
-    query_begin(&query, store, "SELECT count(*), count(DISTINCT node) FROM lease WHERE key = ?1 AND state IN ('failed', 'lost')",
-                status);
-    query_bind_text(&query, key);
-    if (query_row(&query)) {
-        *attempts = (int32_t)column_int(&query, 0);
-        *nodes = (int32_t)column_int(&query, 1);
+    sql_begin(&query, store, "SELECT count(*), count(DISTINCT node) FROM lease WHERE key = ?1 AND state IN ('failed', 'lost')",
+              status);
+    sql_bind_text(&query, key);
+    if (sql_row(&query)) {
+        *attempts = (int32_t)sql_column_int(&query, 0);
+        *nodes = (int32_t)sql_column_int(&query, 1);
     }
-    return query_end(&query);
+    return sql_end(&query);
 }

@@ -56,7 +56,7 @@ static void fail(struct query *query, int result)
         query->code = store_failure(query->store->db, query->store->path, result, query->status);
 }
 
-void query_fail(struct query *query, enum status_code code, const char *what)
+void sql_fail(struct query *query, enum status_code code, const char *what)
 {
     if (query->code == STATUS_OK)
         query->code = status_set(query->status, code, "%s: %s", query->store->path, what);
@@ -103,37 +103,37 @@ void store_statements_free(struct store *store)
     }
 }
 
-void query_begin(struct query *query, struct store *store, const char *sql, struct status *status)
+void sql_begin(struct query *query, struct store *store, const char *sql, struct status *status)
 {
     *query = (struct query){.store = store, .status = status};
     query->statement = prepare(query, sql);
     assert(query->statement == NULL || !sqlite3_stmt_busy(query->statement));
 }
 
-void query_begin_write(struct query *query, struct store *store, const char *sql, struct status *status)
+void sql_begin_write(struct query *query, struct store *store, const char *sql, struct status *status)
 {
-    query_begin(query, store, sql, status);
+    sql_begin(query, store, sql, status);
     if (!store->in_transaction)
-        query_fail(query, STATUS_INTERNAL, "a write outside of a transaction");
+        sql_fail(query, STATUS_INTERNAL, "a write outside of a transaction");
     else if (sqlite3_get_autocommit(store->db))
-        query_fail(query, STATUS_IO, "the transaction was rolled back by an earlier failure");
+        sql_fail(query, STATUS_IO, "the transaction was rolled back by an earlier failure");
 }
 
-void query_bind_int(struct query *query, int64_t value)
+void sql_bind_int(struct query *query, int64_t value)
 {
     int result = query->code == STATUS_OK ? sqlite3_bind_int64(query->statement, ++query->bound, value) : SQLITE_OK;
     if (result != SQLITE_OK)
         fail(query, result);
 }
 
-void query_bind_real(struct query *query, double value)
+void sql_bind_real(struct query *query, double value)
 {
     int result = query->code == STATUS_OK ? sqlite3_bind_double(query->statement, ++query->bound, value) : SQLITE_OK;
     if (result != SQLITE_OK)
         fail(query, result);
 }
 
-void query_bind_text(struct query *query, const char *text)
+void sql_bind_text(struct query *query, const char *text)
 {
     int result = query->code == STATUS_OK
                      ? sqlite3_bind_text64(query->statement, ++query->bound, text, strlen(text), SQLITE_STATIC, SQLITE_UTF8)
@@ -142,7 +142,7 @@ void query_bind_text(struct query *query, const char *text)
         fail(query, result);
 }
 
-void query_bind_blob(struct query *query, const void *data, size_t size)
+void sql_bind_blob(struct query *query, const void *data, size_t size)
 {
     int result =
         query->code == STATUS_OK ? sqlite3_bind_blob64(query->statement, ++query->bound, data, size, SQLITE_STATIC) : SQLITE_OK;
@@ -150,7 +150,7 @@ void query_bind_blob(struct query *query, const void *data, size_t size)
         fail(query, result);
 }
 
-bool query_row(struct query *query)
+bool sql_row(struct query *query)
 {
     if (query->code != STATUS_OK)
         return false;
@@ -160,15 +160,15 @@ bool query_row(struct query *query)
     return result == SQLITE_ROW;
 }
 
-int query_run(struct query *query)
+int sql_run(struct query *query)
 {
-    bool row = query_row(query);
+    bool row = sql_row(query);
     assert(!row);
     (void)row;
     return query->code == STATUS_OK ? sqlite3_changes(query->store->db) : 0;
 }
 
-enum status_code query_end(struct query *query)
+enum status_code sql_end(struct query *query)
 {
     if (query->statement != NULL) {
         sqlite3_reset(query->statement);
@@ -179,25 +179,25 @@ enum status_code query_end(struct query *query)
 
 /* --- columns --- */
 
-int64_t column_int(const struct query *query, int column)
+int64_t sql_column_int(const struct query *query, int column)
 {
     return sqlite3_column_int64(query->statement, column);
 }
 
-double column_real(const struct query *query, int column)
+double sql_column_real(const struct query *query, int column)
 {
     if (sqlite3_column_type(query->statement, column) == SQLITE_NULL)
         return NAN;
     return sqlite3_column_double(query->statement, column);
 }
 
-void column_text(struct query *query, int column, char *out, size_t size)
+void sql_column_text(struct query *query, int column, char *out, size_t size)
 {
     const void *text = sqlite3_column_text(query->statement, column);
     size_t length = (size_t)sqlite3_column_bytes(query->statement, column);
     out[0] = '\0';
     if (length >= size) {
-        query_fail(query, STATUS_BAD_INPUT, "holds a text that is too long for its column: damaged, or made by another program");
+        sql_fail(query, STATUS_BAD_INPUT, "holds a text that is too long for its column: damaged, or made by another program");
         return;
     }
     if (text != NULL)
@@ -205,7 +205,7 @@ void column_text(struct query *query, int column, char *out, size_t size)
     out[length] = '\0';
 }
 
-void *column_blob_copy(struct query *query, int column, size_t *size)
+void *sql_column_blob_copy(struct query *query, int column, size_t *size)
 {
     const void *data = sqlite3_column_blob(query->statement, column);
     size_t length = (size_t)sqlite3_column_bytes(query->statement, column);
@@ -221,8 +221,8 @@ void *column_blob_copy(struct query *query, int column, size_t *size)
     return copy;
 }
 
-char *column_text_copy(struct query *query, int column)
+char *sql_column_text_copy(struct query *query, int column)
 {
     size_t size;
-    return column_blob_copy(query, column, &size);
+    return sql_column_blob_copy(query, column, &size);
 }

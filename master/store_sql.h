@@ -1,7 +1,7 @@
 /* store_sql: statements prepared once, bound, stepped and read, with one sticky error. Included by store*.c alone.
  *
- * A query is used as: query_begin, query_bind_* in the order of the question marks, query_row until false (or query_run for
- * writes), column_* within a row, query_end. After the first failure the rest does nothing and query_end returns its code. */
+ * A query is used as: sql_begin, sql_bind_* in the order of the question marks, sql_row until false (or sql_run for
+ * writes), sql_column_* within a row, sql_end. After the first failure the rest does nothing and sql_end returns its code. */
 #ifndef HWNAS_MASTER_STORE_SQL_H
 #define HWNAS_MASTER_STORE_SQL_H
 
@@ -27,40 +27,40 @@ struct query {
     struct status *status;
 };
 
-/* sql must be a string literal or static. A statement cannot be begun again before its query_end. */
-void query_begin(struct query *query, struct store *store, const char *sql, struct status *status);
+/* sql must be a string literal or static. A statement cannot be begun again before its sql_end. */
+void sql_begin(struct query *query, struct store *store, const char *sql, struct status *status);
 
 /* The same for statements that write: fails unless a transaction is open. SQLite ends a transaction by itself when the disk is
  * full; what is written after that would stand alone. */
-void query_begin_write(struct query *query, struct store *store, const char *sql, struct status *status);
+void sql_begin_write(struct query *query, struct store *store, const char *sql, struct status *status);
 
-/* Texts and blobs are not copied: they must live until query_end. A NaN becomes NULL. */
-void query_bind_int(struct query *query, int64_t value);
-void query_bind_real(struct query *query, double value);
-void query_bind_text(struct query *query, const char *text);
-void query_bind_blob(struct query *query, const void *data, size_t size);
+/* Texts and blobs are not copied: they must live until sql_end. A NaN becomes NULL. */
+void sql_bind_int(struct query *query, int64_t value);
+void sql_bind_real(struct query *query, double value);
+void sql_bind_text(struct query *query, const char *text);
+void sql_bind_blob(struct query *query, const void *data, size_t size);
 
 /* Steps: true when there is a row to read. */
-bool query_row(struct query *query);
+bool sql_row(struct query *query);
 
 /* Steps a statement that gives no rows. Returns how many rows it changed. */
-int query_run(struct query *query);
+int sql_run(struct query *query);
 
-enum status_code query_end(struct query *query);
+enum status_code sql_end(struct query *query);
 
 /* NULL is read as NaN, 0 or the empty text. */
-int64_t column_int(const struct query *query, int column);
-double column_real(const struct query *query, int column);
+int64_t sql_column_int(const struct query *query, int column);
+double sql_column_real(const struct query *query, int column);
 
 /* Into a buffer; a text that does not fit fails the query with STATUS_BAD_INPUT. */
-void column_text(struct query *query, int column, char *out, size_t size);
+void sql_column_text(struct query *query, int column, char *out, size_t size);
 
 /* Copies; the caller frees. NULL on failure. */
-char *column_text_copy(struct query *query, int column);
-void *column_blob_copy(struct query *query, int column, size_t *size);
+char *sql_column_text_copy(struct query *query, int column);
+void *sql_column_blob_copy(struct query *query, int column, size_t *size);
 
 /* Fails the query from outside: what was read makes no sense. */
-void query_fail(struct query *query, enum status_code code, const char *what);
+void sql_fail(struct query *query, enum status_code code, const char *what);
 
 /* Runs statements that need no parameters; several may stand in one text. */
 enum status_code store_run(sqlite3 *db, const char *path, const char *sql, struct status *status);

@@ -30,28 +30,28 @@ static void read_study(struct query *query, struct store_study *out)
 {
     char state[16];
     memset(out, 0, sizeof *out);
-    out->id = column_int(query, 0);
-    out->name = column_text_copy(query, 1);
-    out->settings = column_text_copy(query, 2);
-    out->files = column_text_copy(query, 3);
-    column_text(query, 4, state, sizeof state);
+    out->id = sql_column_int(query, 0);
+    out->name = sql_column_text_copy(query, 1);
+    out->settings = sql_column_text_copy(query, 2);
+    out->files = sql_column_text_copy(query, 3);
+    sql_column_text(query, 4, state, sizeof state);
     out->state = strcmp(state, state_names[STORE_STUDY_FINISHED]) == 0 ? STORE_STUDY_FINISHED : STORE_STUDY_RUNNING;
-    out->created_wall_ms = column_int(query, 5);
-    out->finished_wall_ms = column_int(query, 6);
-    out->seconds = column_real(query, 7);
+    out->created_wall_ms = sql_column_int(query, 5);
+    out->finished_wall_ms = sql_column_int(query, 6);
+    out->seconds = sql_column_real(query, 7);
 }
 
 enum status_code store_study_find(struct store *store, const char *name, struct store_study *out, struct status *status)
 {
     struct query query;
-    query_begin(&query, store,
-                "SELECT id, name, settings, files, state, created_wall_ms, finished_wall_ms, seconds FROM study WHERE name = ?1",
-                status);
-    query_bind_text(&query, name);
-    bool found = query_row(&query);
+    sql_begin(&query, store,
+              "SELECT id, name, settings, files, state, created_wall_ms, finished_wall_ms, seconds FROM study WHERE name = ?1",
+              status);
+    sql_bind_text(&query, name);
+    bool found = sql_row(&query);
     if (found)
         read_study(&query, out);
-    enum status_code code = query_end(&query);
+    enum status_code code = sql_end(&query);
     if (code != STATUS_OK && found)
         store_study_free(out);
     if (code == STATUS_OK && !found)
@@ -65,19 +65,18 @@ enum status_code store_study_list(struct store *store, struct store_study **out,
     struct query query;
     struct store_study *list = NULL;
     size_t used = 0;
-    query_begin(&query, store,
-                "SELECT id, name, settings, files, state, created_wall_ms, finished_wall_ms, seconds FROM study ORDER BY id",
-                status);
-    while (query_row(&query)) {
+    sql_begin(&query, store,
+              "SELECT id, name, settings, files, state, created_wall_ms, finished_wall_ms, seconds FROM study ORDER BY id", status);
+    while (sql_row(&query)) {
         struct store_study *grown = realloc(list, (used + 1) * sizeof *list);
         if (grown == NULL) {
-            query_fail(&query, STATUS_NO_MEMORY, "no memory for the list of studies");
+            sql_fail(&query, STATUS_NO_MEMORY, "no memory for the list of studies");
             break;
         }
         list = grown;
         read_study(&query, &list[used++]);
     }
-    enum status_code code = query_end(&query);
+    enum status_code code = sql_end(&query);
     if (code == STATUS_OK) {
         *out = list;
         *count = used;
@@ -92,34 +91,34 @@ enum status_code store_study_list(struct store *store, struct store_study **out,
 enum status_code store_study_create(struct store *store, const struct store_study *study, int64_t *id, struct status *status)
 {
     struct query query;
-    query_begin_write(&query, store,
-                      "INSERT INTO study (name, settings, files, state, created_wall_ms, finished_wall_ms, seconds) "
-                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                      status);
-    query_bind_text(&query, study->name);
-    query_bind_text(&query, study->settings);
-    query_bind_text(&query, study->files);
-    query_bind_text(&query, state_names[study->state]);
-    query_bind_int(&query, study->created_wall_ms);
-    query_bind_int(&query, study->finished_wall_ms);
-    query_bind_real(&query, study->seconds);
-    if (query_run(&query) == 1)
+    sql_begin_write(&query, store,
+                    "INSERT INTO study (name, settings, files, state, created_wall_ms, finished_wall_ms, seconds) "
+                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    status);
+    sql_bind_text(&query, study->name);
+    sql_bind_text(&query, study->settings);
+    sql_bind_text(&query, study->files);
+    sql_bind_text(&query, state_names[study->state]);
+    sql_bind_int(&query, study->created_wall_ms);
+    sql_bind_int(&query, study->finished_wall_ms);
+    sql_bind_real(&query, study->seconds);
+    if (sql_run(&query) == 1)
         *id = sqlite3_last_insert_rowid(store->db);
-    return query_end(&query);
+    return sql_end(&query);
 }
 
 enum status_code store_study_update(struct store *store, int64_t id, enum store_study_state state, int64_t finished_wall_ms,
                                     double seconds, struct status *status)
 {
     struct query query;
-    query_begin_write(&query, store, "UPDATE study SET state = ?1, finished_wall_ms = ?2, seconds = ?3 WHERE id = ?4", status);
-    query_bind_text(&query, state_names[state]);
-    query_bind_int(&query, finished_wall_ms);
-    query_bind_real(&query, seconds);
-    query_bind_int(&query, id);
-    if (query_run(&query) == 0)
-        query_fail(&query, STATUS_NOT_FOUND, "no study has that id");
-    return query_end(&query);
+    sql_begin_write(&query, store, "UPDATE study SET state = ?1, finished_wall_ms = ?2, seconds = ?3 WHERE id = ?4", status);
+    sql_bind_text(&query, state_names[state]);
+    sql_bind_int(&query, finished_wall_ms);
+    sql_bind_real(&query, seconds);
+    sql_bind_int(&query, id);
+    if (sql_run(&query) == 0)
+        sql_fail(&query, STATUS_NOT_FOUND, "no study has that id");
+    return sql_end(&query);
 }
 
 /* --- candidates --- */
@@ -128,15 +127,15 @@ static enum status_code put_cost(struct store *store, int64_t study_id, uint64_t
                                  struct status *status)
 {
     struct query query;
-    query_begin_write(&query, store,
-                      "INSERT INTO candidate_cost (study_id, ask, position, value) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-                      status);
-    query_bind_int(&query, study_id);
-    query_bind_int(&query, (int64_t)ask);
-    query_bind_int(&query, (int64_t)position);
-    query_bind_real(&query, value);
-    query_run(&query);
-    return query_end(&query);
+    sql_begin_write(&query, store,
+                    "INSERT INTO candidate_cost (study_id, ask, position, value) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                    status);
+    sql_bind_int(&query, study_id);
+    sql_bind_int(&query, (int64_t)ask);
+    sql_bind_int(&query, (int64_t)position);
+    sql_bind_real(&query, value);
+    sql_run(&query);
+    return sql_end(&query);
 }
 
 enum status_code store_candidate_put(struct store *store, int64_t study_id, const struct study_candidate *candidate,
@@ -144,25 +143,25 @@ enum status_code store_candidate_put(struct store *store, int64_t study_id, cons
 {
     struct query query;
     assert(cost_count <= CONFIG_COSTS_MAX);
-    query_begin_write(
+    sql_begin_write(
         &query, store,
         "INSERT INTO candidate (study_id, ask, genes, arch, canonical, fitness_key, cached, skipped, connected, feasible, "
         "fitness, satisfies) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
         status);
-    query_bind_int(&query, study_id);
-    query_bind_int(&query, (int64_t)candidate->ask);
-    query_bind_blob(&query, candidate->arch.genes, candidate->arch.length);
-    query_bind_text(&query, candidate->arch_text);
-    query_bind_text(&query, candidate->canonical_text);
-    query_bind_text(&query, candidate->fitness_key);
-    query_bind_int(&query, candidate->cached);
-    query_bind_int(&query, candidate->skipped);
-    query_bind_int(&query, candidate->connected);
-    query_bind_int(&query, candidate->result.feasible);
-    query_bind_real(&query, candidate->result.fitness);
-    query_bind_int(&query, candidate->satisfies);
-    query_run(&query);
-    enum status_code code = query_end(&query);
+    sql_bind_int(&query, study_id);
+    sql_bind_int(&query, (int64_t)candidate->ask);
+    sql_bind_blob(&query, candidate->arch.genes, candidate->arch.length);
+    sql_bind_text(&query, candidate->arch_text);
+    sql_bind_text(&query, candidate->canonical_text);
+    sql_bind_text(&query, candidate->fitness_key);
+    sql_bind_int(&query, candidate->cached);
+    sql_bind_int(&query, candidate->skipped);
+    sql_bind_int(&query, candidate->connected);
+    sql_bind_int(&query, candidate->result.feasible);
+    sql_bind_real(&query, candidate->result.fitness);
+    sql_bind_int(&query, candidate->satisfies);
+    sql_run(&query);
+    enum status_code code = sql_end(&query);
     for (size_t i = 0; i < cost_count && code == STATUS_OK; i++)
         code = put_cost(store, study_id, candidate->ask, i, candidate->result.costs[i], status);
     return code;
@@ -173,17 +172,17 @@ static enum status_code read_costs(struct store *store, int64_t study_id, struct
     struct query query;
     for (size_t i = 0; i < CONFIG_COSTS_MAX; i++)
         out->result.costs[i] = NAN;
-    query_begin(&query, store, "SELECT position, value FROM candidate_cost WHERE study_id = ?1 AND ask = ?2", status);
-    query_bind_int(&query, study_id);
-    query_bind_int(&query, (int64_t)out->ask);
-    while (query_row(&query)) {
-        int64_t position = column_int(&query, 0);
+    sql_begin(&query, store, "SELECT position, value FROM candidate_cost WHERE study_id = ?1 AND ask = ?2", status);
+    sql_bind_int(&query, study_id);
+    sql_bind_int(&query, (int64_t)out->ask);
+    while (sql_row(&query)) {
+        int64_t position = sql_column_int(&query, 0);
         if (position < CONFIG_COSTS_MAX)
-            out->result.costs[position] = column_real(&query, 1);
+            out->result.costs[position] = sql_column_real(&query, 1);
         else
-            query_fail(&query, STATUS_BAD_INPUT, "a candidate has more costs than this hwnas can hold");
+            sql_fail(&query, STATUS_BAD_INPUT, "a candidate has more costs than this hwnas can hold");
     }
-    return query_end(&query);
+    return sql_end(&query);
 }
 
 /* Columns: ask, genes, arch, canonical, fitness_key, cached, skipped, connected, feasible, fitness, satisfies. */
@@ -191,23 +190,23 @@ static void read_candidate(struct query *query, struct study_candidate *out)
 {
     size_t length = (size_t)sqlite3_column_bytes(query->statement, 1);
     memset(out, 0, sizeof *out);
-    out->ask = (uint64_t)column_int(query, 0);
+    out->ask = (uint64_t)sql_column_int(query, 0);
     if (length > ARCH_GENES_MAX) {
-        query_fail(query, STATUS_BAD_INPUT, "a candidate has more genes than this hwnas can hold");
+        sql_fail(query, STATUS_BAD_INPUT, "a candidate has more genes than this hwnas can hold");
         return;
     }
     out->arch.length = (uint8_t)length;
     if (length > 0)
         memcpy(out->arch.genes, sqlite3_column_blob(query->statement, 1), length);
-    column_text(query, 2, out->arch_text, sizeof out->arch_text);
-    column_text(query, 3, out->canonical_text, sizeof out->canonical_text);
-    column_text(query, 4, out->fitness_key, sizeof out->fitness_key);
-    out->cached = column_int(query, 5) != 0;
-    out->skipped = column_int(query, 6) != 0;
-    out->connected = column_int(query, 7) != 0;
-    out->result.feasible = column_int(query, 8) != 0;
-    out->result.fitness = column_real(query, 9);
-    out->satisfies = column_int(query, 10) != 0;
+    sql_column_text(query, 2, out->arch_text, sizeof out->arch_text);
+    sql_column_text(query, 3, out->canonical_text, sizeof out->canonical_text);
+    sql_column_text(query, 4, out->fitness_key, sizeof out->fitness_key);
+    out->cached = sql_column_int(query, 5) != 0;
+    out->skipped = sql_column_int(query, 6) != 0;
+    out->connected = sql_column_int(query, 7) != 0;
+    out->result.feasible = sql_column_int(query, 8) != 0;
+    out->result.fitness = sql_column_real(query, 9);
+    out->satisfies = sql_column_int(query, 10) != 0;
 }
 
 enum status_code store_candidate_each(struct store *store, int64_t study_id, uint64_t from,
@@ -217,20 +216,20 @@ enum status_code store_candidate_each(struct store *store, int64_t study_id, uin
 {
     struct query query;
     struct study_candidate candidate;
-    query_begin(&query, store,
-                "SELECT ask, genes, arch, canonical, fitness_key, cached, skipped, connected, feasible, fitness, satisfies "
-                "FROM candidate WHERE study_id = ?1 AND ask >= ?2 ORDER BY ask",
-                status);
-    query_bind_int(&query, study_id);
-    query_bind_int(&query, from > INT64_MAX ? INT64_MAX : (int64_t)from);
-    while (query_row(&query)) {
+    sql_begin(&query, store,
+              "SELECT ask, genes, arch, canonical, fitness_key, cached, skipped, connected, feasible, fitness, satisfies "
+              "FROM candidate WHERE study_id = ?1 AND ask >= ?2 ORDER BY ask",
+              status);
+    sql_bind_int(&query, study_id);
+    sql_bind_int(&query, from > INT64_MAX ? INT64_MAX : (int64_t)from);
+    while (sql_row(&query)) {
         read_candidate(&query, &candidate);
         if (query.code == STATUS_OK)
             query.code = read_costs(store, study_id, &candidate, status);
         if (query.code == STATUS_OK)
             query.code = each(context, &candidate, status);
     }
-    return query_end(&query);
+    return sql_end(&query);
 }
 
 /* --- snapshots --- */
@@ -239,15 +238,15 @@ enum status_code store_snapshot_put(struct store *store, int64_t study_id, uint6
                                     struct status *status)
 {
     struct query query;
-    query_begin_write(&query, store,
-                      "INSERT INTO snapshot (study_id, told, data) VALUES (?1, ?2, ?3) "
-                      "ON CONFLICT (study_id) DO UPDATE SET told = excluded.told, data = excluded.data",
-                      status);
-    query_bind_int(&query, study_id);
-    query_bind_int(&query, (int64_t)told);
-    query_bind_blob(&query, data, size);
-    query_run(&query);
-    return query_end(&query);
+    sql_begin_write(&query, store,
+                    "INSERT INTO snapshot (study_id, told, data) VALUES (?1, ?2, ?3) "
+                    "ON CONFLICT (study_id) DO UPDATE SET told = excluded.told, data = excluded.data",
+                    status);
+    sql_bind_int(&query, study_id);
+    sql_bind_int(&query, (int64_t)told);
+    sql_bind_blob(&query, data, size);
+    sql_run(&query);
+    return sql_end(&query);
 }
 
 enum status_code store_snapshot_get(struct store *store, int64_t study_id, uint64_t *told, void **data, size_t *size,
@@ -255,14 +254,14 @@ enum status_code store_snapshot_get(struct store *store, int64_t study_id, uint6
 {
     struct query query;
     void *copy = NULL;
-    query_begin(&query, store, "SELECT told, data FROM snapshot WHERE study_id = ?1", status);
-    query_bind_int(&query, study_id);
-    bool found = query_row(&query);
+    sql_begin(&query, store, "SELECT told, data FROM snapshot WHERE study_id = ?1", status);
+    sql_bind_int(&query, study_id);
+    bool found = sql_row(&query);
     if (found) {
-        *told = (uint64_t)column_int(&query, 0);
-        copy = column_blob_copy(&query, 1, size);
+        *told = (uint64_t)sql_column_int(&query, 0);
+        copy = sql_column_blob_copy(&query, 1, size);
     }
-    enum status_code code = query_end(&query);
+    enum status_code code = sql_end(&query);
     if (code != STATUS_OK) {
         free(copy);
         return code;

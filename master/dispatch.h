@@ -1,0 +1,137 @@
+/* dispatch: who gets what, when a lease ends, when a task is given up. Pure: time comes as an argument (milliseconds of a clock
+ * that never jumps back), effects leave as a list of actions, so that the whole of it runs in a simulation (tests/sim).
+ *
+ * The rules (pictures: docs/LIFECYCLE.md):
+ *   - Peers pull: a peer gets at most as many tasks as it has free slots, and none while it is silent for more than 2.5 heartbeats.
+ *   - A lease ends lease_ms after the last heartbeat that listed it (or after the grant). The peer counts its own, earlier deadline
+ *     from when it SENT that heartbeat, and stops computing there: so a lease never runs on two peers at once.
+ *   - A lost or failed attempt counts, if the peer had confirmed the lease; a lease handed back or never confirmed does not. After
+ *     failures_max of them, on at least two nodes when there are two, the task is given up. It is offered to another node first.
+ *   - A result is taken once: from the open lease, or late from a lease of this very key, node and master that was lost while the
+ *     key is still open (RMI only: a measurement whose lease was lost may have been disturbed).
+ *   - The host rule: a host never measures while a worker on it computes, and measures one thing at a time. Its turns: RMI first;
+ *     when no RMI task waits, or measure_batch measurements wait, or one has waited measure_wait_ms, the host takes no new RMI
+ * task, drains, measures what was wanted before the turn began, and goes back. Hosts without workers always measure.
+ *   - A lease restored from the store keeps its peer's place for one full lease_ms; until its node has come back it could be on any
+ *     host, so nothing starts that must not run beside it.
+ *   - Time the master itself slept through (stopped, swapped out) does not count against anybody. */
+#ifndef HWNAS_MASTER_DISPATCH_H
+#define HWNAS_MASTER_DISPATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/wire.h"
+#include "master/peers.h"
+#include "master/queue.h"
+
+enum { DISPATCH_REASON_BYTES = 128 };
+
+struct dispatch_options {
+    uint32_t heartbeat_ms, lease_ms;
+    int32_t failures_max;          /* 3 */
+    uint32_t measure_batch;        /* 32 */
+    uint32_t measure_wait_ms;      /* 300000 */
+    char host_id[WIRE_NAME_BYTES]; /* the master's: the device word "host" means its agents */
+};
+
+/* What is to be done now. The coordinator stores grants and closes and commits before it sends anything. */
+enum dispatch_action_kind {
+    DISPATCH_GRANT,   /* key, node, attempt, link, sequence: store the lease, dispatch_granted, commit, send the Task */
+    DISPATCH_CLOSE,   /* lease_id, attempt, node, close, reason: close the stored lease */
+    DISPATCH_GIVE_UP, /* key, reason: infeasible for ever */
+    DISPATCH_REPLACED /* link: Refuse; a later process has that node name */
+};
+enum dispatch_close { DISPATCH_DONE, DISPATCH_FAILED, DISPATCH_LOST, DISPATCH_RETURNED };
+
+struct dispatch_action {
+    enum dispatch_action_kind kind;
+    uint32_t link;
+    uint64_t lease_id, sequence;
+    uint32_t attempt;
+    char key[DIGEST_HEX_BYTES];
+    char node[WIRE_NAME_BYTES];
+    enum dispatch_close close;
+    char reason[DISPATCH_REASON_BYTES];
+};
+
+enum dispatch_heard {
+    DISPATCH_HEARD,
+    DISPATCH_OLD,       /* ignore it */
+    DISPATCH_NOT_KNOWN, /* Refuse NOT_REGISTERED */
+    DISPATCH_NOT_YOU    /* Refuse REPLACED: a later process has that node name */
+};
+
+enum dispatch_verdict {
+    DISPATCH_STRANGER, /* that connection has no peer: Refuse NOT_REGISTERED */
+    DISPATCH_TAKE,     /* store the value; the task is gone */
+    DISPATCH_NOTED,    /* a failure, counted: acknowledge as accepted */
+    DISPATCH_STALE     /* of no open lease: acknowledge as duplicate or stale */
+};
+
+struct dispatch_counts {
+    uint32_t workers, agents;
+    uint32_t waiting_rmi, waiting_measure, leased_rmi, leased_measure;
+};
+
+struct dispatch;
+
+/* NULL without memory. options are copied. */
+struct dispatch *dispatch_open(const struct dispatch_options *options, int64_t now_ms);
+void dispatch_close(struct dispatch *dispatch);
+
+/* Start of the master: an open lease from the store. */
+void dispatch_restore(struct dispatch *dispatch, int64_t now_ms, uint64_t lease_id, uint32_t attempt, const char *key,
+                      const char *node);
+
+/* Somebody wants the value of that key. failures and failed_nodes are those the store knows of. Twice is harmless. */
+void dispatch_want(struct dispatch *dispatch, int64_t now_ms, const char *key, enum wire_kind kind, const char *device,
+                   int32_t failures, int32_t failed_nodes);
+
+/* Messages of a peer. Hello and Heartbeat fill *drop (the leases the peer holds that are not its own) when they are HEARD. An OLD
+ * one, overtaken by a later one, must not be answered: an answer would renew the peer's leases on what it said before. */
+enum dispatch_heard dispatch_hello(struct dispatch *dispatch, int64_t now_ms, uint32_t link, const struct wire_hello *hello,
+                                   struct wire_id_list *drop);
+enum dispatch_heard dispatch_heartbeat(struct dispatch *dispatch, int64_t now_ms, uint32_t link,
+                                       const struct wire_heartbeat *heartbeat, struct wire_id_list *drop);
+enum dispatch_verdict dispatch_result(struct dispatch *dispatch, int64_t now_ms, uint32_t link, const struct wire_result *result);
+void dispatch_return(struct dispatch *dispatch, int64_t now_ms, uint32_t link, const struct wire_return *returned);
+void dispatch_goodbye(struct dispatch *dispatch, int64_t now_ms, uint32_t link);
+
+/* A send failed for good: no new work for that peer until it says Hello on another connection. */
+void dispatch_link_gone(struct dispatch *dispatch, int64_t now_ms, uint32_t link);
+
+/* The id the store gave to the lease granted on that key; and the opposite when its Task could not be sent. */
+void dispatch_granted(struct dispatch *dispatch, const char *key, uint64_t lease_id);
+void dispatch_undelivered(struct dispatch *dispatch, int64_t now_ms, uint64_t lease_id);
+
+/* Does all that is due, grants what can be granted, and returns when it must be called next at the latest. */
+int64_t dispatch_tick(struct dispatch *dispatch, int64_t now_ms);
+
+/* From now on nothing is granted (the master is leaving). */
+void dispatch_stop(struct dispatch *dispatch);
+
+/* The next action, oldest first; false when there is none. */
+bool dispatch_action(struct dispatch *dispatch, struct dispatch_action *out);
+
+/* A call ran out of memory: what it should have done is lost and the state is to be thrown away. */
+bool dispatch_broken(const struct dispatch *dispatch);
+
+void dispatch_count(const struct dispatch *dispatch, struct dispatch_counts *out);
+
+/* The name of the peer at that connection; NULL when there is none. */
+const char *dispatch_node(const struct dispatch *dispatch, uint32_t link);
+/* Its device key; "" for a worker, NULL when there is none. */
+const char *dispatch_device(const struct dispatch *dispatch, uint32_t link);
+
+/* Calls `each` with the connection of every peer that has one. */
+void dispatch_each_link(const struct dispatch *dispatch, void (*each)(void *context, uint32_t link), void *context);
+
+/* Says in one sentence what waiting tasks lack ("a worker: none is connected"); empty when nothing is missing. */
+void dispatch_waiting_for(const struct dispatch *dispatch, char *out, size_t size);
+
+/* For the simulation's invariants: queue and peers as they are. */
+const struct queue *dispatch_queue(const struct dispatch *dispatch);
+const struct peers *dispatch_peers(const struct dispatch *dispatch);
+
+#endif

@@ -1,0 +1,69 @@
+/* peers: who is connected and on which host. Pure: no clock, no socket.
+ *
+ * A peer is one process: worker or agent, known by its node name; of two processes with one name the later one (larger incarnation)
+ * is the peer. A host is a machine that peers run on; it exists as long as a peer or a lease points at it. */
+#ifndef HWNAS_MASTER_PEERS_H
+#define HWNAS_MASTER_PEERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "common/wire.h"
+
+struct host {
+    char id[WIRE_NAME_BYTES];
+    uint32_t workers, agents;      /* peers on it */
+    uint32_t computing, measuring; /* leases on it, ghosts included */
+    bool measure_turn;             /* no new RMI lease: the host drains and its agents measure */
+    uint64_t turn_limit;           /* tasks of a smaller order belong to this turn */
+    UT_hash_handle hh;
+};
+
+struct peer {
+    char node[WIRE_NAME_BYTES];
+    enum wire_role role;
+    uint64_t incarnation;
+    struct host *host;
+    uint32_t link; /* the bus' number of its connection; 0: the connection is gone */
+    uint32_t slots;
+    uint32_t leases;                    /* on this peer, ghosts included */
+    char device_key[WIRE_DEVICE_BYTES]; /* agents */
+    uint64_t sequence;                  /* the highest heard */
+    int64_t heard_ms;                   /* when */
+    UT_hash_handle hh;                  /* by node */
+    UT_hash_handle hh_link;
+};
+
+struct peers {
+    struct peer *by_node;
+    struct peer *by_link;
+    struct host *hosts;
+};
+
+void peers_init(struct peers *peers);
+void peers_clear(struct peers *peers);
+
+struct peer *peers_find(const struct peers *peers, const char *node);
+struct peer *peers_find_link(const struct peers *peers, uint32_t link); /* NULL for link 0 */
+
+/* Adds a peer without leases from its Hello; NULL without memory. The node must not be there. */
+struct peer *peers_add(struct peers *peers, const struct wire_hello *hello);
+
+/* Changes the connection of a peer; 0: gone. A link that another peer had is taken from it. False without memory. */
+bool peers_link(struct peers *peers, struct peer *peer, uint32_t link);
+
+/* Removes a peer that has no leases. */
+void peers_remove(struct peers *peers, struct peer *peer);
+
+/* The host of that id, made if it is not there; NULL without memory. */
+struct host *peers_host(struct peers *peers, const char *id);
+
+/* Frees hosts nothing points at. */
+void peers_sweep_hosts(struct peers *peers);
+
+/* How many workers or agents there are. */
+uint32_t peers_count(const struct peers *peers, enum wire_role role);
+
+#endif

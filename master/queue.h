@@ -1,0 +1,118 @@
+/* queue: the tasks that wait for a peer or are with one, and the leases on them. Pure: no clock, no chance, no socket.
+ *
+ * A task is a key whose value somebody wants. It is WAITING (no lease) or LEASED (one open lease), and leaves the queue when its
+ * value is there or it is given up: docs/LIFECYCLE.md. A lease says that a peer may compute a task; it ends when the result comes,
+ * when the peer hands it back, or when nothing was heard of it until its deadline. A lease without a task is a ghost: the master
+ * has no use for it any more, but the peer may still be computing, so its host counts as busy until the deadline.
+ *
+ * Who may change what: tasks and leases are changed by queue.c and dispatch.c only. Nothing here survives a restart by itself: open
+ * leases and attempts are in the store. */
+#ifndef HWNAS_MASTER_QUEUE_H
+#define HWNAS_MASTER_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "common/wire.h"
+
+enum { QUEUE_NODES_KEPT = 4, QUEUE_PAST_KEPT = 4 };
+
+struct peer; /* master/peers.h */
+struct host;
+struct lease;
+
+/* A lease of this key that is no longer open, granted by this very process: its late result may still be accepted. */
+struct queue_past {
+    uint64_t lease_id;
+    char node[WIRE_NAME_BYTES];
+};
+
+struct task {
+    char key[DIGEST_HEX_BYTES];
+    bool described; /* false: known from a restored lease alone, nobody wants it yet; kind and device are not valid then */
+    enum wire_kind kind;
+    char device[WIRE_DEVICE_BYTES];                    /* MEASURE: device key, or "host" */
+    uint64_t order;                                    /* smaller was wanted earlier; kept when a task waits again */
+    int64_t wanted_ms;                                 /* when it was wanted */
+    int32_t failures;                                  /* attempts that failed or were lost, restarts of the master included */
+    int32_t failed_nodes;                              /* on so many different nodes */
+    char failed_on[QUEUE_NODES_KEPT][WIRE_NAME_BYTES]; /* the first of them, of this process' life */
+    uint32_t failed_on_count;
+    uint32_t attempts;                       /* started so far */
+    struct lease *lease;                     /* NULL: waiting */
+    struct queue_past past[QUEUE_PAST_KEPT]; /* a ring */
+    uint32_t past_count;                     /* ever added */
+    struct task *prev, *next;                /* in its kind's waiting list, by order */
+    UT_hash_handle hh;
+};
+
+struct lease {
+    uint64_t id;       /* 0 between grant and store */
+    struct task *task; /* NULL: a ghost */
+    char key[DIGEST_HEX_BYTES];
+    char node[WIRE_NAME_BYTES];
+    uint32_t attempt;
+    enum wire_kind kind;
+    struct peer *peer; /* NULL: restored and its node has not come back, or the ghost of a process that was replaced */
+    struct host *host; /* NULL: restored, not known yet: could be any */
+    int64_t deadline_ms;
+    bool confirmed; /* the peer has said that it holds it */
+    struct lease *prev, *next;
+    UT_hash_handle hh; /* by id, once it has one */
+};
+
+struct queue {
+    struct task *tasks;       /* hash by key */
+    struct task *waiting_rmi; /* described, no lease, by order */
+    struct task *waiting_measure;
+    uint32_t waiting_rmi_count, waiting_measure_count;
+    struct lease *leases;                /* list of all, ghosts included */
+    struct lease *by_id;                 /* hash of those with an id */
+    uint32_t leased_rmi, leased_measure; /* open leases of described tasks, ghosts not counted */
+    uint64_t next_order;
+};
+
+void queue_init(struct queue *queue);
+void queue_clear(struct queue *queue); /* frees all */
+
+/* Adds a task that waits, described when kind is not 0; NULL without memory. The key must not be there. */
+struct task *queue_add(struct queue *queue, const char *key, enum wire_kind kind, const char *device, int64_t now_ms);
+
+/* Describes a task that was known from a restored lease alone. */
+void queue_describe(struct queue *queue, struct task *task, enum wire_kind kind, const char *device, int64_t now_ms);
+
+struct task *queue_find(const struct queue *queue, const char *key);
+
+/* The lease of that id (not 0), ghosts included, or NULL. */
+struct lease *queue_find_lease(const struct queue *queue, uint64_t id);
+
+/* Puts an open lease on a waiting task; counts the attempt. NULL without memory. host may be NULL. */
+struct lease *queue_lease(struct queue *queue, struct task *task, const char *node, int64_t deadline_ms);
+
+/* Gives the lease its id, from the store. False without memory. */
+bool queue_lease_id(struct queue *queue, struct lease *lease, uint64_t id);
+
+/* Takes the task off its lease: the task waits again (remembering the lease as past), the lease is a ghost. */
+void queue_take_back(struct queue *queue, struct lease *lease);
+
+/* Ends a ghost. */
+void queue_end_lease(struct queue *queue, struct lease *lease);
+
+/* Removes a task that has no lease. */
+void queue_remove(struct queue *queue, struct task *task);
+
+/* Whether that lease id was once given to that node for this task by this process. */
+bool queue_was_leased(const struct task *task, uint64_t lease_id, const char *node);
+
+/* Notes a failed or lost attempt on that node. */
+void queue_note_failure(struct task *task, const char *node);
+
+/* Whether an attempt on that node has failed in this process' life. */
+bool queue_failed_on(const struct task *task, const char *node);
+
+/* Waiting tasks of that kind, the earliest first; NULL when there is none. Go on with task->next. */
+struct task *queue_waiting(const struct queue *queue, enum wire_kind kind);
+
+#endif

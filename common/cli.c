@@ -39,6 +39,15 @@ int cli_fail(const char *verb, const struct status *status)
     return status_exit_code(status->code);
 }
 
+int cli_flush(const char *verb)
+{
+    struct status status;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    status_set(&status, STATUS_IO, "standard output did not take the whole result: %s", strerror(errno));
+    return cli_fail(verb, &status);
+}
+
 bool cli_is_terminal(FILE *stream)
 {
     const char *term = getenv("TERM");

@@ -30,6 +30,10 @@ enum status_code cli_parse_format(const char *word, enum cli_format *out, struct
 /* Prints "hwnas VERB: sentence" ("hwnas: sentence" when verb is NULL) on standard error and returns the exit code of the status. */
 int cli_fail(const char *verb, const struct status *status);
 
+/* Flushes standard output and returns 0; when it did not take everything (a full disk, a closed pipe), says so and returns 1. A
+ * verb that printed a result ends with `return cli_flush("verb")`. */
+int cli_flush(const char *verb);
+
 /* Prints text with control characters as \\xNN: for names and messages that came from files or the wire. */
 void cli_print_safe(FILE *out, const char *text);
 

@@ -9,12 +9,17 @@
 #include "common/cli.h"
 #include "common/nearest.h"
 #include "common/version.h"
+#include "master/cli_export.h"
+#include "master/cli_front.h"
+#include "master/cli_run.h"
+#include "master/cli_study.h"
+#include "master/cli_table.h"
 
 enum { VERBS_MAX = 32 };
 
 /* In the order in which help lists them. */
 static const struct cli_verb *const verbs[VERBS_MAX] = {
-    NULL,
+    &cli_run_verb, &cli_study_verb, &cli_front_verb, &cli_export_verb, &cli_table_verb, NULL,
 };
 
 static void print_help(FILE *out)

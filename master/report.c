@@ -170,6 +170,17 @@ enum status_code report_load(struct store *store, const char *name, struct repor
     return code;
 }
 
+enum status_code report_read(const char *db, const char *name, struct report *out, struct status *status)
+{
+    struct store *store = NULL;
+    enum status_code code = store_open(db, STORE_READ, &store, status);
+    if (code != STATUS_OK)
+        return code;
+    code = report_load(store, name, out, status);
+    store_close(store);
+    return code;
+}
+
 void report_free(struct report *report)
 {
     store_study_free(&report->study);
@@ -290,7 +301,7 @@ static void print_front_table(const struct report *report, FILE *out)
     }
 }
 
-static void print_json(const struct report *report, FILE *out)
+void report_print_json(const struct report *report, FILE *out)
 {
     char number[32];
     fputs("{\"study\":", out);
@@ -303,7 +314,7 @@ static void print_json(const struct report *report, FILE *out)
     fputc(',', out);
     print_front_json(report, out);
     report_number(round(report->study.seconds * 1000) / 1000, number);
-    fprintf(out, ",\"evaluations\":{\"asked\":%" PRIu64 ",\"distinct\":%" PRIu64 ",\"cached\":%" PRIu64 "},\"seconds\":%s}\n",
+    fprintf(out, ",\"evaluations\":{\"asked\":%" PRIu64 ",\"distinct\":%" PRIu64 ",\"cached\":%" PRIu64 "},\"seconds\":%s}",
             report->asked, report->distinct, report->cached, number);
 }
 
@@ -326,7 +337,10 @@ static void print_table(const struct report *report, FILE *out)
 void report_print(const struct report *report, enum cli_format format, FILE *out)
 {
     switch (format) {
-    case CLI_JSON: print_json(report, out); return;
+    case CLI_JSON:
+        report_print_json(report, out);
+        fputc('\n', out);
+        return;
     case CLI_CSV: print_front_csv(report, out); return;
     case CLI_TABLE: print_table(report, out); return;
     }

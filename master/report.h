@@ -35,11 +35,16 @@ struct report {
 
 /* Reads everything of the study of that name. STATUS_NOT_FOUND names the studies that are there. Free with report_free. */
 enum status_code report_load(struct store *store, const char *name, struct report *out, struct status *status);
+/* The same from a database that no master holds now. */
+enum status_code report_read(const char *db, const char *name, struct report *out, struct status *status);
 void report_free(struct report *report);
 
 /* JSON: the one object that scripts read, on one line:
  * {"study":…,"best":…|null,"front":[…],"evaluations":{"asked":…,"distinct":…,"cached":…},"seconds":…}. CSV: the front. */
 void report_print(const struct report *report, enum cli_format format, FILE *out);
+
+/* That object without the line's end. */
+void report_print_json(const struct report *report, FILE *out);
 
 /* The front alone; JSON: {"study":…,"front":[…]}. */
 void report_print_front(const struct report *report, enum cli_format format, FILE *out);

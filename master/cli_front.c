@@ -1,0 +1,61 @@
+/* cli_front: the verb `front`. Reads a database that no master holds at the moment. */
+#include "master/cli_front.h"
+
+#include <argp.h>
+
+#include "common/config.h"
+#include "master/report.h"
+
+enum { KEY_DB = 256 };
+
+struct front_options {
+    const char *study, *db;
+    enum cli_format format;
+};
+
+static error_t parse_option(int key, char *text, struct argp_state *state)
+{
+    struct front_options *options = state->input;
+    switch (key) {
+    case KEY_DB: options->db = text; return 0;
+    case 'f': options->format = cli_option_format(text, state); return 0;
+    case ARGP_KEY_ARG:
+        if (options->study != NULL)
+            argp_error(state, "one study at a time; '%s' is a second", text);
+        options->study = text;
+        return 0;
+    case ARGP_KEY_NO_ARGS: argp_error(state, "which study? `hwnas study list --db FILE` names them"); return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int run_verb(int argc, char **argv)
+{
+    static const struct argp_option option_table[] = {
+        {"db", KEY_DB, "FILE", 0, "the database; default STUDY.db", 0},
+        {"format", 'f', "FORMAT", 0,
+         "table (default), csv, or json: {\"study\":...,\"front\":[{\"arch\":...,\"fitness\":...,\"costs\":{...}},...]}", 0},
+        {0}};
+    static const struct argp argp = {
+        .options = option_table,
+        .parser = parse_option,
+        .args_doc = "STUDY",
+        .doc =
+            "Prints the candidates of a study that satisfy its constraints and that no other such candidate beats in fitness and "
+            "every cost at once, sorted by the first cost."};
+    struct front_options options = {.format = CLI_TABLE};
+    struct report report;
+    struct status status = {0};
+    char db[CONFIG_NAME_BYTES + 8];
+    argp_parse(&argp, argc, argv, 0, NULL, &options);
+    snprintf(db, sizeof db, "%.*s.db", CONFIG_NAME_BYTES, options.study);
+    if (report_read(options.db != NULL ? options.db : db, options.study, &report, &status) != STATUS_OK)
+        return cli_fail("front", &status);
+    report_print_front(&report, options.format, stdout);
+    if (report.front_count == 0)
+        fprintf(stderr, "hwnas front: no candidate of %s satisfies its constraints\n", options.study);
+    report_free(&report);
+    return cli_flush("front");
+}
+
+const struct cli_verb cli_front_verb = {"front", "print the non-dominated candidates of a study", run_verb};

@@ -1,0 +1,244 @@
+/* cli_run: the verb `run`, and what `study resume` shares with it. Checks come first: nothing is started for a study that cannot
+ * run. */
+#include "master/cli_run.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/bundle.h"
+#include "common/config.h"
+#include "common/digest.h"
+#include "common/fileio.h"
+#include "common/log.h"
+#include "common/space.h"
+#include "master/cli_launch.h"
+#include "master/report.h"
+#include "master/study.h"
+
+/* --- checks before anything is started
+ * -------------------------------------------------------------------------------------------- */
+
+/* The network settings must give a network: tried on one connected architecture. */
+static enum status_code check_network(const struct config_study *study, const struct space *space, struct status *status)
+{
+    const struct config_network *network = &study->network;
+    const struct space_build build = {.channels = network->channels,
+                                      .cells = network->cells,
+                                      .classes = network->classes,
+                                      .input = {network->input_channels, network->input_size, network->input_size}};
+    struct rng rng;
+    struct arch arch;
+    struct net net;
+    net_init_empty(&net);
+    rng_seed(&rng, 0);
+    do
+        space_sample(space, &rng, &arch);
+    while (!space_connected(space, &arch));
+    enum status_code code = space_build_net(space, &arch, &build, &net, status);
+    net_free(&net);
+    return code == STATUS_OK ? code : status_prefix(status, "network");
+}
+
+static enum status_code check_bundle(const char *path, struct digest *digest, struct status *status)
+{
+    void *data = NULL;
+    size_t size = 0;
+    struct bundle bundle = {.batch = 0};
+    enum status_code code = fileio_read(path, BUNDLE_BYTES_MAX, &data, &size, status);
+    if (code == STATUS_OK) {
+        digest_of(data, size, digest);
+        code = bundle_read(data, size, &bundle, status);
+        if (code != STATUS_OK)
+            status_prefix(status, "%s", path);
+        else
+            bundle_free(&bundle);
+    }
+    free(data);
+    return code;
+}
+
+/* Space, strategy, tables, bundle: everything the master will need from this study. */
+static enum status_code check_study(const struct config_study *study, struct status *status)
+{
+    struct space space;
+    struct digest bundle;
+    struct study *opened = NULL;
+    bool by_rmi = study->fitness.source == CONFIG_FITNESS_RMI;
+    enum status_code code = space_open(study->space, &space, status);
+    if (code != STATUS_OK)
+        return code;
+    code = check_network(study, &space, status);
+    if (code == STATUS_OK && by_rmi)
+        code = check_bundle(study->fitness.bundle, &bundle, status);
+    if (code == STATUS_OK)
+        code = study_open(study, &space, by_rmi ? &bundle : NULL, &opened, status);
+    study_close(opened);
+    space_close(&space);
+    return code;
+}
+
+static enum status_code check_db(const char *db, struct status *status)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(db, '/');
+    int length = slash == NULL ? 1 : slash == db ? 1 : (int)(slash - db);
+    snprintf(folder, sizeof folder, "%.*s", length, slash == NULL ? "." : db);
+    if (access(folder, W_OK | X_OK) != 0)
+        return status_set(status, STATUS_BAD_INPUT, "%.300s: the folder %.150s cannot be written (%s); choose another with --db",
+                          db, folder, strerror(errno));
+    return STATUS_OK;
+}
+
+static bool needs_agent(const struct config_study *study)
+{
+    for (uint32_t i = 0; i < study->cost_count; i++)
+        if (study->costs[i].source == CONFIG_COST_AGENT)
+            return true;
+    return false;
+}
+
+static enum status_code count_workers(const struct cli_run *run, const struct config_study *study, int *workers,
+                                      struct status *status)
+{
+    bool needed = study->fitness.source == CONFIG_FITNESS_RMI;
+    if (needed && run->workers == 0)
+        return status_set(status, STATUS_BAD_INPUT, "fitness by rmi needs workers; give --workers 1 or more");
+    *workers = !needed ? 0 : run->workers == CLI_RUN_WORKERS_AUTO ? cli_launch_cpus() : run->workers;
+    return STATUS_OK;
+}
+
+/* --- the result
+ * ------------------------------------------------------------------------------------------------------------------- */
+
+static int print_result(const struct cli_run *run, const char *db, const struct config_study *study)
+{
+    struct report report;
+    struct status status = {0};
+    if (report_read(db, study->name, &report, &status) != STATUS_OK)
+        return cli_fail(run->verb, &status);
+    report_print(&report, run->format, stdout);
+    if (report.best == NULL)
+        fprintf(stderr,
+                "hwnas %s: no candidate satisfies the constraints of %s; raise costs.N.max or let it ask for more candidates\n",
+                run->verb, study->name);
+    report_free(&report);
+    return cli_flush(run->verb);
+}
+
+static int run_checked(const struct cli_run *run, const struct config_study *study, const char *db)
+{
+    struct status status = {0};
+    struct cli_launch launch = {.study_path = run->study_path,
+                                .overrides = run->overrides,
+                                .override_count = run->override_count,
+                                .db = db,
+                                .log_level = run->log_level,
+                                .agent = needs_agent(study),
+                                .quiet = run->quiet};
+    if (count_workers(run, study, &launch.workers, &status) != STATUS_OK || check_db(db, &status) != STATUS_OK)
+        return cli_fail(run->verb, &status);
+    int code = cli_launch_run(&launch, &status);
+    if (code != 0) {
+        cli_fail(run->verb, &status);
+        return code;
+    }
+    return print_result(run, db, study);
+}
+
+int cli_run_study(const struct cli_run *run)
+{
+    struct config_study *study = NULL;
+    struct status status = {0};
+    char db[CONFIG_NAME_BYTES + 8];
+    enum status_code code = config_load(run->study_path, run->overrides, run->override_count, &study, &status);
+    if (code == STATUS_OK)
+        code = check_study(study, &status);
+    if (code != STATUS_OK) {
+        config_free(study);
+        return cli_fail(run->verb, &status);
+    }
+    snprintf(db, sizeof db, "%s.db", study->name);
+    int exit_code = run_checked(run, study, run->db != NULL ? run->db : db);
+    config_free(study);
+    return exit_code;
+}
+
+/* --- the command line
+ * ------------------------------------------------------------------------------------------------------------- */
+
+enum { KEY_DB = 256, KEY_WORKERS, KEY_SET, KEY_LOG_LEVEL };
+
+static const struct argp_option shared_options[] = {
+    {"db", KEY_DB, "FILE", 0, "the database; default NAME.db in the current folder", 1},
+    {"workers", KEY_WORKERS, "N", 0, "worker processes; default one a CPU", 1},
+    {"format", 'f', "FORMAT", 0, "table (default), csv (the front) or json (one object, the last line)", 2},
+    {"quiet", 'q', NULL, 0, "show no progress", 2},
+    {"log-level", KEY_LOG_LEVEL, "L", 0, "error, warn, info (default) or debug: what goes into the log beside the database", 2},
+    {0}};
+
+static error_t parse_shared(int key, char *text, struct argp_state *state)
+{
+    struct cli_run *run = state->input;
+    enum log_level level;
+    switch (key) {
+    case KEY_DB: run->db = text; return 0;
+    case KEY_WORKERS: run->workers = cli_option_int("workers", text, 0, CLI_LAUNCH_WORKERS_MAX, state); return 0;
+    case 'f': run->format = cli_option_format(text, state); return 0;
+    case 'q': run->quiet = true; return 0;
+    case KEY_LOG_LEVEL:
+        if (log_parse_level(text, &level) != 0)
+            argp_error(state, "--log-level is '%.40s'; it must be error, warn, info or debug", text);
+        run->log_level = text;
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp shared_argp = {.options = shared_options, .parser = parse_shared};
+const struct argp_child cli_run_children[] = {{&shared_argp, 0, NULL, 0}, {0}};
+
+static error_t parse_option(int key, char *text, struct argp_state *state)
+{
+    struct cli_run *run = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = run; return 0;
+    case KEY_SET:
+        if (run->override_count == CLI_RUN_OVERRIDES_MAX)
+            argp_error(state, "--set may be given %d times at most", CLI_RUN_OVERRIDES_MAX);
+        run->overrides[run->override_count++] = text;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (run->study_path != NULL)
+            argp_error(state, "one study file at a time; '%s' is a second", text);
+        run->study_path = text;
+        return 0;
+    case ARGP_KEY_NO_ARGS: argp_error(state, "which study file?"); return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int run_verb(int argc, char **argv)
+{
+    static const struct argp_option set[] = {
+        {"set", KEY_SET, "KEY.PATH=VALUE", 0, "change one setting, such as costs.0.max=4; may be repeated", 1}, {0}};
+    static const struct argp argp = {
+        .options = set,
+        .parser = parse_option,
+        .args_doc = "STUDY.yaml",
+        .doc =
+            "Runs a study on this machine: starts master, workers and, where latency is measured, an agent; shows the progress on "
+            "standard "
+            "error and prints the result. A study that the database already holds is resumed, or its result printed when it is "
+            "finished; other settings under the same name are refused.\v"
+            "docs/STUDY.md documents study files. Exit codes: 0 done, 1 failed, 2 wrong arguments, settings or files, 3 conflict, "
+            "130 interrupted; the same command goes on where it stopped.",
+        .children = cli_run_children};
+    struct cli_run run = {.verb = "run", .workers = CLI_RUN_WORKERS_AUTO, .log_level = "info"};
+    argp_parse(&argp, argc, argv, 0, NULL, &run);
+    return cli_run_study(&run);
+}
+
+const struct cli_verb cli_run_verb = {"run", "run a study file to its end and print the result", run_verb};

@@ -1,0 +1,303 @@
+/* cli_study: the verb `study`. `list` and `show` read a database that no master holds; `resume` runs a study from its stored
+ * settings. */
+#include "master/cli_study.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/fileio.h"
+#include "common/nearest.h"
+#include "master/cli_run.h"
+#include "master/report.h"
+#include "master/store.h"
+
+enum { KEY_DB = 256 };
+
+struct study_options {
+    const char *study, *db;
+    bool wants_study;
+    enum cli_format format;
+};
+
+static void wall_text(int64_t wall_ms, char out[32])
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm utc;
+    if (wall_ms <= 0 || gmtime_r(&seconds, &utc) == NULL || strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+        snprintf(out, 32, "never");
+}
+
+/* --- list
+ * -------------------------------------------------------------------------------------------------------------------------- */
+
+static void print_row_json(const struct report *report, FILE *out)
+{
+    char created[32], seconds[32], fitness[32] = "null";
+    wall_text(report->study.created_wall_ms, created);
+    report_number(report->study.seconds, seconds);
+    if (report->best != NULL)
+        report_number(report->best->fitness, fitness);
+    fputs("{\"study\":", out);
+    report_json_text(report->study.name, out);
+    fprintf(out,
+            ",\"state\":\"%s\",\"asked\":%" PRIu64 ",\"distinct\":%" PRIu64
+            ",\"best_fitness\":%s,\"seconds\":%s,\"created\":\"%s\"}",
+            store_study_state_name(report->study.state), report->asked, report->distinct, fitness, seconds, created);
+}
+
+static void print_row(const struct report *report, enum cli_format format, bool first, FILE *out)
+{
+    char created[32], fitness[32] = "";
+    wall_text(report->study.created_wall_ms, created);
+    if (report->best != NULL)
+        report_number(report->best->fitness, fitness);
+    if (format == CLI_JSON) {
+        fputs(first ? "" : ",", out);
+        print_row_json(report, out);
+    } else if (format == CLI_CSV) {
+        report_csv_field(report->study.name, out);
+        fprintf(out, ",%s,%" PRIu64 ",%" PRIu64 ",%s,%.3f,%s\n", store_study_state_name(report->study.state), report->asked,
+                report->distinct, fitness, report->study.seconds, created);
+    } else {
+        fprintf(out, "%-24s  %-8s  %9" PRIu64 "  %9" PRIu64 "  %10.10s  %9.1f  %s\n", report->study.name,
+                store_study_state_name(report->study.state), report->asked, report->distinct, *fitness != '\0' ? fitness : "none",
+                report->study.seconds, created);
+    }
+}
+
+static enum status_code list(struct store *store, const struct study_options *options, struct status *status)
+{
+    struct store_study *studies = NULL;
+    size_t count = 0;
+    enum status_code code = store_study_list(store, &studies, &count, status);
+    if (code != STATUS_OK)
+        return code;
+    if (options->format == CLI_JSON)
+        fputs("{\"studies\":[", stdout);
+    else if (options->format == CLI_CSV)
+        puts("study,state,asked,distinct,best_fitness,seconds,created");
+    else
+        printf("%-24s  %-8s  %9s  %9s  %10s  %9s  %s\n", "study", "state", "asked", "distinct", "best", "seconds", "created");
+    for (size_t i = 0; i < count; i++) {
+        struct report report;
+        if (code == STATUS_OK && (code = report_load(store, studies[i].name, &report, status)) == STATUS_OK) {
+            print_row(&report, options->format, i == 0, stdout);
+            report_free(&report);
+        }
+        store_study_free(&studies[i]);
+    }
+    free(studies);
+    if (options->format == CLI_JSON)
+        puts("]}");
+    return code;
+}
+
+/* --- show
+ * -------------------------------------------------------------------------------------------------------------------------- */
+
+static void print_study(const struct report *report, enum cli_format format, FILE *out)
+{
+    char created[32];
+    wall_text(report->study.created_wall_ms, created);
+    if (format == CLI_JSON) {
+        fputs("{\"summary\":", out);
+        print_row_json(report, out);
+        fputs(",\"settings\":", out);
+        report_json_text(report->study.settings, out);
+        fprintf(out, ",\"files\":%s,\"result\":", report->study.files != NULL ? report->study.files : "null");
+        report_print_json(report, out);
+        fputs("}\n", out);
+        return;
+    }
+    if (format == CLI_CSV) {
+        report_print(report, CLI_CSV, out);
+        return;
+    }
+    fprintf(out, "created %s\n\nsettings\n%s\n", created, report->study.settings);
+    report_print(report, CLI_TABLE, out);
+}
+
+static enum status_code show(struct store *store, const struct study_options *options, struct status *status)
+{
+    struct report report;
+    enum status_code code = report_load(store, options->study, &report, status);
+    if (code == STATUS_OK) {
+        print_study(&report, options->format, stdout);
+        report_free(&report);
+    }
+    return code;
+}
+
+/* --- the command line of list and show
+ * --------------------------------------------------------------------------------------------- */
+
+static error_t parse_option(int key, char *text, struct argp_state *state)
+{
+    struct study_options *options = state->input;
+    switch (key) {
+    case KEY_DB: options->db = text; return 0;
+    case 'f': options->format = cli_option_format(text, state); return 0;
+    case ARGP_KEY_ARG:
+        if (!options->wants_study || options->study != NULL)
+            argp_error(state, "'%s' is one argument too many", text);
+        options->study = text;
+        return 0;
+    case ARGP_KEY_END:
+        if (options->db == NULL)
+            argp_error(state, "--db FILE is needed");
+        if (options->wants_study && options->study == NULL)
+            argp_error(state, "which study? `hwnas study list --db FILE` names them");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option option_table[] = {
+    {"db", KEY_DB, "FILE", 0, "the database (needed)", 0}, {"format", 'f', "FORMAT", 0, "table (default), csv or json", 0}, {0}};
+
+static int read_verb(int argc, char **argv, const struct argp *argp, bool wants_study,
+                     enum status_code (*print)(struct store *, const struct study_options *, struct status *))
+{
+    struct study_options options = {.format = CLI_TABLE, .wants_study = wants_study};
+    struct status status = {0};
+    struct store *store = NULL;
+    argp_parse(argp, argc, argv, 0, NULL, &options);
+    enum status_code code = store_open(options.db, STORE_READ, &store, &status);
+    if (code == STATUS_OK)
+        code = print(store, &options, &status);
+    store_close(store);
+    return code == STATUS_OK ? cli_flush("study") : cli_fail("study", &status);
+}
+
+static int list_verb(int argc, char **argv)
+{
+    static const struct argp argp = {.options = option_table,
+                                     .parser = parse_option,
+                                     .doc = "Lists the studies of a database with their state and best fitness."};
+    return read_verb(argc, argv, &argp, false, list);
+}
+
+static int show_verb(int argc, char **argv)
+{
+    static const struct argp argp = {.options = option_table,
+                                     .parser = parse_option,
+                                     .args_doc = "STUDY",
+                                     .doc =
+                                         "Shows a study's complete settings (defaults included), state, counts, best and front."};
+    return read_verb(argc, argv, &argp, true, show);
+}
+
+/* --- resume
+ * ------------------------------------------------------------------------------------------------------------------------ */
+
+static enum status_code stored_settings(const char *db, const char *name, char **settings, struct status *status)
+{
+    struct report report;
+    enum status_code code = report_read(db, name, &report, status);
+    if (code != STATUS_OK)
+        return code;
+    *settings = strdup(report.study.settings);
+    report_free(&report);
+    return *settings != NULL ? STATUS_OK : status_set(status, STATUS_NO_MEMORY, "no memory for the settings of %s", name);
+}
+
+static error_t parse_resume(int key, char *text, struct argp_state *state)
+{
+    struct cli_run *run = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = run; return 0;
+    case ARGP_KEY_ARG:
+        if (run->study_path != NULL)
+            argp_error(state, "one study at a time; '%s' is a second", text);
+        run->study_path = text; /* the name, until its settings are a file */
+        return 0;
+    case ARGP_KEY_END:
+        if (run->db == NULL || run->study_path == NULL)
+            argp_error(state, "a study and --db FILE are needed");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int resume_verb(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .parser = parse_resume,
+        .args_doc = "STUDY",
+        .doc = "Goes on with a study from the settings in its database, as `hwnas run` would with the file they "
+               "came from.",
+        .children = cli_run_children};
+    struct cli_run run = {.verb = "study", .workers = CLI_RUN_WORKERS_AUTO, .log_level = "info"};
+    struct status status = {0};
+    char path[] = "/tmp/hwnas-settings-XXXXXX", *settings = NULL;
+    argp_parse(&argp, argc, argv, 0, NULL, &run);
+    if (stored_settings(run.db, run.study_path, &settings, &status) != STATUS_OK)
+        return cli_fail("study", &status);
+    int fd = mkstemp(path);
+    enum status_code code = fd < 0 ? status_set(&status, STATUS_IO, "%s: %s", path, strerror(errno))
+                                   : fileio_write(path, settings, strlen(settings), &status);
+    free(settings);
+    run.study_path = path;
+    int exit_code = code == STATUS_OK ? cli_run_study(&run) : cli_fail("study", &status);
+    if (fd >= 0) {
+        close(fd);
+        unlink(path);
+    }
+    return exit_code;
+}
+
+/* --- the verb
+ * ---------------------------------------------------------------------------------------------------------------------- */
+
+static const struct cli_verb subverbs[] = {{"list", "list the studies of a database", list_verb},
+                                           {"show", "settings, state and result of one", show_verb},
+                                           {"resume", "go on with one from its stored settings", resume_verb}};
+
+enum { SUBVERB_COUNT = sizeof subverbs / sizeof subverbs[0] };
+
+static void print_help(FILE *out)
+{
+    fputs("Usage: hwnas study VERB --db FILE [ARGUMENT...]\n\n", out);
+    for (size_t i = 0; i < SUBVERB_COUNT; i++)
+        fprintf(out, "  %-8s %s\n", subverbs[i].name, subverbs[i].summary);
+    fputs("\n`hwnas study VERB --help` says more.\n", out);
+}
+
+static int unknown_subverb(const char *word)
+{
+    const char *names[SUBVERB_COUNT];
+    struct status status;
+    for (size_t i = 0; i < SUBVERB_COUNT; i++)
+        names[i] = subverbs[i].name;
+    status_set(&status, STATUS_BAD_INPUT, "'%.40s' is not one of list, show and resume; did you mean %s?", word,
+               names[nearest_word(word, names, SUBVERB_COUNT)]);
+    return cli_fail("study", &status);
+}
+
+static int run_verb(int argc, char **argv)
+{
+    char program[64];
+    if (argc < 2) {
+        print_help(stderr);
+        return 2;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < SUBVERB_COUNT; i++) {
+        if (strcmp(argv[1], subverbs[i].name) == 0) {
+            snprintf(program, sizeof program, "hwnas study %s", subverbs[i].name);
+            argv[1] = program;
+            return subverbs[i].run(argc - 1, argv + 1);
+        }
+    }
+    return unknown_subverb(argv[1]);
+}
+
+const struct cli_verb cli_study_verb = {"study", "list, show or resume the studies of a database", run_verb};

@@ -133,6 +133,7 @@ static enum status_code export_net(const struct export_options *options, const s
     struct arch arch;
     struct net net;
     struct cost cost;
+    char text[ARCH_TEXT_BYTES];
     enum status_code code = space_open(subject->space, &space, status);
     if (code != STATUS_OK)
         return code;
@@ -144,7 +145,8 @@ static enum status_code export_net(const struct export_options *options, const s
         code = net_onnx_save(&net, options->onnx, status);
     if (code == STATUS_OK) {
         cost_of_net(&net, &cost);
-        fprintf(stderr, "hwnas export: %s: %s, %.3f M parameters, %.2f M multiply-accumulates\n", options->onnx, subject->arch,
+        space_print(&space, &arch, text);
+        fprintf(stderr, "hwnas export: %s: %s, %.3f M parameters, %.2f M multiply-accumulates\n", options->onnx, text,
                 (double)cost.params / 1e6, (double)cost.macs / 1e6);
     }
     net_free(&net);

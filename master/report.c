@@ -45,6 +45,7 @@ static enum status_code collect(void *context, const struct study_candidate *can
     struct seen *seen;
     report->asked++;
     report->cached += candidate->cached;
+    report->skipped += candidate->skipped;
     report->distinct += !candidate->cached && !candidate->skipped;
     if (!candidate->satisfies)
         return STATUS_OK;
@@ -320,9 +321,11 @@ void report_print_json(const struct report *report, FILE *out)
 
 static void print_table(const struct report *report, FILE *out)
 {
-    fprintf(out, "%s: %s after %.1f s; %" PRIu64 " candidates asked, %" PRIu64 " distinct, %" PRIu64 " known already\n\n",
+    fprintf(out,
+            "%s: %s after %.1f s; %" PRIu64 " candidates asked, %" PRIu64 " distinct, %" PRIu64 " known already, %" PRIu64
+            " ruled out\n\n",
             report->study.name, store_study_state_name(report->study.state), report->study.seconds, report->asked, report->distinct,
-            report->cached);
+            report->cached, report->skipped);
     if (report->best == NULL) {
         fputs("no candidate satisfies the constraints\n", out);
         return;

@@ -30,7 +30,9 @@ struct report {
     struct report_point *best;     /* owned; NULL when no candidate satisfies */
     struct report_point *front;    /* owned, front_count */
     size_t front_count;
-    uint64_t asked, distinct, cached, satisfying;
+    uint64_t asked;
+    uint64_t distinct, cached, skipped; /* of asked; they add up to it */
+    uint64_t satisfying;                /* of asked */
 };
 
 /* Reads everything of the study of that name. STATUS_NOT_FOUND names the studies that are there. Free with report_free. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "raw_data is little-endian and copied as it stands");
+
 int onnx_constant_make(struct onnx_constant *constant, size_t limit)
 {
     constant->count = 1;
@@ -43,24 +45,20 @@ static size_t raw_element_bytes(int32_t type)
     }
 }
 
-/* Element i of raw_data, whose bytes may stand at any address. */
+/* Element i of raw_data, for types that are widened on the way. */
 static void read_raw_element(const uint8_t *raw, int32_t type, size_t i, struct onnx_constant *out)
 {
     union {
         int16_t i16;
         uint16_t u16;
         int32_t i32;
-        int64_t i64;
-        float f32;
         double f64;
     } bits;
     size_t bytes = raw_element_bytes(type);
     memset(&bits, 0, sizeof bits);
     memcpy(&bits, raw + i * bytes, bytes);
     switch (type) {
-    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT: out->floats[i] = bits.f32; break;
     case ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE: out->floats[i] = (float)bits.f64; break;
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT64: out->ints[i] = bits.i64; break;
     case ONNX__TENSOR_PROTO__DATA_TYPE__INT32: out->ints[i] = bits.i32; break;
     case ONNX__TENSOR_PROTO__DATA_TYPE__INT16: out->ints[i] = bits.i16; break;
     case ONNX__TENSOR_PROTO__DATA_TYPE__UINT16: out->ints[i] = bits.u16; break;
@@ -125,6 +123,12 @@ enum status_code onnx_constant_read(const Onnx__TensorProto *tensor, const char 
         tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT || tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE;
     if (onnx_constant_make(out, present) != 0)
         return status_set(status, STATUS_NO_MEMORY, "%s: no memory for its %zu elements", what, count);
+    bool is_native =
+        tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT || tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
+    if (tensor->has_raw_data && is_native && count > 0) {
+        memcpy(out->data, tensor->raw_data.data, tensor->raw_data.len);
+        return STATUS_OK;
+    }
     for (size_t i = 0; i < count; i++) {
         if (tensor->has_raw_data)
             read_raw_element(tensor->raw_data.data, tensor->data_type, i, out);

@@ -13,6 +13,7 @@
 #include "common/digest.h"
 #include "common/fileio.h"
 #include "common/log.h"
+#include "common/protocol.h"
 #include "common/space.h"
 #include "master/cli_launch.h"
 #include "master/report.h"
@@ -21,14 +22,10 @@
 /* --- checks before anything is started
  * -------------------------------------------------------------------------------------------- */
 
-/* The network settings must give a network: tried on one connected architecture. */
-static enum status_code check_network(const struct config_study *study, const struct space *space, struct status *status)
+/* Builds one connected architecture to see that the sizes make a network; returns how many outputs it has, the logits among them.
+ */
+static enum status_code try_build(const struct space *space, const struct space_build *build, int *outputs, struct status *status)
 {
-    const struct config_network *network = &study->network;
-    const struct space_build build = {.channels = network->channels,
-                                      .cells = network->cells,
-                                      .classes = network->classes,
-                                      .input = {network->input_channels, network->input_size, network->input_size}};
     struct rng rng;
     struct arch arch;
     struct net net;
@@ -37,26 +34,61 @@ static enum status_code check_network(const struct config_study *study, const st
     do
         space_sample(space, &rng, &arch);
     while (!space_connected(space, &arch));
-    enum status_code code = space_build_net(space, &arch, &build, &net, status);
+    enum status_code code = space_build_net(space, &arch, build, &net, status);
+    *outputs = net.output_count;
     net_free(&net);
+    return code;
+}
+
+static enum status_code check_network(const struct config_study *study, const struct space *space, struct status *status)
+{
+    const struct config_network *network = &study->network;
+    const struct space_build build = {.channels = network->channels,
+                                      .cells = network->cells,
+                                      .classes = network->classes,
+                                      .input = {network->input_channels, network->input_size, network->input_size}};
+    int outputs;
+    enum status_code code = try_build(space, &build, &outputs, status);
     return code == STATUS_OK ? code : status_prefix(status, "network");
 }
 
-static enum status_code check_bundle(const char *path, struct digest *digest, struct status *status)
+/* The bundle's images must fit the space, and its taps must be as many as the space's. */
+static enum status_code check_bundle_fits(const struct config_study *study, const struct space *space, const struct bundle *bundle,
+                                          struct status *status)
+{
+    struct protocol protocol;
+    int outputs = 0;
+    enum status_code code = protocol_preset(study->fitness.protocol, &protocol, status);
+    if (code != STATUS_OK)
+        return code;
+    const struct space_build build = {
+        .channels = protocol.channels, .cells = protocol.cells, .classes = bundle->classes, .input = bundle->shape};
+    code = try_build(space, &build, &outputs, status);
+    if (code == STATUS_OK && outputs - 1 != bundle->taps)
+        code = status_set(status, STATUS_BAD_INPUT,
+                          "the reference has %d taps, networks of %s have %d; build the bundle with as many (--taps)", bundle->taps,
+                          study->space, outputs - 1);
+    return code;
+}
+
+static enum status_code check_bundle(const struct config_study *study, const struct space *space, struct digest *digest,
+                                     struct status *status)
 {
     void *data = NULL;
     size_t size = 0;
     struct bundle bundle = {.batch = 0};
-    enum status_code code = fileio_read(path, BUNDLE_BYTES_MAX, &data, &size, status);
-    if (code == STATUS_OK) {
-        digest_of(data, size, digest);
-        code = bundle_read(data, size, &bundle, status);
-        if (code != STATUS_OK)
-            status_prefix(status, "%s", path);
-        else
-            bundle_free(&bundle);
-    }
+    enum status_code code = fileio_read(study->fitness.bundle, BUNDLE_BYTES_MAX, &data, &size, status);
+    if (code != STATUS_OK)
+        return code;
+    digest_of(data, size, digest);
+    code = bundle_read(data, size, &bundle, status);
     free(data);
+    if (code == STATUS_OK) {
+        code = check_bundle_fits(study, space, &bundle, status);
+        bundle_free(&bundle);
+    }
+    if (code != STATUS_OK)
+        status_prefix(status, "%s", study->fitness.bundle);
     return code;
 }
 
@@ -72,7 +104,7 @@ static enum status_code check_study(const struct config_study *study, struct sta
         return code;
     code = check_network(study, &space, status);
     if (code == STATUS_OK && by_rmi)
-        code = check_bundle(study->fitness.bundle, &bundle, status);
+        code = check_bundle(study, &space, &bundle, status);
     if (code == STATUS_OK)
         code = study_open(study, &space, by_rmi ? &bundle : NULL, &opened, status);
     study_close(opened);

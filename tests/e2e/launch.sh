@@ -1,0 +1,124 @@
+#!/bin/bash
+# `hwnas run` as a keeper of processes: master and workers are played by small scripts beside a copy of `hwnas`, so that each way a
+# process can end is tried.
+set -u
+. tests/support/tap.sh
+cp "$HWNAS_BUILD/hwnas" "$tap_folder/hwnas"
+cd "$tap_folder" || exit 1
+export TMPDIR=$tap_folder/tmp OPENBLAS_CORETYPE=Haswell OPENBLAS_L2_SIZE=1
+mkdir tmp state
+
+# A bundle that passes every check: two grey-level gradients and their labels.
+python3 - <<'PY'
+import json, struct
+n, tensors, data = 2, {}, b""
+def add(name, dtype, shape, raw):
+    global data
+    tensors[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+    data += raw
+add("images", "U8", [n, 3, 32, 32], bytes(i % 251 for i in range(n * 3 * 32 * 32)))
+add("labels", "I32", [n], struct.pack("<2i", 0, 1))
+for tap in (1, 2, 3):
+    add("gram%d" % tap, "F32", [n, n], struct.pack("<4f", 1, -1, -1, 1))
+add("indices", "I32", [n], struct.pack("<2i", 0, 1))
+add("cross_entropy", "F64", [n], struct.pack("<2d", 0.5, 0.5))
+tensors["__metadata__"] = {"format": "hwnas-bundle-1", "dataset": "made up", "reference": "made up", "classes": "10",
+                           "mean": "0.5,0.5,0.5", "std": "0.25,0.25,0.25"}
+header = json.dumps(tensors).encode()
+header += b" " * (-len(header) % 8)
+open("ref.bundle", "wb").write(struct.pack("<Q", len(header)) + header + data)
+PY
+cat >s.yaml <<'YAML'
+name: s
+space: nb201
+fitness: {source: rmi, bundle: ref.bundle}
+costs: [{source: agent, max: 4}]
+YAML
+
+# The scripts write down how they were started under state/, then do what the test says.
+write_program() { # write_program NAME SHELL-CODE
+    printf '#!/bin/bash\nstate=%q\n%s\n' "$tap_folder/state" "$2" >"$1"
+    chmod +x "$1"
+}
+running='{"study":"s","state":"running","generation":1,"generations":100,"asked":20,"total":2000,"distinct":19,"best":null,"seconds":1,"eta_seconds":90,"waiting_for":""}'
+finished='{"study":"s","state":"finished","generation":100,"generations":100,"asked":2000,"total":2000,"distinct":19,"best":null,"seconds":1,"eta_seconds":null,"waiting_for":""}'
+wait_for_term='trap "exit 0" TERM; while :; do read -r -t 60 <>$state/never; done'
+mkfifo state/never
+write_program hwnas-worker 'printf "%s\n" "$*" >>$state/workers; env >$state/worker.env; '"$wait_for_term"
+write_program hwnas-agent 'printf "%s\n" "$*" >>$state/agents; '"$wait_for_term"
+lines() { [ "$(cat "state/$1" 2>/dev/null | wc -l)" -ge "$2" ]; }
+
+# --- refused by the master
+write_program hwnas-master 'printf "%s\n" "$*" >$state/master; echo "2026-01-01T00:00:00.000Z error hwnas-master: study s has other settings: strategy.population: 20 there, 30 here" >&2; exit 3'
+says 3 'hwnas run: study s has other settings: strategy.population: 20 there, 30 here' 'what the master says is shown and its exit code returned' \
+    ./hwnas run s.yaml --set seed=7 --workers 2
+same 'a refused study starts no worker' "$(cat state/workers 2>/dev/null)" ''
+holds 'the master is told the study' state/master '--study s.yaml --db s.db --listen ipc://'
+holds 'the master is told the settings changed on the command line' state/master '--set seed=7'
+holds 'what the master logs stands beside the database' s.log 'other settings'
+same 'the private folder is gone' "$(ls tmp)" ''
+same 'nothing was printed on standard output' "$(cat out)" ''
+
+# --- stopped by a person
+write_program hwnas-master "echo '$running'; "'trap "echo stopped >$state/stopped; exit 0" TERM; while :; do read -r -t 60 <>$state/never; done'
+./hwnas run s.yaml --workers 3 >out 2>err &
+pid=$!
+until_true lines workers 3
+ok $? 'workers are started once the study runs, as many as asked for'
+until_true lines agents 1
+ok $? 'an agent is started where a cost is measured'
+holds 'workers are given the socket' state/workers "--connect ipc://$TMPDIR/hwnas-"
+holds 'workers end with their parent' state/workers '--exit-with-parent'
+holds 'workers compute with one thread' state/worker.env 'OPENBLAS_NUM_THREADS=1'
+same 'workers are not held to an old kernel' "$(grep -c '^OPENBLAS_CORETYPE\|^OPENBLAS_L2_SIZE' state/worker.env)" 0
+same 'the socket stands in a folder of its own, closed to others' "$(stat -c %a tmp/hwnas-*)" 700
+kill -INT $pid
+wait $pid
+same 'an interrupted run exits 130' $? 130
+holds 'and says how to go on' err 'stopped; run the same command to go on'
+same 'the master was asked to stop' "$(cat state/stopped)" stopped
+holds 'progress went to standard error' err 's: 1 %  ETA 1:30  generation 1/100'
+same 'nothing of it went to standard output' "$(cat out)" ''
+same 'no child is left' "$(pgrep -f "$tap_folder/hwnas-" | wc -l)" 0
+same 'the private folder is gone again' "$(ls tmp)" ''
+
+# --- workers that end
+rm -f state/workers
+write_program hwnas-worker 'echo "$$" >>$state/workers; [ "$(wc -l <$state/workers)" -gt 2 ] || kill -9 $$; '"$wait_for_term"
+./hwnas run s.yaml --workers 1 >out 2>err &
+pid=$!
+until_true lines workers 3
+ok $? 'a worker that is killed is started again'
+kill -TERM $pid
+wait $pid
+holds 'and that is said' err 'hwnas-worker 1 was ended by signal 9'
+
+rm -f state/workers
+sed -i 's/^costs.*/costs: [{source: macs}]/' s.yaml
+write_program hwnas-worker 'echo "$$" >>$state/workers; echo "no memory at all" >&2; exit 7'
+says 1 'every worker keeps ending; s.log says why' 'a run whose workers keep ending gives up' ./hwnas run s.yaml --workers 1
+same 'after five new starts' "$(wc -l <state/workers)" 6
+holds 'and each end is told' err 'hwnas-worker 1 ended with exit code 7'
+holds 'and the log says why' s.log 'no memory at all'
+
+# --- the master ends
+write_program hwnas-master 'kill -9 $$'
+says 1 'hwnas-master was ended by signal 9' 'a killed master is told, with what to do' ./hwnas run s.yaml --workers 1
+write_program hwnas-master 'exit 1'
+says 1 'hwnas-master ended with exit code 1; see s.log' 'a master that ends without a word points to the log' ./hwnas run s.yaml --workers 1
+write_program hwnas-master "echo '$finished'; exit 0"
+rm -f state/workers
+./hwnas run s.yaml --workers 1 >out 2>err
+same 'a finished study starts no worker' "$(cat state/workers 2>/dev/null)" ''
+./hwnas run s.yaml -q >out 2>err
+same 'quiet shows no progress' "$(grep -c generation err)" 0
+rm hwnas-master
+says 1 'hwnas-master cannot be started' 'a missing program is told' env PATH=/usr/bin:/bin ./hwnas run s.yaml
+same 'nothing is left in the temporary folder' "$(ls tmp)" ''
+
+# --- the checks before
+says 2 'needs workers' 'no workers for a fitness that needs them is refused' ./hwnas run s.yaml --workers 0
+printf 'x' >ref.bundle
+says 2 'ref.bundle: ' 'a damaged bundle is found before anything starts' ./hwnas run s.yaml
+
+done_testing

@@ -23,7 +23,7 @@ struct config_strategy {
     uint32_t tournament;  /* 5 */
     uint32_t elites;      /* 1 */
     double mutation;      /* per-gene probability, 0.1 */
-    double lambda;        /* weight of the constraint penalty, 10, ours: see docs/STUDY.md */
+    double lambda;        /* weight of the constraint penalty, 2, ours: see docs/STUDY.md */
     bool plain;           /* true: the paper's GA as it is, which proposes what it already knows */
 };
 

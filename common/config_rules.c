@@ -40,7 +40,7 @@ static const struct config_rule rules[] = {
     {CONFIG_STRATEGY, "elites", CONFIG_WHOLE, IN_STUDY(strategy.elites), "1", 0, 100000, NULL, ~0u, 0,
      "best candidates kept unchanged"},
     {CONFIG_STRATEGY, "mutation", CONFIG_REAL, IN_STUDY(strategy.mutation), "0.1", 0, 1, NULL, ~0u, 0, "probability per gene"},
-    {CONFIG_STRATEGY, "lambda", CONFIG_REAL, IN_STUDY(strategy.lambda), "10", 0, 1e9, NULL, ~0u, 0,
+    {CONFIG_STRATEGY, "lambda", CONFIG_REAL, IN_STUDY(strategy.lambda), "2", 0, 1e9, NULL, ~0u, 0,
      "weight of the constraint penalty"},
     {CONFIG_STRATEGY, "plain", CONFIG_SWITCH, IN_STUDY(strategy.plain), "false", 0, 0, NULL, ~0u, 0,
      "true to let the search propose what it already knows"},

@@ -69,7 +69,7 @@ static void the_smallest_study_gets_every_documented_default(void **state)
     assert_int_equal(study->strategy.tournament, 5);
     assert_int_equal(study->strategy.elites, 1);
     assert_near(study->strategy.mutation, 0.1, 0, 0);
-    assert_near(study->strategy.lambda, 10, 0, 0);
+    assert_near(study->strategy.lambda, 2, 0, 0);
     assert_false(study->strategy.plain);
     assert_int_equal(study->cost_count, 0);
     assert_int_equal(study->network.channels, 16);

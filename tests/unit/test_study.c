@@ -1,0 +1,703 @@
+/* study: parts are joined in ask order whatever order their values come in, nothing is evaluated twice, and a restart at any point
+ * ends the same. */
+#include "tests/support/test.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "common/fileio.h"
+#include "common/rng.h"
+#include "master/study.h"
+
+enum { TOLD_MAX = 4000, CELLS = 15625 };
+
+/* The nb201 space with a made-up table of all its cells, and a study to be changed by each test. */
+struct world {
+    struct space space;
+    char path[256];
+    struct config_cost costs[3];
+    struct config_study config;
+    struct digest bundle;
+};
+
+static double made_up(const struct arch *arch, int which)
+{
+    static const double weight[2][5] = {{0, 0.4, 1.3, 2.1, 0.2}, {0.1, 0.3, 2, 5, 1}};
+    double sum = 0;
+    for (int i = 0; i < arch->length; i++)
+        sum += weight[which][arch->genes[i]] * (1 + 0.07 * i * (1 - which));
+    return sum;
+}
+
+static struct arch cell(int number)
+{
+    struct arch arch = {.length = 6};
+    for (int edge = 0; edge < 6; edge++, number /= 5)
+        arch.genes[edge] = (uint8_t)(number % 5);
+    return arch;
+}
+
+/* Every cell but those of number 3 modulo 7 has a latency. */
+static void write_tables(const struct world *world)
+{
+    struct status status = {0};
+    char *text = malloc(CELLS * 48), *end = text;
+    end += sprintf(end, "ops,accuracy,latency_ms\n");
+    for (int number = 0; number < CELLS; number++) {
+        struct arch arch = cell(number);
+        for (int edge = 0; edge < 6; edge++)
+            *end++ = (char)('0' + arch.genes[edge]);
+        end += sprintf(end, ",%.6f,", made_up(&arch, 0));
+        if (number % 7 != 3)
+            end += sprintf(end, "%.6f", made_up(&arch, 1));
+        *end++ = '\n';
+    }
+    assert_ok(fileio_write(world->path, text, (size_t)(end - text), &status), status);
+    free(text);
+}
+
+static int open_world(void **state)
+{
+    struct world *world = calloc(1, sizeof *world);
+    snprintf(world->path, sizeof world->path, "%s/hwnas-study-%ld.csv", getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp",
+             (long)getpid());
+    world->costs[0] =
+        (struct config_cost){.name = "latency_ms", .source = CONFIG_COST_TABLE, .file = world->path, .has_max = true, .max = 12};
+    world->config = (struct config_study){
+        .name = "made-up",
+        .space = "nb201",
+        .strategy =
+            {.name = "evrsnas", .population = 20, .generations = 15, .tournament = 5, .elites = 1, .mutation = 0.1, .lambda = 2},
+        .fitness = {.source = CONFIG_FITNESS_TABLE,
+                    .bundle = "ref.bundle",
+                    .protocol = "rmi-fast",
+                    .file = world->path,
+                    .column = "accuracy"},
+        .costs = world->costs,
+        .cost_count = 1,
+        .network = {16, 1, 10, 3, 32},
+        .seed = 5};
+    digest_of("bundle", 6, &world->bundle);
+    *state = world;
+    if (space_open("nb201", &world->space, NULL) != STATUS_OK)
+        return -1;
+    write_tables(world);
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    struct world *world = *state;
+    unlink(world->path);
+    space_close(&world->space);
+    free(world);
+    return 0;
+}
+
+/* Fitness from workers and latency from an agent: everything comes from outside. */
+static void evaluate_outside(struct world *world)
+{
+    world->config.fitness.source = CONFIG_FITNESS_RMI;
+    world->costs[0].source = CONFIG_COST_AGENT;
+    world->costs[0].device = "host";
+}
+
+static struct study *open_study(const struct world *world)
+{
+    struct study *study = NULL;
+    struct status status = {0};
+    assert_ok(study_open(&world->config, &world->space, &world->bundle, &study, &status), status);
+    return study;
+}
+
+static struct study_counts counts(const struct study *study)
+{
+    struct study_counts got;
+    study_count(study, &got);
+    return got;
+}
+
+/* What the workers and agents of this test answer: a function of the want alone.. */
+static struct study_value answer_to(const struct study_want *want)
+{
+    bool rmi = want->kind == STUDY_WANT_RMI;
+    return (struct study_value){.feasible = made_up(&want->arch, 0) < 9.5 || !rmi, .value = made_up(&want->arch, rmi ? 0 : 1)};
+}
+
+static void answer(struct study *study, const struct study_want *want)
+{
+    struct study_value value = answer_to(want);
+    study_provide(study, want->key, &value);
+}
+
+/* Runs to the end with values answered at once. */
+static size_t run(struct study *study, struct study_candidate *out)
+{
+    size_t told = 0;
+    struct study_want want;
+    while (!study_finished(study)) {
+        study_pump(study, 7);
+        while (study_want(study, &want))
+            answer(study, &want);
+        while (study_told(study, &out[told]))
+            told++;
+    }
+    return told;
+}
+
+static size_t run_new(const struct world *world, struct study_candidate *out)
+{
+    struct study *study = open_study(world);
+    size_t told = run(study, out);
+    study_close(study);
+    return told;
+}
+
+static void assert_same(const struct study_candidate *got, const struct study_candidate *want)
+{
+    assert_true(got->ask == want->ask);
+    assert_string_equal(got->arch_text, want->arch_text);
+    assert_string_equal(got->canonical_text, want->canonical_text);
+    assert_string_equal(got->fitness_key, want->fitness_key);
+    assert_int_equal(got->cached, want->cached);
+    assert_int_equal(got->skipped, want->skipped);
+    assert_int_equal(got->connected, want->connected);
+    assert_int_equal(got->satisfies, want->satisfies);
+    assert_int_equal(got->result.feasible, want->result.feasible);
+    assert_true(got->result.fitness == want->result.fitness);
+    assert_memory_equal(got->result.costs, want->result.costs, sizeof want->result.costs);
+}
+
+static void assert_all_same(const struct study_candidate *got, size_t count, const struct study_candidate *want, size_t want_count)
+{
+    assert_int_equal(count, want_count);
+    for (size_t i = 0; i < count; i++)
+        assert_same(&got[i], &want[i]);
+}
+
+static struct study_candidate told_once[TOLD_MAX], told_again[TOLD_MAX];
+
+/* --- tables --- */
+
+static void a_table_study_ends_by_itself_with_every_ask_told_in_order(void **state)
+{
+    struct world *world = *state;
+    struct study *study = open_study(world);
+    size_t told = run(study, told_once);
+    assert_int_equal(told, 20 + 14 * 19);
+    assert_true(counts(study).total == told);
+    assert_true(counts(study).asked == told);
+    for (size_t i = 0; i < told; i++)
+        assert_true(told_once[i].ask == i);
+    study_close(study);
+}
+
+static void fitness_and_cost_are_those_of_the_exact_architecture(void **state)
+{
+    struct world *world = *state;
+    size_t told = run_new(world, told_once);
+    for (size_t i = 0; i < told; i++) {
+        if (!told_once[i].result.feasible)
+            continue;
+        assert_near(told_once[i].result.fitness, made_up(&told_once[i].arch, 0), 0, 1e-6);
+        assert_near(told_once[i].result.costs[0], made_up(&told_once[i].arch, 1), 0, 1e-6);
+        assert_int_equal(told_once[i].satisfies, told_once[i].result.costs[0] <= 12);
+    }
+}
+
+static void asked_is_distinct_and_cached_and_skipped(void **state)
+{
+    struct world *world = *state;
+    world->config.strategy.plain = true;
+    struct study *study = open_study(world);
+    size_t told = run(study, told_once);
+    uint64_t distinct = 0, cached = 0, skipped = 0;
+    for (size_t i = 0; i < told; i++) {
+        bool seen = false;
+        for (size_t j = 0; j < i && !seen; j++)
+            seen = strcmp(told_once[i].fitness_key, told_once[j].fitness_key) == 0;
+        skipped += told_once[i].skipped;
+        cached += !told_once[i].skipped && seen;
+        distinct += !told_once[i].skipped && !seen;
+        assert_int_equal(told_once[i].cached, !told_once[i].skipped && seen);
+    }
+    assert_true(counts(study).distinct == distinct);
+    assert_true(counts(study).cached == cached);
+    assert_true(counts(study).skipped == skipped);
+    assert_true(cached > 0 && skipped > 0);
+    study_close(study);
+}
+
+static void what_is_disconnected_or_has_no_cost_is_infeasible_without_evaluation(void **state)
+{
+    struct world *world = *state;
+    world->config.strategy.plain = true;
+    size_t told = run_new(world, told_once);
+    int disconnected = 0, costless = 0;
+    for (size_t i = 0; i < told; i++) {
+        const struct study_candidate *candidate = &told_once[i];
+        disconnected += !candidate->connected;
+        costless += candidate->connected && isnan(candidate->result.costs[0]);
+        assert_int_equal(candidate->skipped, !candidate->connected || isnan(candidate->result.costs[0]));
+        if (!candidate->skipped)
+            continue;
+        assert_false(candidate->result.feasible);
+        assert_false(candidate->satisfies);
+        assert_true(candidate->result.fitness == 0);
+    }
+    assert_true(disconnected > 0);
+    assert_true(costless > 0);
+}
+
+static void the_budget_of_distinct_evaluations_ends_the_search(void **state)
+{
+    struct world *world = *state;
+    world->config.budget.evaluations = 50;
+    struct study *study = open_study(world);
+    size_t told = run(study, told_once);
+    assert_true(counts(study).distinct == 50);
+    assert_true(counts(study).asked == told);
+    assert_int_equal(study_pump(study, 10), 0);
+    study_close(study);
+}
+
+static void the_best_is_the_fittest_that_satisfies_then_the_cheapest_then_the_first(void **state)
+{
+    struct world *world = *state;
+    struct study *study = open_study(world);
+    const struct study_candidate *best = NULL;
+    assert_null(study_best(study));
+    size_t told = run(study, told_once);
+    for (size_t i = 0; i < told; i++) {
+        const struct study_candidate *c = &told_once[i];
+        if (c->satisfies && (best == NULL || c->result.fitness > best->result.fitness ||
+                             (c->result.fitness == best->result.fitness && c->result.costs[0] < best->result.costs[0])))
+            best = c;
+    }
+    assert_non_null(best);
+    assert_same(study_best(study), best);
+    study_close(study);
+}
+
+static void a_cost_table_with_negative_values_is_refused(void **state)
+{
+    struct world *world = *state;
+    struct study *study = NULL;
+    struct status status = {0};
+    static const char text[] = "ops,accuracy,latency_ms\n421211,1,-1\n";
+    assert_ok(fileio_write(world->path, text, strlen(text), &status), status);
+    assert_int_equal(study_open(&world->config, &world->space, NULL, &study, &status), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status.message, "negative"));
+}
+
+static void macs_and_parameters_are_those_of_the_benchmark(void **state)
+{
+    struct world *world = *state;
+    world->costs[0] = (struct config_cost){.name = "macs", .source = CONFIG_COST_MACS};
+    world->costs[1] = (struct config_cost){.name = "params", .source = CONFIG_COST_PARAMS};
+    world->config.cost_count = 2;
+    world->config.network.cells = 5;
+    world->config.strategy.generations = 2;
+    size_t told = run_new(world, told_once);
+    for (size_t i = 0; i < told; i++) {
+        int conv1 = 0, conv3 = 0;
+        /* Only cells whose every edge reaches the output follow the benchmark's rule; nets leave the others out. */
+        for (int edge = 0; edge < 6; edge++) {
+            conv1 += told_once[i].arch.genes[edge] == 2;
+            conv3 += told_once[i].arch.genes[edge] == 3;
+        }
+        if (memchr(told_once[i].arch.genes, 0, 6) != NULL)
+            continue;
+        assert_near(told_once[i].result.costs[0], 7783050 + 3932160.0 * conv1 + 35389440.0 * conv3, 1e-6, 0);
+        assert_near(told_once[i].result.costs[1], 73306 + 28000.0 * conv1 + 243040.0 * conv3, 1e-5, 0);
+    }
+}
+
+/* --- values from outside --- */
+
+static void each_key_is_wanted_once(void **state)
+{
+    struct world *world = *state;
+    static char keys[2 * TOLD_MAX][DIGEST_HEX_BYTES];
+    size_t wanted = 0, told = 0;
+    struct study_want want;
+    evaluate_outside(world);
+    world->config.strategy.plain = true;
+    struct study *study = open_study(world);
+    while (!study_finished(study)) {
+        study_pump(study, SIZE_MAX);
+        while (study_want(study, &want)) {
+            memcpy(keys[wanted++], want.key, DIGEST_HEX_BYTES);
+            answer(study, &want);
+        }
+        while (study_told(study, &told_once[told]))
+            told++;
+    }
+    for (size_t i = 0; i < wanted; i++)
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(keys[i], keys[j]);
+    assert_true(wanted == 2 * counts(study).distinct);
+    study_close(study);
+}
+
+static void isomorphic_cells_share_key_and_value(void **state)
+{
+    struct world *world = *state;
+    evaluate_outside(world);
+    world->config.strategy.plain = true;
+    world->config.strategy.generations = 60;
+    size_t told = run_new(world, told_once);
+    int pairs = 0;
+    for (size_t i = 0; i < told; i++) {
+        for (size_t j = 0; j < i; j++) {
+            bool same = strcmp(told_once[i].canonical_text, told_once[j].canonical_text) == 0;
+            assert_int_equal(same, strcmp(told_once[i].fitness_key, told_once[j].fitness_key) == 0);
+            pairs += same && !arch_equal(&told_once[i].arch, &told_once[j].arch);
+            if (same)
+                assert_true(told_once[i].result.fitness == told_once[j].result.fitness);
+        }
+    }
+    assert_true(pairs > 0);
+}
+
+static void nothing_is_told_before_all_its_parts_are_there(void **state)
+{
+    struct world *world = *state;
+    struct study_want want, first = {.kind = STUDY_WANT_MEASURE};
+    evaluate_outside(world);
+    struct study *study = open_study(world);
+    study_pump(study, SIZE_MAX);
+    while (study_want(study, &want)) {
+        if (want.kind == STUDY_WANT_RMI && first.kind != STUDY_WANT_RMI)
+            first = want;
+        else
+            answer(study, &want);
+    }
+    assert_false(study_told(study, told_once));
+    assert_false(study_finished(study));
+    answer(study, &first);
+    assert_true(study_told(study, told_once));
+    study_close(study);
+}
+
+/* Holds wants back and answers them in random order, some twice, some with another value the second time. */
+static size_t run_shuffled(const struct world *world, struct rng *rng, struct study_candidate *out)
+{
+    static struct study_want held[TOLD_MAX];
+    size_t held_count = 0, told = 0;
+    struct study *study = open_study(world);
+    while (!study_finished(study)) {
+        study_pump(study, 1 + rng_below(rng, 9));
+        while (held_count < TOLD_MAX && rng_below(rng, 4) > 0 && study_want(study, &held[held_count]))
+            held_count++;
+        for (size_t answers = rng_below(rng, 4); answers > 0 && held_count > 0; answers--) {
+            size_t pick = rng_below(rng, held_count);
+            answer(study, &held[pick]);
+            study_provide(study, held[pick].key, &(struct study_value){true, 1e6});
+            if (rng_below(rng, 3) > 0)
+                held[pick] = held[--held_count];
+        }
+        while (rng_below(rng, 5) > 0 && study_told(study, &out[told]))
+            told++;
+    }
+    study_close(study);
+    return told;
+}
+
+static void the_order_of_arrival_changes_nothing(void **state)
+{
+    struct world *world = *state;
+    struct rng rng;
+    evaluate_outside(world);
+    size_t want = run_new(world, told_once);
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        print_message("# seed=%d\n", (int)seed);
+        rng_seed(&rng, seed);
+        size_t got = run_shuffled(world, &rng, told_again);
+        assert_all_same(told_again, got, told_once, want);
+    }
+}
+
+static void a_value_that_is_not_a_number_is_infeasible(void **state)
+{
+    struct world *world = *state;
+    struct study_want want;
+    evaluate_outside(world);
+    struct study *study = open_study(world);
+    study_pump(study, 2);
+    while (study_want(study, &want)) {
+        double value = want.kind == STUDY_WANT_RMI ? NAN : 1;
+        study_provide(study, want.key, &(struct study_value){true, value});
+    }
+    assert_true(study_told(study, told_once));
+    assert_false(told_once->result.feasible);
+    assert_true(told_once->result.fitness == 0);
+    assert_true(told_once->result.costs[0] == 1);
+    study_close(study);
+}
+
+static void unknown_keys_are_ignored(void **state)
+{
+    struct world *world = *state;
+    evaluate_outside(world);
+    struct study *study = open_study(world);
+    study_provide(study, "no such key", &(struct study_value){true, 1});
+    study_pump(study, 5);
+    study_provide(study, "", &(struct study_value){true, 1});
+    assert_false(study_told(study, told_once));
+    study_close(study);
+}
+
+static void first_key(const struct world *world, enum study_want_kind kind, char out[DIGEST_HEX_BYTES])
+{
+    struct study_want want;
+    struct study *study = open_study(world);
+    study_pump(study, 1);
+    while (study_want(study, &want))
+        if (want.kind == kind)
+            memcpy(out, want.key, DIGEST_HEX_BYTES);
+    study_close(study);
+}
+
+static void keys_change_with_what_the_value_depends_on_and_with_nothing_else(void **state)
+{
+    struct world *world = *state;
+    char rmi[DIGEST_HEX_BYTES], measure[DIGEST_HEX_BYTES], other[DIGEST_HEX_BYTES];
+    evaluate_outside(world);
+    first_key(world, STUDY_WANT_RMI, rmi);
+    first_key(world, STUDY_WANT_MEASURE, measure);
+    world->config.name = "another";
+    world->config.strategy.lambda = 3;
+    world->config.network.cells = 5;
+    first_key(world, STUDY_WANT_RMI, other);
+    assert_string_equal(other, rmi);
+    first_key(world, STUDY_WANT_MEASURE, other);
+    assert_string_not_equal(other, measure);
+    world->config.network.cells = 1;
+    world->config.fitness.protocol = "rmi-full";
+    first_key(world, STUDY_WANT_RMI, other);
+    assert_string_not_equal(other, rmi);
+    first_key(world, STUDY_WANT_MEASURE, other);
+    assert_string_equal(other, measure);
+    world->costs[0].device = "board-cpu-builtin1-fp32";
+    first_key(world, STUDY_WANT_MEASURE, other);
+    assert_string_not_equal(other, measure);
+    world->config.fitness.protocol = "rmi-fast";
+    digest_of("another bundle", 14, &world->bundle);
+    first_key(world, STUDY_WANT_RMI, other);
+    assert_string_not_equal(other, rmi);
+}
+
+/* --- restart --- */
+
+/* The study stops after `stop` tells, with everything else lost; another goes on from the last snapshot due and the told list. */
+static size_t run_with_restart(const struct world *world, size_t stop, struct study_candidate *out)
+{
+    struct status status = {0};
+    struct study_want want;
+    void *data = NULL;
+    size_t size = 0, told = 0, snapshot_told = 0;
+    struct study *study = open_study(world);
+    while (told < stop) {
+        study_pump(study, 13);
+        while (study_want(study, &want))
+            answer(study, &want);
+        while (told < stop && study_told(study, &out[told])) {
+            told++;
+            if (!study_snapshot_due(study))
+                continue;
+            free(data);
+            assert_ok(study_save(study, &data, &size, &status), status);
+            snapshot_told = told;
+        }
+    }
+    study_close(study);
+    study = open_study(world);
+    if (data != NULL)
+        assert_ok(study_load(study, data, size, &status), status);
+    for (size_t i = snapshot_told; i < told; i++)
+        assert_ok(study_replay(study, &out[i], &status), status);
+    told += run(study, out + told);
+    assert_true(counts(study).told == told);
+    free(data);
+    study_close(study);
+    return told;
+}
+
+static void a_restart_after_any_tell_ends_with_the_same_candidates(void **state)
+{
+    struct world *world = *state;
+    evaluate_outside(world);
+    for (int plain = 0; plain < 2; plain++) {
+        world->config.strategy.plain = plain;
+        world->config.strategy.generations = 6;
+        size_t want = run_new(world, told_once);
+        for (size_t stop = 0; stop <= want; stop += 3) {
+            size_t got = run_with_restart(world, stop, told_again);
+            assert_all_same(told_again, got, told_once, want);
+        }
+    }
+}
+
+static void counts_and_best_survive_a_restart(void **state)
+{
+    struct world *world = *state;
+    struct status status = {0};
+    void *data = NULL;
+    size_t size = 0, told = 0;
+    world->config.strategy.plain = true;
+    struct study *study = open_study(world);
+    do
+        study_pump(study, SIZE_MAX);
+    while (study_told(study, &told_once[told++]) && !(study_snapshot_due(study) && told > 100));
+    assert_ok(study_save(study, &data, &size, &status), status);
+    struct study *again = open_study(world);
+    assert_ok(study_load(again, data, size, &status), status);
+    struct study_counts want = counts(study), got = counts(again);
+    assert_memory_equal(&got, &want, sizeof got);
+    assert_same(study_best(again), study_best(study));
+    free(data);
+    study_close(study);
+    study_close(again);
+}
+
+static void snapshots_are_due_ever_more_seldom(void **state)
+{
+    struct world *world = *state;
+    size_t told = 0, last = 0, due = 0;
+    world->config.strategy.generations = 100;
+    struct study *study = open_study(world);
+    while (!study_finished(study)) {
+        study_pump(study, SIZE_MAX);
+        while (study_told(study, told_once)) {
+            told++;
+            if (!study_snapshot_due(study))
+                continue;
+            assert_true((told - last) * 8 >= last);
+            last = told;
+            due++;
+        }
+    }
+    assert_true(due > 20);
+    assert_true(due < 50);
+    assert_true((told - last) * 8 <= told);
+    study_close(study);
+}
+
+static void a_replay_that_comes_out_otherwise_is_a_conflict(void **state)
+{
+    struct world *world = *state;
+    struct status status = {0};
+    run_new(world, told_once);
+    struct study *study = open_study(world);
+    assert_ok(study_replay(study, &told_once[0], &status), status);
+    assert_int_equal(study_replay(study, &told_once[2], &status), STATUS_CONFLICT);
+    study_close(study);
+    world->config.seed++;
+    study = open_study(world);
+    assert_int_equal(study_replay(study, &told_once[0], &status), STATUS_CONFLICT);
+    assert_non_null(strstr(status.message, told_once[0].arch_text));
+    study_close(study);
+}
+
+static void a_damaged_snapshot_is_refused_or_read_but_never_crashes(void **state)
+{
+    struct world *world = *state;
+    struct status status = {0};
+    struct rng rng;
+    void *data = NULL;
+    size_t size = 0;
+    world->config.strategy.generations = 3;
+    evaluate_outside(world); /* no tables to load each time */
+    struct study *study = open_study(world);
+    run(study, told_once);
+    assert_ok(study_save(study, &data, &size, &status), status);
+    study_close(study);
+    rng_seed(&rng, 11);
+    for (int round = 0; round < 1000; round++) {
+        char *bytes = malloc(size);
+        memcpy(bytes, data, size);
+        bytes[rng_below(&rng, size)] = "0123456789abcdef\"{}[],:-x"[rng_below(&rng, 25)];
+        study = open_study(world);
+        if (study_load(study, bytes, round % 2 == 0 ? size : rng_below(&rng, size), &status) == STATUS_OK)
+            study_pump(study, 100);
+        else
+            assert_int_equal(status.code, STATUS_BAD_INPUT);
+        study_close(study);
+        free(bytes);
+    }
+    free(data);
+}
+
+/* --- files and settings --- */
+
+static void the_files_of_a_study_are_named_with_their_digests(void **state)
+{
+    struct world *world = *state;
+    struct status status = {0};
+    const char *role, *path;
+    const struct digest *digest;
+    struct digest want;
+    void *data = NULL;
+    size_t size = 0;
+    struct study *study = open_study(world);
+    assert_ok(fileio_read(world->path, 1 << 24, &data, &size, &status), status);
+    digest_of(data, size, &want);
+    free(data);
+    assert_int_equal(study_file_count(study), 2);
+    study_file(study, 0, &role, &path, &digest);
+    assert_string_equal(role, "costs.0.file");
+    assert_string_equal(path, world->path);
+    assert_memory_equal(digest, &want, sizeof want);
+    study_file(study, 1, &role, &path, &digest);
+    assert_string_equal(role, "fitness.file");
+    study_close(study);
+}
+
+static void a_study_that_cannot_be_opened_says_why(void **state)
+{
+    struct world *world = *state;
+    struct study *study = NULL;
+    struct status status = {0};
+    world->costs[0].column = "latency";
+    assert_int_equal(study_open(&world->config, &world->space, NULL, &study, &status), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status.message, "cost latency_ms"));
+    evaluate_outside(world);
+    assert_int_equal(study_open(&world->config, &world->space, NULL, &study, &status), STATUS_BAD_INPUT);
+    world->config.fitness.protocol = "rmi-slow";
+    assert_int_equal(study_open(&world->config, &world->space, &world->bundle, &study, &status), STATUS_NOT_FOUND);
+    world->costs[0].source = CONFIG_COST_MACS;
+    world->config.network.channels = 0;
+    assert_int_equal(study_open(&world->config, &world->space, &world->bundle, &study, &status), STATUS_BAD_INPUT);
+}
+
+#define in_world(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        in_world(a_table_study_ends_by_itself_with_every_ask_told_in_order),
+        in_world(fitness_and_cost_are_those_of_the_exact_architecture),
+        in_world(asked_is_distinct_and_cached_and_skipped),
+        in_world(what_is_disconnected_or_has_no_cost_is_infeasible_without_evaluation),
+        in_world(the_budget_of_distinct_evaluations_ends_the_search),
+        in_world(the_best_is_the_fittest_that_satisfies_then_the_cheapest_then_the_first),
+        in_world(a_cost_table_with_negative_values_is_refused),
+        in_world(macs_and_parameters_are_those_of_the_benchmark),
+        in_world(each_key_is_wanted_once),
+        in_world(isomorphic_cells_share_key_and_value),
+        in_world(nothing_is_told_before_all_its_parts_are_there),
+        in_world(the_order_of_arrival_changes_nothing),
+        in_world(a_value_that_is_not_a_number_is_infeasible),
+        in_world(unknown_keys_are_ignored),
+        in_world(keys_change_with_what_the_value_depends_on_and_with_nothing_else),
+        in_world(a_restart_after_any_tell_ends_with_the_same_candidates),
+        in_world(counts_and_best_survive_a_restart),
+        in_world(snapshots_are_due_ever_more_seldom),
+        in_world(a_replay_that_comes_out_otherwise_is_a_conflict),
+        in_world(a_damaged_snapshot_is_refused_or_read_but_never_crashes),
+        in_world(the_files_of_a_study_are_named_with_their_digests),
+        in_world(a_study_that_cannot_be_opened_says_why),
+    };
+    return TEST_RUN(tests);
+}

@@ -35,8 +35,8 @@ struct peer {
     struct launcher *launcher;
     const char *program; /* "hwnas-worker" */
     int number;          /* from 1; for messages */
-    bool alive;
-    int restarts; /* since window_ms */
+    bool alive, again;   /* again: to be started anew once its handle is closed */
+    int restarts;        /* since window_ms */
     int64_t window_ms;
 };
 
@@ -225,22 +225,34 @@ static bool may_restart(struct peer *peer)
     return peer->restarts++ < RESTARTS_MAX;
 }
 
-/* Closed handles may be opened again only now. */
+static bool peers_wanted(const struct launcher *launcher)
+{
+    return launcher->master_alive && !launcher->finished && !launcher->interrupted && launcher->failure.code == STATUS_OK;
+}
+
+/* Whether another process of the same program runs or is about to. */
+static bool has_sibling(const struct peer *peer)
+{
+    const struct launcher *launcher = peer->launcher;
+    for (size_t i = 0; i < launcher->peer_count; i++)
+        if (strcmp(launcher->peers[i].program, peer->program) == 0 && (launcher->peers[i].alive || launcher->peers[i].again))
+            return true;
+    return false;
+}
+
+/* A closed handle may be opened again only now. */
 static void on_peer_closed(uv_handle_t *handle)
 {
     struct peer *peer = handle->data;
     struct launcher *launcher = peer->launcher;
-    bool wanted = launcher->master_alive && !launcher->finished && !launcher->interrupted && launcher->failure.code == STATUS_OK;
-    if (wanted && may_restart(peer)) {
+    bool again = peer->again && peers_wanted(launcher);
+    peer->again = false;
+    if (again) {
         start_peer(peer);
-    } else if (wanted) {
-        cli_display_note(&launcher->display, "%s %d keeps ending and is not started again; %s says why", peer->program,
-                         peer->number, launcher->log_path);
-        if (launcher->peers_alive == 0) {
-            char sentence[PATH_MAX + 96];
-            snprintf(sentence, sizeof sentence, "every worker keeps ending; %.300s says why", launcher->log_path);
-            give_up(launcher, STATUS_INTERNAL, sentence);
-        }
+    } else if (peers_wanted(launcher) && !has_sibling(peer)) {
+        char sentence[PATH_MAX + 96];
+        snprintf(sentence, sizeof sentence, "%s keeps ending; %.300s says why", peer->program, launcher->log_path);
+        give_up(launcher, STATUS_INTERNAL, sentence);
     }
     finish_if_done(launcher);
 }
@@ -251,12 +263,15 @@ static void on_peer_exit(uv_process_t *process, int64_t exit_status, int signal)
     struct launcher *launcher = peer->launcher;
     peer->alive = false;
     launcher->peers_alive--;
-    if (launcher->master_alive && !launcher->finished && !launcher->interrupted && launcher->failure.code == STATUS_OK) {
+    peer->again = peers_wanted(launcher) && may_restart(peer);
+    if (peers_wanted(launcher)) {
+        const char *next = peer->again ? "it is started again" : "it keeps ending and is left alone";
         if (signal != 0)
-            cli_display_note(&launcher->display, "%s %d was ended by signal %d (%s)", peer->program, peer->number, signal,
-                             strsignal(signal));
+            cli_display_note(&launcher->display, "%s %d was ended by signal %d (%s); %s", peer->program, peer->number, signal,
+                             strsignal(signal), next);
         else
-            cli_display_note(&launcher->display, "%s %d ended with exit code %d", peer->program, peer->number, (int)exit_status);
+            cli_display_note(&launcher->display, "%s %d ended with exit code %d; %s", peer->program, peer->number, (int)exit_status,
+                             next);
     }
     uv_close((uv_handle_t *)process, on_peer_closed);
 }

@@ -122,7 +122,7 @@ static double fraction_done(const struct progress *progress)
 
 /* --- drawing ----------------------------------------------------------------------------------------------------------------- */
 
-/* Text that stops at a number of columns; what is not counted (colour) goes through add_raw. */
+/* Lines of a given width. What is not counted (colour) goes through add_raw. */
 struct canvas {
     char *text;
     size_t used;
@@ -138,56 +138,60 @@ static void add_raw(struct canvas *canvas, const char *text)
     canvas->used += length;
 }
 
-static void __attribute__((format(printf, 2, 3))) add(struct canvas *canvas, const char *format, ...)
+/* As much of the text as the line still has room for. */
+static void add(struct canvas *canvas, const char *text)
 {
     char piece[PROGRESS_TEXT_BYTES];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(piece, sizeof piece, format, arguments);
-    va_end(arguments);
-    size_t room = canvas->width > canvas->column ? canvas->width - canvas->column : 0, length = strlen(piece);
-    if (length > room)
-        piece[length = room] = '\0';
-    canvas->column += length;
+    size_t room = canvas->width > canvas->column ? canvas->width - canvas->column : 0;
+    snprintf(piece, sizeof piece, "%.*s", (int)(room < sizeof piece ? room : sizeof piece - 1), text);
+    canvas->column += strlen(piece);
     add_raw(canvas, piece);
 }
 
-/* A part of a line, set off from the one before by two blanks. */
-#define ADD_PART(canvas, ...)                                                                                                      \
-    do {                                                                                                                           \
-        if ((canvas)->column > 0)                                                                                                  \
-            add((canvas), "  ");                                                                                                   \
-        add((canvas), __VA_ARGS__);                                                                                                \
-    } while (0)
+/* A part of a line, set off from the one before by two blanks; left out where it does not fit as a whole. */
+static void __attribute__((format(printf, 2, 3))) add_part(struct canvas *canvas, const char *format, ...)
+{
+    char part[PROGRESS_TEXT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(part, sizeof part, format, arguments);
+    va_end(arguments);
+    if (canvas->column + (canvas->column > 0 ? 2 : 0) + strlen(part) > canvas->width)
+        return;
+    add(canvas, canvas->column > 0 ? "  " : "");
+    add(canvas, part);
+}
 
 static void add_bar(struct canvas *canvas, double fraction, bool colour)
 {
-    enum { BAR_COLUMNS = 24 };
-    char bar[BAR_COLUMNS + 1];
-    size_t full = (size_t)(fraction * BAR_COLUMNS + 0.5);
+    enum { WIDEST = 24, NARROWEST = 10, NARROW_TERMINAL = 110 };
+    char bar[WIDEST + 1];
+    size_t columns = canvas->width < NARROW_TERMINAL ? NARROWEST : WIDEST;
+    size_t full = (size_t)(fraction * (double)columns + 0.5);
     memset(bar, '#', full);
-    memset(bar + full, '.', BAR_COLUMNS - full);
-    bar[BAR_COLUMNS] = '\0';
+    memset(bar + full, '.', columns - full);
+    bar[columns] = '\0';
     add(canvas, "  [");
     if (colour)
         add_raw(canvas, "\x1b[32m");
-    add(canvas, "%s", bar);
+    add(canvas, bar);
     if (colour)
         add_raw(canvas, "\x1b[0m");
-    add(canvas, "] %3.0f %%", floor(100 * fraction));
+    add(canvas, "]");
 }
 
+/* The most telling first: the last ones are left out on narrow terminals. */
 static void add_counts(struct canvas *canvas, const struct progress *progress, double per_second)
 {
+    add_part(canvas, "%ju scored", (uintmax_t)progress->distinct);
+    if (per_second > 0 && !progress->finished)
+        add_part(canvas, per_second < 10 ? "%.2f/s" : "%.0f/s", per_second);
     if (progress->generations > 0)
-        ADD_PART(canvas, "generation %ju/%ju", (uintmax_t)progress->generation, (uintmax_t)progress->generations);
+        add_part(canvas, "generation %ju/%ju", (uintmax_t)progress->generation, (uintmax_t)progress->generations);
     if (progress->total > 0)
-        ADD_PART(canvas, "%ju/%ju candidates", (uintmax_t)progress->asked, (uintmax_t)progress->total);
+        add_part(canvas, "%ju/%ju asked", (uintmax_t)progress->asked, (uintmax_t)progress->total);
     else
-        ADD_PART(canvas, "%ju candidates", (uintmax_t)progress->asked);
-    ADD_PART(canvas, "%ju scored", (uintmax_t)progress->distinct);
-    if (per_second > 0)
-        ADD_PART(canvas, per_second < 10 ? "%.2f/s" : "%.0f/s", per_second);
+        add_part(canvas, "%ju asked", (uintmax_t)progress->asked);
 }
 
 static void add_time(struct canvas *canvas, const struct progress *progress)
@@ -195,22 +199,22 @@ static void add_time(struct canvas *canvas, const struct progress *progress)
     char clock[24];
     if (progress->finished || progress->eta_seconds < 0) {
         progress_clock(progress->seconds, clock);
-        ADD_PART(canvas, "%s %s", progress->finished ? "done in" : "for", clock);
+        add_part(canvas, "%s %s", progress->finished ? "done in" : "for", clock);
     } else {
         progress_clock(progress->eta_seconds, clock);
-        ADD_PART(canvas, "ETA %s", clock);
+        add_part(canvas, "ETA %s", clock);
     }
 }
 
 static void add_best(struct canvas *canvas, const struct progress *progress)
 {
     if (!progress->has_best) {
-        ADD_PART(canvas, "no candidate within the constraints yet");
+        add_part(canvas, "no candidate within the constraints yet");
         return;
     }
-    ADD_PART(canvas, "best %.6g", progress->best_fitness);
+    add_part(canvas, "best %.6g", progress->best_fitness);
     for (size_t i = 0; i < progress->best_cost_count; i++)
-        ADD_PART(canvas, "%s %.5g", progress->best_cost_names[i], progress->best_costs[i]);
+        add_part(canvas, "%s %.5g", progress->best_cost_names[i], progress->best_costs[i]);
 }
 
 static void add_peers(struct canvas *canvas, const struct progress *progress)
@@ -218,43 +222,46 @@ static void add_peers(struct canvas *canvas, const struct progress *progress)
     if (progress->finished)
         return;
     if (progress->workers > 0)
-        ADD_PART(canvas, "%ju worker%s", (uintmax_t)progress->workers, progress->workers == 1 ? "" : "s");
+        add_part(canvas, "%ju worker%s", (uintmax_t)progress->workers, progress->workers == 1 ? "" : "s");
     if (progress->measuring > 0)
-        ADD_PART(canvas, "measuring");
+        add_part(canvas, "measuring");
     if (progress->waiting_for[0] != '\0')
-        ADD_PART(canvas, "waiting for %s", progress->waiting_for);
+        add_part(canvas, "waiting for %s", progress->waiting_for);
 }
 
 void progress_screen(const struct progress *progress, double per_second, size_t width, bool colour, char out[PROGRESS_TEXT_BYTES])
 {
     struct canvas canvas = {.text = out, .width = width};
+    bool bold = colour && progress->has_best;
     out[0] = '\0';
-    add(&canvas, "%s", progress->study);
+    add(&canvas, progress->study);
     add_bar(&canvas, fraction_done(progress), colour);
+    add_part(&canvas, "%.0f %%", floor(100 * fraction_done(progress)));
     add_time(&canvas, progress);
     add_counts(&canvas, progress, per_second);
     add_raw(&canvas, "\n");
     canvas.column = 0;
-    if (colour && progress->has_best)
+    if (bold)
         add_raw(&canvas, "\x1b[1m");
     add_best(&canvas, progress);
-    if (colour && progress->has_best)
+    if (bold)
         add_raw(&canvas, "\x1b[0m");
     add_peers(&canvas, progress);
-    if (progress->has_best)
-        ADD_PART(&canvas, "%s", progress->best_arch);
+    if (progress->has_best) {
+        add(&canvas, "  ");
+        add(&canvas, progress->best_arch);
+    }
 }
 
 void progress_line(const struct progress *progress, double per_second, char out[PROGRESS_TEXT_BYTES])
 {
     struct canvas canvas = {.text = out, .width = PROGRESS_TEXT_BYTES};
     out[0] = '\0';
-    add(&canvas, "%s:", progress->study);
-    add(&canvas, " %.0f %%", floor(100 * fraction_done(progress)));
+    add_part(&canvas, "%s: %.0f %%", progress->study, floor(100 * fraction_done(progress)));
     add_time(&canvas, progress);
     add_counts(&canvas, progress, per_second);
     add_best(&canvas, progress);
     add_peers(&canvas, progress);
     if (progress->has_best)
-        ADD_PART(&canvas, "%s", progress->best_arch);
+        add_part(&canvas, "%s", progress->best_arch);
 }

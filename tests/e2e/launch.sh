@@ -77,7 +77,7 @@ wait $pid
 same 'an interrupted run exits 130' $? 130
 holds 'and says how to go on' err 'stopped; run the same command to go on'
 same 'the master was asked to stop' "$(cat state/stopped)" stopped
-holds 'progress went to standard error' err 's: 1 %  ETA 1:30  generation 1/100'
+holds 'progress went to standard error' err 's: 1 %  ETA 1:30  19 scored  generation 1/100'
 same 'nothing of it went to standard output' "$(cat out)" ''
 same 'no child is left' "$(pgrep -f "$tap_folder/hwnas-" | wc -l)" 0
 same 'the private folder is gone again' "$(ls tmp)" ''
@@ -91,12 +91,12 @@ until_true lines workers 3
 ok $? 'a worker that is killed is started again'
 kill -TERM $pid
 wait $pid
-holds 'and that is said' err 'hwnas-worker 1 was ended by signal 9'
+holds 'and that is said' err 'hwnas-worker 1 was ended by signal 9 (Killed); it is started again'
 
 rm -f state/workers
 sed -i 's/^costs.*/costs: [{source: macs}]/' s.yaml
 write_program hwnas-worker 'echo "$$" >>$state/workers; echo "no memory at all" >&2; exit 7'
-says 1 'every worker keeps ending; s.log says why' 'a run whose workers keep ending gives up' ./hwnas run s.yaml --workers 1
+says 1 'hwnas-worker keeps ending; s.log says why' 'a run whose workers keep ending gives up' ./hwnas run s.yaml --workers 1
 same 'after five new starts' "$(wc -l <state/workers)" 6
 holds 'and each end is told' err 'hwnas-worker 1 ended with exit code 7'
 holds 'and the log says why' s.log 'no memory at all'

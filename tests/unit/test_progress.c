@@ -71,7 +71,7 @@ static void odd_values_neither_crash_nor_pass_for_counts(void **state)
     assert_int_equal(progress.asked, 0);
     assert_int_equal(progress.total, 0);
     progress_line(&progress, 0, out);
-    assert_non_null(strstr(out, "0 candidates"));
+    assert_non_null(strstr(out, "0 asked"));
 }
 
 static void control_characters_do_not_reach_the_terminal(void **state)
@@ -90,9 +90,9 @@ static void the_plain_line_tells_the_whole_story(void **state)
     char out[PROGRESS_TEXT_BYTES];
     struct progress progress = parsed(RUNNING);
     progress_line(&progress, 81.2, out);
-    assert_string_equal(
-        out, "s: 51 %  ETA 0:13  generation 51/100  1032/2000 candidates  410 scored  81/s  best 71.53  latency_ms 3.94  "
-             "macs 1e+08  4 workers  measuring  |a~0|");
+    assert_string_equal(out,
+                        "s: 51 %  ETA 0:13  410 scored  81/s  generation 51/100  1032/2000 asked  best 71.53  latency_ms 3.94  "
+                        "macs 1e+08  4 workers  measuring  |a~0|");
 }
 
 static void the_screen_has_a_bar_and_two_lines(void **state)
@@ -101,9 +101,19 @@ static void the_screen_has_a_bar_and_two_lines(void **state)
     char out[PROGRESS_TEXT_BYTES];
     struct progress progress = parsed(RUNNING);
     progress_screen(&progress, 8.125, 200, false, out);
-    assert_string_equal(
-        out, "s  [############............]  51 %  ETA 0:13  generation 51/100  1032/2000 candidates  410 scored  8.12/s\n"
-             "best 71.53  latency_ms 3.94  macs 1e+08  4 workers  measuring  |a~0|");
+    assert_string_equal(out,
+                        "s  [############............]  51 %  ETA 0:13  410 scored  8.12/s  generation 51/100  1032/2000 asked\n"
+                        "best 71.53  latency_ms 3.94  macs 1e+08  4 workers  measuring  |a~0|");
+}
+
+static void a_narrow_screen_leaves_whole_parts_out(void **state)
+{
+    (void)state;
+    char out[PROGRESS_TEXT_BYTES];
+    struct progress progress = parsed(RUNNING);
+    progress_screen(&progress, 8.125, 48, false, out);
+    assert_string_equal(out, "s  [#####.....]  51 %  ETA 0:13  410 scored\n"
+                             "best 71.53  latency_ms 3.94  macs 1e+08  |a~0|");
 }
 
 static void no_screen_line_is_wider_than_asked(void **state)
@@ -140,8 +150,8 @@ static void a_full_bar_and_no_eta_mark_the_end(void **state)
     (void)state;
     char out[PROGRESS_TEXT_BYTES];
     struct progress progress = parsed("{\"study\":\"s\",\"state\":\"finished\",\"asked\":7,\"total\":2000,\"seconds\":3725}");
-    progress_screen(&progress, 0, 100, false, out);
-    assert_non_null(strstr(out, "[########################] 100 %  done in 1:02:05"));
+    progress_screen(&progress, 0, 120, false, out);
+    assert_non_null(strstr(out, "[########################]  100 %  done in 1:02:05"));
 }
 
 static void what_is_waited_for_is_shown(void **state)
@@ -207,6 +217,7 @@ int main(void)
         cmocka_unit_test(control_characters_do_not_reach_the_terminal),
         cmocka_unit_test(the_plain_line_tells_the_whole_story),
         cmocka_unit_test(the_screen_has_a_bar_and_two_lines),
+        cmocka_unit_test(a_narrow_screen_leaves_whole_parts_out),
         cmocka_unit_test(no_screen_line_is_wider_than_asked),
         cmocka_unit_test(colour_appears_only_when_asked_and_is_always_ended),
         cmocka_unit_test(a_full_bar_and_no_eta_mark_the_end),

@@ -67,6 +67,7 @@ static void close_lease(struct dispatch *dispatch, const struct lease *lease, en
     if (action == NULL)
         return;
     action->lease_id = lease->id;
+    action->epoch = lease->epoch;
     action->attempt = lease->attempt;
     action->close = close;
     memcpy(action->key, lease->key, sizeof action->key);
@@ -143,8 +144,8 @@ static void expire_lease(struct dispatch *dispatch, struct lease *lease)
     end_ghost(dispatch, lease);
 }
 
-void dispatch_restore(struct dispatch *dispatch, int64_t now_ms, uint64_t lease_id, uint32_t attempt, const char *key,
-                      const char *node)
+void dispatch_restore(struct dispatch *dispatch, int64_t now_ms, uint64_t lease_id, uint64_t epoch, uint32_t attempt,
+                      const char *key, const char *node)
 {
     dispatch_notice_time(dispatch, now_ms);
     struct task *task = queue_find(&dispatch->queue, key);
@@ -159,11 +160,11 @@ void dispatch_restore(struct dispatch *dispatch, int64_t now_ms, uint64_t lease_
         struct lease *former = task->lease;
         lose_lease(dispatch, former, DISPATCH_RETURNED, "another lease on the same key was open");
         end_ghost(dispatch, former);
-        dispatch_restore(dispatch, now_ms, lease_id, attempt, key, node);
+        dispatch_restore(dispatch, now_ms, lease_id, epoch, attempt, key, node);
         return;
     }
     task->attempts = attempt - 1;
-    struct lease *lease = queue_lease(&dispatch->queue, task, node, now_ms + dispatch->options.lease_ms);
+    struct lease *lease = queue_lease(&dispatch->queue, task, epoch, node, now_ms + dispatch->options.lease_ms);
     if (lease == NULL || !queue_lease_id(&dispatch->queue, lease, lease_id))
         dispatch->broken = true;
 }

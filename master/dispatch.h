@@ -28,6 +28,7 @@
 enum { DISPATCH_REASON_BYTES = 128 };
 
 struct dispatch_options {
+    uint64_t epoch; /* of this start of the master */
     uint32_t heartbeat_ms, lease_ms;
     int32_t failures_max;          /* 3 */
     uint32_t measure_batch;        /* 32 */
@@ -38,7 +39,7 @@ struct dispatch_options {
 /* What is to be done now. The coordinator stores grants and closes and commits before it sends anything. */
 enum dispatch_action_kind {
     DISPATCH_GRANT,   /* key, node, attempt, link, sequence: store the lease, dispatch_granted, commit, send the Task */
-    DISPATCH_CLOSE,   /* lease_id, attempt, node, close, reason: close the stored lease */
+    DISPATCH_CLOSE,   /* lease_id, epoch, attempt, node, close, reason: close the stored lease */
     DISPATCH_GIVE_UP, /* key, reason: infeasible for ever */
     DISPATCH_REPLACED /* link: Refuse; a later process has that node name */
 };
@@ -47,7 +48,7 @@ enum dispatch_close { DISPATCH_DONE, DISPATCH_FAILED, DISPATCH_LOST, DISPATCH_RE
 struct dispatch_action {
     enum dispatch_action_kind kind;
     uint32_t link;
-    uint64_t lease_id, sequence;
+    uint64_t lease_id, epoch, sequence;
     uint32_t attempt;
     char key[DIGEST_HEX_BYTES];
     char node[WIRE_NAME_BYTES];
@@ -81,8 +82,8 @@ struct dispatch *dispatch_open(const struct dispatch_options *options, int64_t n
 void dispatch_close(struct dispatch *dispatch);
 
 /* Start of the master: an open lease from the store. */
-void dispatch_restore(struct dispatch *dispatch, int64_t now_ms, uint64_t lease_id, uint32_t attempt, const char *key,
-                      const char *node);
+void dispatch_restore(struct dispatch *dispatch, int64_t now_ms, uint64_t lease_id, uint64_t epoch, uint32_t attempt,
+                      const char *key, const char *node);
 
 /* Somebody wants the value of that key. failures and failed_nodes are those the store knows of. Twice is harmless. */
 void dispatch_want(struct dispatch *dispatch, int64_t now_ms, const char *key, enum wire_kind kind, const char *device,

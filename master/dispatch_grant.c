@@ -122,7 +122,8 @@ static bool grant_one(struct dispatch *dispatch, struct peer *peer)
     struct task *task = choose_task(dispatch, peer);
     if (task == NULL)
         return false;
-    struct lease *lease = queue_lease(&dispatch->queue, task, peer->node, dispatch->now_ms + dispatch->options.lease_ms);
+    struct lease *lease =
+        queue_lease(&dispatch->queue, task, dispatch->options.epoch, peer->node, dispatch->now_ms + dispatch->options.lease_ms);
     struct dispatch_action *action = lease == NULL ? NULL : dispatch_add_action(dispatch, DISPATCH_GRANT);
     if (action == NULL) {
         dispatch->broken = true;

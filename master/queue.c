@@ -135,13 +135,14 @@ struct lease *queue_find_lease(const struct queue *queue, uint64_t id)
     return lease;
 }
 
-struct lease *queue_lease(struct queue *queue, struct task *task, const char *node, int64_t deadline_ms)
+struct lease *queue_lease(struct queue *queue, struct task *task, uint64_t epoch, const char *node, int64_t deadline_ms)
 {
     assert(task->lease == NULL);
     struct lease *lease = calloc(1, sizeof *lease);
     if (lease == NULL)
         return NULL;
     lease->task = task;
+    lease->epoch = epoch;
     lease->kind = task->kind;
     lease->attempt = ++task->attempts;
     lease->deadline_ms = deadline_ms;

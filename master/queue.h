@@ -50,6 +50,7 @@ struct task {
 
 struct lease {
     uint64_t id;       /* 0 between grant and store */
+    uint64_t epoch;    /* of the master that granted it */
     struct task *task; /* NULL: a ghost */
     char key[DIGEST_HEX_BYTES];
     char node[WIRE_NAME_BYTES];
@@ -88,8 +89,8 @@ struct task *queue_find(const struct queue *queue, const char *key);
 /* The lease of that id (not 0), ghosts included, or NULL. */
 struct lease *queue_find_lease(const struct queue *queue, uint64_t id);
 
-/* Puts an open lease on a waiting task; counts the attempt. NULL without memory. host may be NULL. */
-struct lease *queue_lease(struct queue *queue, struct task *task, const char *node, int64_t deadline_ms);
+/* Puts an open lease on a waiting task; counts the attempt. NULL without memory. */
+struct lease *queue_lease(struct queue *queue, struct task *task, uint64_t epoch, const char *node, int64_t deadline_ms);
 
 /* Gives the lease its id, from the store. False without memory. */
 bool queue_lease_id(struct queue *queue, struct lease *lease, uint64_t id);

@@ -33,6 +33,7 @@ enum {
 /* --- what survives a master: the store --- */
 
 struct stored_lease {
+    uint64_t epoch;
     bool open, counts; /* counts: failed or lost */
     char key[DIGEST_HEX_BYTES], node[WIRE_NAME_BYTES];
     uint32_t attempt;
@@ -246,14 +247,14 @@ static void master_starts(struct world *world)
                                        .measure_batch = 6,
                                        .measure_wait_ms = 30000,
                                        .host_id = "host-1"};
-    world->epoch++;
+    options.epoch = ++world->epoch;
     say(world, "master starts, epoch %" PRIu64, world->epoch);
     world->dispatch = dispatch_open(&options, world->now_ms);
     assert_non_null(world->dispatch);
     for (uint64_t id = 1; id < world->next_lease; id++) {
         if (world->leases[id].open)
-            dispatch_restore(world->dispatch, world->now_ms, id, world->leases[id].attempt, world->leases[id].key,
-                             world->leases[id].node);
+            dispatch_restore(world->dispatch, world->now_ms, id, world->leases[id].epoch, world->leases[id].attempt,
+                             world->leases[id].key, world->leases[id].node);
     }
     want_generation(world);
     world->tick_ms = world->now_ms;
@@ -285,13 +286,16 @@ static bool master_acts(struct world *world, const char *valued, struct wire_mes
             ids[i] = world->next_lease++;
             struct stored_lease *lease = &world->leases[ids[i]];
             lease->open = true;
+            lease->epoch = world->epoch;
             lease->attempt = action->attempt;
             memcpy(lease->key, action->key, sizeof lease->key);
             memcpy(lease->node, action->node, sizeof lease->node);
             dispatch_granted(world->dispatch, action->key, ids[i]);
         } else if (action->kind == DISPATCH_CLOSE) {
             struct stored_lease *lease = &world->leases[action->lease_id];
-            HOLDS(world, lease->open && lease->attempt == action->attempt && strcmp(lease->node, action->node) == 0,
+            HOLDS(world,
+                  lease->open && lease->epoch == action->epoch && lease->attempt == action->attempt &&
+                      strcmp(lease->node, action->node) == 0,
                   "lease %" PRIu64 " closed, but the store has it otherwise", action->lease_id);
             lease->open = false;
             lease->counts = action->close == DISPATCH_FAILED || action->close == DISPATCH_LOST;

@@ -1,0 +1,439 @@
+/* coord: the loop: turns, timers, signals, the store's bad days. Called by master_main. The rule it keeps: nothing is sent that
+ * rests on something that is not committed. */
+#include "master/coord.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/host.h"
+#include "master/coord_parts.h"
+
+enum { ADVANCE_LIMIT = 512, PROGRESS_MS = 500, PROBE_MS = 1000, GOODBYE_LINGER_MS = 1000 };
+
+static void turn(struct coord *coord);
+static void on_probe(uv_timer_t *timer);
+
+/* --- the outbox --- */
+
+void coord_post(struct coord *coord, uint32_t link, const struct wire_message *message, uint64_t lease_id)
+{
+    struct status status = {0};
+    if (coord->outbox_count == coord->outbox_capacity) {
+        size_t capacity = coord->outbox_capacity == 0 ? 64 : 2 * coord->outbox_capacity;
+        struct outgoing *grown = realloc(coord->outbox, capacity * sizeof *grown);
+        if (grown == NULL)
+            return; /* as if the network had lost it: the peer asks again */
+        coord->outbox = grown;
+        coord->outbox_capacity = capacity;
+    }
+    struct outgoing *out = &coord->outbox[coord->outbox_count];
+    *out = (struct outgoing){.link = link, .lease_id = lease_id};
+    if (wire_encode(message, &out->data, &out->size, &status) == STATUS_OK)
+        coord->outbox_count++;
+    else
+        log_error(coord->logger, "a message could not be sent: %s", status.message);
+}
+
+static void empty_outbox(struct coord *coord)
+{
+    for (size_t i = 0; i < coord->outbox_count; i++)
+        free(coord->outbox[i].data);
+    coord->outbox_count = 0;
+}
+
+static void send_outbox(struct coord *coord)
+{
+    for (size_t i = 0; i < coord->outbox_count; i++) {
+        const struct outgoing *out = &coord->outbox[i];
+        enum status_code code = bus_send(coord->bus, out->link, out->data, out->size);
+        if (code == STATUS_OK || coord->dispatch == NULL)
+            continue;
+        if (code == STATUS_NOT_FOUND)
+            dispatch_link_gone(coord->dispatch, clock_monotonic_ms(), out->link);
+        if (out->lease_id != 0)
+            dispatch_undelivered(coord->dispatch, clock_monotonic_ms(), out->lease_id);
+    }
+    empty_outbox(coord);
+}
+
+/* --- ending --- */
+
+static void close_handle(uv_handle_t *handle)
+{
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void close_loop(struct coord *coord, int linger_ms)
+{
+    if (coord->leaving)
+        return;
+    coord->leaving = true;
+    bus_close(coord->bus, linger_ms);
+    coord->bus = NULL;
+    close_handle((uv_handle_t *)&coord->tick);
+    close_handle((uv_handle_t *)&coord->progress);
+    close_handle((uv_handle_t *)&coord->probe);
+    close_handle((uv_handle_t *)&coord->idle);
+    close_handle((uv_handle_t *)&coord->sigterm);
+    close_handle((uv_handle_t *)&coord->sigint);
+}
+
+void coord_fail(struct coord *coord, const struct status *status)
+{
+    if (coord->failure.code != STATUS_OK)
+        return;
+    coord->failure = *status;
+    uv_stop(&coord->loop);
+}
+
+static void post_goodbye(void *context, uint32_t link)
+{
+    struct coord *coord = context;
+    coord_post(coord, link, &coord->answer, 0);
+}
+
+static void say_goodbye(struct coord *coord, bool finished, const char *sentence)
+{
+    coord->answer.type = WIRE_GOODBYE;
+    coord->answer.goodbye.finished = finished;
+    wire_line(sentence, coord->answer.goodbye.sentence, sizeof coord->answer.goodbye.sentence);
+    if (coord->dispatch != NULL)
+        dispatch_each_link(coord->dispatch, post_goodbye, coord);
+    send_outbox(coord);
+}
+
+static void finish(struct coord *coord)
+{
+    log_info(coord->logger, "study %s is finished", search_config(coord->search)->name);
+    say_goodbye(coord, true, "the study is finished");
+    close_loop(coord, GOODBYE_LINGER_MS);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct coord *coord = handle->data;
+    struct status status = {0};
+    coord->exit_code = number == SIGINT ? 130 : 0;
+    log_info(coord->logger, "%s: stopping; what is stored is kept, and the same command goes on",
+             number == SIGINT ? "SIGINT" : "SIGTERM");
+    if (!coord->stalled) {
+        dispatch_stop(coord->dispatch);
+        turn(coord);
+    }
+    if (coord->leaving || coord->failure.code != STATUS_OK)
+        return;
+    if (!coord->stalled && search_begin(coord->search, &status) == STATUS_OK &&
+        search_pause(coord->search, clock_monotonic_ms(), &status) == STATUS_OK)
+        search_commit(coord->search, &status);
+    search_rollback(coord->search);
+    say_goodbye(coord, false, "the master is stopping");
+    close_loop(coord, GOODBYE_LINGER_MS);
+}
+
+/* --- the store's bad days --- */
+
+void coord_store_failed(struct coord *coord, const struct status *status)
+{
+    search_rollback(coord->search);
+    empty_outbox(coord);
+    if (status->code != STATUS_IO) {
+        coord_fail(coord, status);
+        return;
+    }
+    if (coord->stalled)
+        return;
+    log_error(coord->logger, "%s; nothing is accepted until the database can be written again", status->message);
+    snprintf(coord->stall_reason, sizeof coord->stall_reason, "%.250s", status->message);
+    coord->stalled = true;
+    dispatch_close(coord->dispatch);
+    coord->dispatch = NULL;
+    uv_idle_stop(&coord->idle);
+    uv_timer_stop(&coord->tick);
+    uv_timer_start(&coord->probe, on_probe, PROBE_MS, PROBE_MS);
+}
+
+/* A fresh dispatch with the leases that the store has open. Peers that do not know yet are told to say Hello again. */
+static enum status_code open_dispatch(struct coord *coord, struct status *status)
+{
+    enum status_code code = search_begin(coord->search, status);
+    if (code == STATUS_OK)
+        code = store_epoch_next(search_store(coord->search), &coord->epoch, status);
+    if (code == STATUS_OK)
+        code = search_commit(coord->search, status);
+    search_rollback(coord->search);
+    if (code != STATUS_OK)
+        return code;
+    struct dispatch_options options = {.epoch = (uint64_t)coord->epoch,
+                                       .heartbeat_ms = coord->options->heartbeat_ms,
+                                       .lease_ms = coord->options->lease_ms,
+                                       .failures_max = 3,
+                                       .measure_batch = 32,
+                                       .measure_wait_ms = 300000};
+    host_identify(options.host_id);
+    int64_t now_ms = clock_monotonic_ms();
+    coord->dispatch = dispatch_open(&options, now_ms);
+    if (coord->dispatch == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for the tasks");
+    struct store_lease *leases;
+    size_t count;
+    code = store_lease_open_list(search_store(coord->search), &leases, &count, status);
+    if (code != STATUS_OK)
+        return code;
+    for (size_t i = 0; i < count; i++)
+        dispatch_restore(coord->dispatch, now_ms, (uint64_t)leases[i].id, (uint64_t)leases[i].epoch, (uint32_t)leases[i].attempt,
+                         leases[i].key, leases[i].node);
+    free(leases);
+    return STATUS_OK;
+}
+
+static void on_probe(uv_timer_t *timer)
+{
+    struct coord *coord = timer->data;
+    struct status status = {0};
+    enum status_code code = search_restart(coord->search, &status);
+    if (code == STATUS_OK)
+        code = open_dispatch(coord, &status);
+    if (code != STATUS_OK) {
+        dispatch_close(coord->dispatch);
+        coord->dispatch = NULL;
+        if (code != STATUS_IO)
+            coord_fail(coord, &status);
+        return;
+    }
+    log_info(coord->logger, "the database can be written again; going on");
+    coord->stalled = false;
+    uv_timer_stop(&coord->probe);
+    turn(coord);
+}
+
+/* --- a turn --- */
+
+static void on_task(void *context, const struct study_want *want, int32_t failures, int32_t failed_nodes)
+{
+    struct coord *coord = context;
+    dispatch_want(coord->dispatch, clock_monotonic_ms(), want->key, want->kind == STUDY_WANT_RMI ? WIRE_RMI : WIRE_MEASURE,
+                  want->device, failures, failed_nodes);
+}
+
+static enum status_code store_grant(struct coord *coord, const struct dispatch_action *action, struct status *status)
+{
+    struct store_lease lease = {.epoch = coord->epoch, .attempt = (int32_t)action->attempt, .granted_wall_ms = clock_wall_ms()};
+    memcpy(lease.key, action->key, sizeof lease.key);
+    memcpy(lease.node, action->node, sizeof lease.node);
+    enum status_code code = store_lease_grant(search_store(coord->search), &lease, status);
+    if (code != STATUS_OK)
+        return code;
+    dispatch_granted(coord->dispatch, action->key, (uint64_t)lease.id);
+    coord_post_task(coord, action, (uint64_t)lease.id);
+    log_debug(coord->logger, "lease %lld, attempt %u, to %s", (long long)lease.id, action->attempt, action->node);
+    return STATUS_OK;
+}
+
+static enum status_code store_close_of(struct coord *coord, const struct dispatch_action *action, struct status *status)
+{
+    static const enum store_lease_state states[] = {[DISPATCH_DONE] = STORE_LEASE_DONE,
+                                                    [DISPATCH_FAILED] = STORE_LEASE_FAILED,
+                                                    [DISPATCH_LOST] = STORE_LEASE_LOST,
+                                                    [DISPATCH_RETURNED] = STORE_LEASE_RETURNED};
+    bool closed;
+    if (action->close == DISPATCH_LOST || action->close == DISPATCH_FAILED)
+        log_warn(coord->logger, "lease %llu on %s, attempt %u: %s: %s", (unsigned long long)action->lease_id, action->node,
+                 action->attempt, action->close == DISPATCH_LOST ? "lost" : "failed", action->reason);
+    enum status_code code =
+        store_lease_close(search_store(coord->search), (int64_t)action->lease_id, (int64_t)action->epoch, (int32_t)action->attempt,
+                          action->node, states[action->close], action->reason, clock_wall_ms(), &closed, status);
+    if (code == STATUS_OK && !closed)
+        log_warn(coord->logger, "lease %llu was not open in the database", (unsigned long long)action->lease_id);
+    return code;
+}
+
+static void refuse_replaced(struct coord *coord, uint32_t link)
+{
+    coord->answer.type = WIRE_REFUSE;
+    coord->answer.refuse.code = WIRE_REFUSE_REPLACED;
+    wire_line("a later process has registered under this name", coord->answer.refuse.sentence,
+              sizeof coord->answer.refuse.sentence);
+    coord_post(coord, link, &coord->answer, 0);
+}
+
+/* *freed: something was given up, so the study may go on. */
+static enum status_code carry_out(struct coord *coord, bool *freed, struct status *status)
+{
+    struct dispatch_action action;
+    enum status_code code = STATUS_OK;
+    *freed = false;
+    while (code == STATUS_OK && dispatch_action(coord->dispatch, &action)) {
+        switch (action.kind) {
+        case DISPATCH_GRANT: code = store_grant(coord, &action, status); break;
+        case DISPATCH_CLOSE: code = store_close_of(coord, &action, status); break;
+        case DISPATCH_REPLACED: refuse_replaced(coord, action.link); break;
+        case DISPATCH_GIVE_UP:
+            log_warn(coord->logger, "key %s is infeasible: %s", action.key, action.reason);
+            search_give_up(coord->search, action.key);
+            *freed = true;
+            break;
+        }
+    }
+    if (code == STATUS_OK && dispatch_broken(coord->dispatch))
+        code = status_set(status, STATUS_NO_MEMORY, "no memory for the tasks");
+    return code;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    turn(timer->data);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    turn(idle->data);
+}
+
+static void turn(struct coord *coord)
+{
+    if (coord->leaving || coord->failure.code != STATUS_OK)
+        return;
+    if (coord->stalled) {
+        send_outbox(coord);
+        return;
+    }
+    struct status status = {0};
+    bool more = false, freed = true;
+    int64_t now_ms = clock_monotonic_ms(), wake_ms = now_ms;
+    enum status_code code = search_begin(coord->search, &status);
+    while (code == STATUS_OK && freed) {
+        code = search_advance(coord->search, ADVANCE_LIMIT, now_ms, on_task, coord, &more, &status);
+        if (code != STATUS_OK)
+            break;
+        wake_ms = dispatch_tick(coord->dispatch, now_ms);
+        code = carry_out(coord, &freed, &status);
+    }
+    if (code == STATUS_OK)
+        code = search_commit(coord->search, &status);
+    if (code != STATUS_OK) {
+        coord_store_failed(coord, &status);
+        return;
+    }
+    send_outbox(coord);
+    if (search_finished(coord->search)) {
+        finish(coord);
+        return;
+    }
+    if (more)
+        uv_idle_start(&coord->idle, on_idle);
+    else
+        uv_idle_stop(&coord->idle);
+    uv_timer_start(&coord->tick, on_tick, wake_ms > now_ms ? (uint64_t)(wake_ms - now_ms) : 0, 0);
+}
+
+static void on_batch_end(void *context)
+{
+    turn(context);
+}
+
+static void on_progress(uv_timer_t *timer)
+{
+    coord_print_progress(timer->data, clock_monotonic_ms());
+}
+
+/* --- the whole run --- */
+
+static bool needs_peers(const struct config_study *config)
+{
+    bool needs = config->fitness.source == CONFIG_FITNESS_RMI;
+    for (uint32_t i = 0; i < config->cost_count; i++)
+        needs |= config->costs[i].source == CONFIG_COST_AGENT;
+    return needs;
+}
+
+static enum status_code listen_at_all(struct coord *coord, struct status *status)
+{
+    const struct coord_options *options = coord->options;
+    if (options->listen_count == 0 && needs_peers(search_config(coord->search)))
+        return status_set(status, STATUS_BAD_INPUT,
+                          "study %s needs workers or agents, and they need an address: give --listen ipc://FOLDER/hwnas.sock",
+                          search_config(coord->search)->name);
+    for (size_t i = 0; i < options->listen_count; i++) {
+        char bound[256];
+        enum status_code code = bus_listen(coord->bus, options->listen[i], bound, sizeof bound, status);
+        if (code != STATUS_OK)
+            return code;
+        log_info(coord->logger, "listening at %s", bound);
+    }
+    return STATUS_OK;
+}
+
+static void open_handles(struct coord *coord)
+{
+    uv_timer_init(&coord->loop, &coord->tick);
+    uv_timer_init(&coord->loop, &coord->progress);
+    uv_timer_init(&coord->loop, &coord->probe);
+    uv_idle_init(&coord->loop, &coord->idle);
+    uv_signal_init(&coord->loop, &coord->sigterm);
+    uv_signal_init(&coord->loop, &coord->sigint);
+    coord->tick.data = coord->progress.data = coord->probe.data = coord->idle.data = coord->sigterm.data = coord->sigint.data =
+        coord;
+    uv_timer_start(&coord->progress, on_progress, PROGRESS_MS, PROGRESS_MS);
+    uv_signal_start(&coord->sigterm, on_signal, SIGTERM);
+    uv_signal_start(&coord->sigint, on_signal, SIGINT);
+}
+
+static enum status_code run_loop(struct coord *coord, struct status *status)
+{
+    struct bus_events events = {coord_message, on_batch_end, coord};
+    enum status_code code = open_dispatch(coord, status);
+    if (code != STATUS_OK)
+        return code;
+    if (uv_loop_init(&coord->loop) != 0)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for the loop");
+    code = bus_open(&coord->loop, BUS_SERVER, &events, (uint64_t)clock_monotonic_ns(), coord->logger, &coord->bus, status);
+    if (code != STATUS_OK) {
+        uv_loop_close(&coord->loop);
+        return code;
+    }
+    open_handles(coord);
+    /* The first turn comes before the first peer: what was in flight before a restart is wanted again, so that its leases fit. */
+    turn(coord);
+    if (!coord->leaving && coord->failure.code == STATUS_OK)
+        code = listen_at_all(coord, status);
+    if (code == STATUS_OK)
+        uv_run(&coord->loop, UV_RUN_DEFAULT);
+    close_loop(coord, 0);
+    uv_run(&coord->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&coord->loop);
+    if (code == STATUS_OK && coord->failure.code != STATUS_OK) {
+        *status = coord->failure;
+        code = coord->failure.code;
+    }
+    return code;
+}
+
+int coord_run(const struct coord_options *options, const struct logger *logger, struct status *status)
+{
+    struct coord *coord = calloc(1, sizeof *coord);
+    if (coord == NULL)
+        return status_exit_code(status_set(status, STATUS_NO_MEMORY, "no memory"));
+    coord->options = options;
+    coord->logger = logger;
+    coord->opened_ms = clock_monotonic_ms();
+    enum status_code code = search_open(&options->search, logger, &coord->search, status);
+    if (code == STATUS_OK) {
+        struct study_counts counts;
+        study_count(search_study(coord->search), &counts);
+        coord->told_at_start = counts.told;
+        coord_print_progress(coord, clock_monotonic_ms());
+        if (!search_finished(coord->search))
+            code = run_loop(coord, status);
+        if (code == STATUS_OK)
+            coord_print_progress(coord, clock_monotonic_ms());
+    }
+    int exit_code = code == STATUS_OK ? coord->exit_code : status_exit_code(code);
+    dispatch_close(coord->dispatch);
+    search_close(coord->search);
+    empty_outbox(coord);
+    free(coord->outbox);
+    free(coord);
+    return exit_code;
+}

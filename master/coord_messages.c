@@ -1,0 +1,235 @@
+/* coord_messages: what the master does with each message of a peer. Part of coord. The rule it keeps: answers are queued, and leave
+ * only after the turn's commit. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "master/coord_parts.h"
+
+static void refuse(struct coord *coord, uint32_t link, enum wire_refuse_code code, const char *sentence)
+{
+    coord->answer.type = WIRE_REFUSE;
+    coord->answer.refuse.code = code;
+    wire_line(sentence, coord->answer.refuse.sentence, sizeof coord->answer.refuse.sentence);
+    coord_post(coord, link, &coord->answer, 0);
+}
+
+/* --- Hello and Heartbeat --- */
+
+static void welcome(struct coord *coord, uint32_t link, uint64_t sequence)
+{
+    struct wire_welcome *out = &coord->answer.welcome;
+    coord->answer.type = WIRE_WELCOME;
+    out->epoch = (uint64_t)coord->epoch;
+    out->heartbeat_ms = coord->options->heartbeat_ms;
+    out->lease_ms = coord->options->lease_ms;
+    out->sequence = sequence;
+    coord_post(coord, link, &coord->answer, 0);
+}
+
+static void on_hello(struct coord *coord, uint32_t link, const struct wire_hello *hello)
+{
+    struct wire_id_list *drop = &coord->answer.welcome.drop;
+    drop->count = 0;
+    if (coord->stalled) {
+        welcome(coord, link, hello->sequence);
+        return;
+    }
+    switch (dispatch_hello(coord->dispatch, clock_monotonic_ms(), link, hello, drop)) {
+    case DISPATCH_HEARD:
+        log_info(coord->logger, "%s %s on host %s is here (%u slots, %s%s%s)", hello->role == WIRE_AGENT ? "agent" : "worker",
+                 hello->node, hello->host_id, hello->slots, hello->isa, hello->device_key[0] != '\0' ? ", " : "",
+                 hello->device_key);
+        welcome(coord, link, hello->sequence);
+        break;
+    case DISPATCH_NOT_YOU: refuse(coord, link, WIRE_REFUSE_REPLACED, "a later process has registered under this name"); break;
+    default: break;
+    }
+}
+
+static void on_heartbeat(struct coord *coord, uint32_t link, const struct wire_heartbeat *heartbeat)
+{
+    struct wire_heartbeat_answer *out = &coord->answer.heartbeat_answer;
+    out->drop.count = 0;
+    enum dispatch_heard heard = DISPATCH_HEARD;
+    if (!coord->stalled)
+        heard = dispatch_heartbeat(coord->dispatch, clock_monotonic_ms(), link, heartbeat, &out->drop);
+    if (heard == DISPATCH_NOT_KNOWN)
+        refuse(coord, link, WIRE_REFUSE_NOT_REGISTERED, "this connection has not said Hello");
+    if (heard != DISPATCH_HEARD)
+        return;
+    coord->answer.type = WIRE_HEARTBEAT_ANSWER;
+    out->epoch = (uint64_t)coord->epoch;
+    out->sequence = heartbeat->sequence;
+    coord_post(coord, link, &coord->answer, 0);
+}
+
+/* --- results --- */
+
+static enum status_code store_result(struct coord *coord, uint32_t link, const struct wire_result *result,
+                                     const struct study_want *want, struct status *status)
+{
+    struct store_evaluation row = {.kind = want->kind,
+                                   .feasible = result->outcome == WIRE_OK,
+                                   .value = result->value,
+                                   .seconds = result->seconds,
+                                   .wall_ms = clock_wall_ms()};
+    memcpy(row.key, want->key, sizeof row.key);
+    memcpy(row.arch, want->arch_text, sizeof row.arch);
+    if (!row.feasible)
+        wire_line(result->sentence, row.why_not, sizeof row.why_not);
+    strncpy(row.node, dispatch_node(coord->dispatch, link), sizeof row.node - 1);
+    strncpy(row.device_key, dispatch_device(coord->dispatch, link), sizeof row.device_key - 1);
+    row.detail = strndup(result->detail_size > 0 ? result->detail : "{}", result->detail_size > 0 ? result->detail_size : 2);
+    if (row.detail == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for a result");
+    enum status_code code = search_begin(coord->search, status);
+    if (code == STATUS_OK)
+        code = search_accept(coord->search, &row, status);
+    store_evaluation_free(&row);
+    return code;
+}
+
+static void acknowledge(struct coord *coord, uint32_t link, uint64_t lease_id, enum wire_verdict verdict)
+{
+    coord->answer.type = WIRE_RESULT_ACK;
+    coord->answer.result_ack = (struct wire_result_ack){.lease_id = lease_id, .verdict = verdict};
+    coord_post(coord, link, &coord->answer, 0);
+}
+
+static void on_result(struct coord *coord, uint32_t link, struct wire_result *result)
+{
+    if (coord->stalled) {
+        acknowledge(coord, link, result->lease_id, WIRE_RETRY_LATER);
+        return;
+    }
+    const struct study_want *want = search_wanted(coord->search, result->key);
+    if (want != NULL && want->kind == STUDY_WANT_MEASURE && result->outcome == WIRE_OK && result->value <= 0) {
+        result->outcome = WIRE_FAILED;
+        wire_line("a latency that is not above 0", result->sentence, sizeof result->sentence);
+    }
+    enum dispatch_verdict verdict = dispatch_result(coord->dispatch, clock_monotonic_ms(), link, result);
+    struct status status = {0};
+    enum status_code code = STATUS_OK;
+    bool known = false;
+    switch (verdict) {
+    case DISPATCH_STRANGER: refuse(coord, link, WIRE_REFUSE_NOT_REGISTERED, "this connection has not said Hello"); return;
+    case DISPATCH_TAKE:
+        code = want == NULL ? status_set(&status, STATUS_INTERNAL, "a result was taken for a key that nobody wants")
+                            : store_result(coord, link, result, want, &status);
+        break;
+    case DISPATCH_STALE: code = search_known(coord->search, result->key, &known, &status); break;
+    case DISPATCH_NOTED: break;
+    }
+    if (code != STATUS_OK) {
+        coord_store_failed(coord, &status);
+        acknowledge(coord, link, result->lease_id, WIRE_RETRY_LATER);
+        return;
+    }
+    acknowledge(coord, link, result->lease_id, verdict != DISPATCH_STALE ? WIRE_ACCEPTED : known ? WIRE_DUPLICATE : WIRE_STALE);
+}
+
+/* --- bundles --- */
+
+static void on_bundle_request(struct coord *coord, uint32_t link, const struct wire_bundle_request *request)
+{
+    const struct digest *digest;
+    size_t size;
+    const uint8_t *bundle = search_bundle(coord->search, &size, &digest);
+    struct wire_bundle_chunk *out = &coord->answer.bundle_chunk;
+    *out = (struct wire_bundle_chunk){.digest = request->digest};
+    if (bundle != NULL && memcmp(digest, &request->digest, sizeof *digest) == 0 && request->offset_bytes < size) {
+        size_t left = size - (size_t)request->offset_bytes;
+        out->total_bytes = size;
+        out->offset_bytes = request->offset_bytes;
+        out->data = bundle + request->offset_bytes;
+        out->size = left < WIRE_CHUNK_MAX ? left : WIRE_CHUNK_MAX;
+    }
+    coord->answer.type = WIRE_BUNDLE_CHUNK;
+    coord_post(coord, link, &coord->answer, 0);
+}
+
+/* --- all of them --- */
+
+static void on_unreadable(struct coord *coord, uint32_t link, const struct status *status)
+{
+    bool version = status->code == STATUS_UNSUPPORTED;
+    /* One line for the 1st, 2nd, 4th, 8th ...: a flood must not fill the log. */
+    coord->refused++;
+    if ((coord->refused & (coord->refused - 1)) == 0)
+        log_warn(coord->logger, "refused a message: %s (%llu so far)", status->message, (unsigned long long)coord->refused);
+    if (status->code != STATUS_NO_MEMORY)
+        refuse(coord, link, version ? WIRE_REFUSE_WRONG_VERSION : WIRE_REFUSE_BAD_MESSAGE, status->message);
+}
+
+void coord_message(void *context, uint32_t link, const void *data, size_t size)
+{
+    struct coord *coord = context;
+    struct wire_message *message = &coord->message;
+    struct status status = {0};
+    if (coord->leaving)
+        return;
+    if (wire_decode(data, size, message, &status) != STATUS_OK) {
+        on_unreadable(coord, link, &status);
+        return;
+    }
+    int64_t now_ms = clock_monotonic_ms();
+    switch (message->type) {
+    case WIRE_HELLO: on_hello(coord, link, &message->hello); break;
+    case WIRE_HEARTBEAT: on_heartbeat(coord, link, &message->heartbeat); break;
+    case WIRE_RESULT: on_result(coord, link, &message->result); break;
+    case WIRE_BUNDLE_REQUEST: on_bundle_request(coord, link, &message->bundle_request); break;
+    case WIRE_RETURN:
+        if (!coord->stalled)
+            dispatch_return(coord->dispatch, now_ms, link, &message->return_lease);
+        break;
+    case WIRE_GOODBYE:
+        if (!coord->stalled && dispatch_node(coord->dispatch, link) != NULL) {
+            log_info(coord->logger, "%s has left: %s", dispatch_node(coord->dispatch, link), message->goodbye.sentence);
+            dispatch_goodbye(coord->dispatch, now_ms, link);
+        }
+        break;
+    default: refuse(coord, link, WIRE_REFUSE_BAD_MESSAGE, "a message that only a master sends"); break;
+    }
+    wire_free(message);
+}
+
+void coord_post_task(struct coord *coord, const struct dispatch_action *grant, uint64_t lease_id)
+{
+    const struct study_want *want = search_wanted(coord->search, grant->key);
+    const struct config_study *config = search_config(coord->search);
+    if (want == NULL) {
+        struct status status = {0};
+        status_set(&status, STATUS_INTERNAL, "a task was granted for a key that nobody wants");
+        coord_fail(coord, &status);
+        return;
+    }
+    struct wire_task *task = &coord->answer.task;
+    memset(task, 0, sizeof *task);
+    coord->answer.type = WIRE_TASK;
+    task->lease_id = lease_id;
+    task->epoch = (uint64_t)coord->epoch;
+    task->attempt = grant->attempt;
+    task->lease_ms = coord->options->lease_ms;
+    task->sequence = grant->sequence;
+    memcpy(task->key, want->key, sizeof task->key);
+    strncpy(task->space, config->space, sizeof task->space - 1);
+    memcpy(task->arch, want->arch_text, sizeof task->arch);
+    if (want->kind == STUDY_WANT_RMI) {
+        const struct digest *digest;
+        size_t size;
+        search_bundle(coord->search, &size, &digest);
+        task->kind = WIRE_RMI;
+        task->bundle_digest = *digest;
+        task->protocol = *search_protocol(coord->search);
+        task->seed = config->seed;
+    } else {
+        task->kind = WIRE_MEASURE;
+        task->network = (struct wire_network){.channels = (uint32_t)config->network.channels,
+                                              .cells = (uint32_t)config->network.cells,
+                                              .classes = (uint32_t)config->network.classes,
+                                              .input_channels = (uint32_t)config->network.input_channels,
+                                              .input_size = (uint32_t)config->network.input_size};
+    }
+    coord_post(coord, grant->link, &coord->answer, lease_id);
+}

@@ -1,0 +1,68 @@
+/* coord_parts: what the coord*.c files share; nobody else includes it. */
+#ifndef HWNAS_MASTER_COORD_PARTS_H
+#define HWNAS_MASTER_COORD_PARTS_H
+
+#include <uv.h>
+
+#include "common/bus.h"
+#include "common/wire.h"
+#include "master/coord.h"
+#include "master/dispatch.h"
+
+/* A frame that waits for the commit. */
+struct outgoing {
+    void *data;
+    size_t size;
+    uint32_t link;
+    uint64_t lease_id; /* of a Task; 0 otherwise */
+};
+
+struct coord {
+    const struct coord_options *options;
+    const struct logger *logger;
+    struct search *search;
+    struct dispatch *dispatch; /* NULL while stalled */
+    struct bus *bus;
+    uv_loop_t loop;
+    uv_timer_t tick, progress, probe;
+    uv_idle_t idle; /* active while the study could go on without waiting for anybody */
+    uv_signal_t sigterm, sigint;
+    bool loop_open, stalled, leaving;
+    int exit_code;
+    struct status failure; /* why the loop ended, when it should not have */
+    int64_t epoch;
+    int64_t opened_ms;
+    uint64_t told_at_start;
+    struct outgoing *outbox;
+    size_t outbox_count, outbox_capacity;
+    uint64_t refused; /* messages */
+    char stall_reason[256];
+    struct wire_message message; /* the one being handled: too large for the stack */
+    struct wire_message answer;
+};
+
+/* --- coord.c --- */
+
+/* Ends the loop because of *status. */
+void coord_fail(struct coord *coord, const struct status *status);
+
+/* The store failed: drops what was not committed and waits for better times; other failures end the master. */
+void coord_store_failed(struct coord *coord, const struct status *status);
+
+/* Queues a message to be sent after the commit. */
+void coord_post(struct coord *coord, uint32_t link, const struct wire_message *message, uint64_t lease_id);
+
+/* --- coord_messages.c --- */
+
+/* A frame of a peer. */
+void coord_message(void *context, uint32_t link, const void *data, size_t size);
+
+/* The Task for a lease that dispatch granted. */
+void coord_post_task(struct coord *coord, const struct dispatch_action *grant, uint64_t lease_id);
+
+/* --- coord_progress.c --- */
+
+/* Prints the progress line. */
+void coord_print_progress(const struct coord *coord, int64_t now_ms);
+
+#endif

@@ -1,0 +1,115 @@
+/* master_main: the program hwnas-master: options, signals to ignore, exit codes. */
+#include <argp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/cli.h"
+#include "common/host.h"
+#include "common/log.h"
+#include "common/version.h"
+#include "master/coord.h"
+
+enum { OVERRIDES_MAX = 64, ADDRESSES_MAX = 8 };
+
+enum { KEY_RESUME = 256, KEY_SET, KEY_PROGRESS, KEY_EXIT_WITH_PARENT, KEY_LOG_LEVEL, KEY_HEARTBEAT_MS, KEY_LEASE_MS };
+
+static const struct argp_option option_list[] = {
+    {"study", 's', "FILE.yaml", 0, "the study to run (docs/STUDY.md); goes on when the database holds it already", 1},
+    {"resume", KEY_RESUME, "NAME", 0, "a study of that name out of the database, instead of --study", 1},
+    {"set", KEY_SET, "KEY.PATH=VALUE", 0, "a setting of the study file, overridden; may be repeated", 1},
+    {"db", 'd', "FILE", 0, "the database (NAME.db in the current folder by default)", 1},
+    {"listen", 'l', "ADDRESS", 0, "where workers and agents connect: ipc://FOLDER/SOCKET or tcp://127.0.0.1:PORT; may be repeated",
+     2},
+    {"heartbeat-ms", KEY_HEARTBEAT_MS, "N", 0, "how often peers say that they live (1000)", 2},
+    {"lease-ms", KEY_LEASE_MS, "N", 0, "silence after which a peer's tasks are given to others (10000)", 2},
+    {"progress", KEY_PROGRESS, NULL, 0, "print progress on standard output, one JSON object a line", 3},
+    {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "error, warn, info (default) or debug", 3},
+    {"exit-with-parent", KEY_EXIT_WITH_PARENT, NULL, 0, "stop when the process that started this one ends", 3},
+    {0}};
+
+struct options {
+    struct coord_options coord;
+    const char *overrides[OVERRIDES_MAX];
+    const char *addresses[ADDRESSES_MAX];
+    enum log_level level;
+    bool exit_with_parent;
+};
+
+static void add_text(const char *option, const char **list, size_t *count, size_t most, const char *text, struct argp_state *state)
+{
+    if (*count == most)
+        argp_error(state, "--%s may be given %zu times at most", option, most);
+    else
+        list[(*count)++] = text;
+}
+
+static void check_together(const struct options *options, struct argp_state *state)
+{
+    if ((options->coord.search.study_path == NULL) == (options->coord.search.resume == NULL))
+        argp_error(state, "give --study FILE.yaml or --resume NAME");
+    if (options->coord.search.resume != NULL && options->coord.search.db == NULL)
+        argp_error(state, "--resume needs --db FILE");
+    if (options->coord.search.resume != NULL && options->coord.search.override_count > 0)
+        argp_error(state, "--set goes with --study: the settings of a study that is begun stay as they are");
+    if (options->coord.lease_ms < 3 * options->coord.heartbeat_ms)
+        argp_error(state, "--lease-ms must be at least three times --heartbeat-ms");
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    struct options *options = state->input;
+    struct search_options *search = &options->coord.search;
+    switch (key) {
+    case 's': search->study_path = text; break;
+    case 'd': search->db = text; break;
+    case 'l': add_text("listen", options->addresses, &options->coord.listen_count, ADDRESSES_MAX, text, state); break;
+    case KEY_RESUME: search->resume = text; break;
+    case KEY_SET: add_text("set", options->overrides, &search->override_count, OVERRIDES_MAX, text, state); break;
+    case KEY_PROGRESS: options->coord.progress = true; break;
+    case KEY_EXIT_WITH_PARENT: options->exit_with_parent = true; break;
+    case KEY_HEARTBEAT_MS: options->coord.heartbeat_ms = (uint32_t)cli_option_int("heartbeat-ms", text, 10, 600000, state); break;
+    case KEY_LEASE_MS: options->coord.lease_ms = (uint32_t)cli_option_int("lease-ms", text, 30, 3600000, state); break;
+    case KEY_LOG_LEVEL:
+        if (log_parse_level(text, &options->level) != 0)
+            argp_error(state, "--log-level is '%.40s'; it must be error, warn, info or debug", text);
+        break;
+    case ARGP_KEY_ARG: argp_error(state, "'%s' belongs to no option", text); break;
+    case ARGP_KEY_END: check_together(options, state); break;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp argp = {
+        option_list,
+        parse,
+        NULL,
+        "Runs one study: asks the strategy, gives tasks to workers and agents, keeps what comes out in the database."
+        "\vExit codes: 0 the study is finished, or was stopped by SIGTERM; 1 a failure at run time; 2 bad input; 3 conflict "
+        "(another "
+        "master holds the database, or the study has other settings or files there); 130 interrupted by SIGINT.",
+        NULL,
+        NULL,
+        NULL};
+    struct options options = {.level = LOG_INFO, .coord = {.heartbeat_ms = 1000, .lease_ms = 10000}};
+    struct status status = {0};
+    options.coord.search.overrides = options.overrides;
+    options.coord.listen = options.addresses;
+    argp_program_version = "hwnas-master " HWNAS_VERSION;
+    argp_err_exit_status = 2;
+    argp_parse(&argp, argc, argv, 0, NULL, &options);
+
+    struct logger logger = {.out = stderr, .level = options.level, .program = "hwnas-master"};
+    /* A reader of the progress that has gone, or a file at its size limit, is an error to be told, not a death. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    if (options.exit_with_parent && host_exit_with_parent() != 0)
+        return 1;
+    int exit_code = coord_run(&options.coord, &logger, &status);
+    if (status.code != STATUS_OK)
+        log_error(&logger, "%s", status.message);
+    return exit_code;
+}

@@ -1,0 +1,239 @@
+/* search: the life of one study between its settings, its strategy and its store. Called by coord.c; opening and checking settings
+ * is in search_open.c. */
+#define HASH_NONFATAL_OOM 1
+#include <stdlib.h>
+#include <string.h>
+
+#include "master/search_parts.h"
+
+/* --- questions --- */
+
+const struct config_study *search_config(const struct search *search)
+{
+    return search->config;
+}
+
+const struct study *search_study(const struct search *search)
+{
+    return search->study;
+}
+
+struct store *search_store(struct search *search)
+{
+    return search->store;
+}
+
+const struct protocol *search_protocol(const struct search *search)
+{
+    return search->config->fitness.source == CONFIG_FITNESS_RMI ? &search->protocol : NULL;
+}
+
+const void *search_bundle(const struct search *search, size_t *size, const struct digest **digest)
+{
+    *size = search->bundle_size;
+    *digest = &search->bundle_digest;
+    return search->bundle;
+}
+
+bool search_finished(const struct search *search)
+{
+    return search->finished;
+}
+
+double search_seconds(const struct search *search, int64_t now_ms)
+{
+    return search->finished ? search->seconds_before : search->seconds_before + (double)(now_ms - search->opened_ms) / 1000;
+}
+
+/* --- transactions --- */
+
+enum status_code search_begin(struct search *search, struct status *status)
+{
+    if (search->in_transaction)
+        return STATUS_OK;
+    enum status_code code = store_begin(search->store, status);
+    search->in_transaction = code == STATUS_OK;
+    return code;
+}
+
+enum status_code search_commit(struct search *search, struct status *status)
+{
+    if (!search->in_transaction)
+        return STATUS_OK;
+    search->in_transaction = false;
+    return store_commit(search->store, status);
+}
+
+void search_rollback(struct search *search)
+{
+    if (search->in_transaction)
+        store_rollback(search->store);
+    search->in_transaction = false;
+}
+
+/* --- wants --- */
+
+const struct study_want *search_wanted(const struct search *search, const char *key)
+{
+    struct wanted *wanted;
+    HASH_FIND_STR(search->wanted, key, wanted);
+    return wanted == NULL ? NULL : &wanted->want;
+}
+
+static void provide(struct search *search, const char *key, bool feasible, double value)
+{
+    struct wanted *wanted;
+    HASH_FIND_STR(search->wanted, key, wanted);
+    if (wanted != NULL) {
+        HASH_DEL(search->wanted, wanted);
+        free(wanted);
+    }
+    study_provide(search->study, key, &(struct study_value){.feasible = feasible, .value = feasible ? value : 0});
+}
+
+void search_forget_wanted(struct search *search)
+{
+    struct wanted *wanted, *next;
+    HASH_ITER(hh, search->wanted, wanted, next)
+    {
+        HASH_DEL(search->wanted, wanted);
+        free(wanted);
+    }
+}
+
+static enum status_code make_task(struct search *search, const struct study_want *want, search_task task, void *context,
+                                  struct status *status)
+{
+    int32_t failures = 0, nodes = 0;
+    enum status_code code = store_lease_attempts(search->store, want->key, &failures, &nodes, status);
+    if (code != STATUS_OK)
+        return code;
+    struct wanted *wanted = calloc(1, sizeof *wanted);
+    if (wanted == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for a task");
+    memcpy(wanted->key, want->key, sizeof wanted->key);
+    wanted->want = *want;
+    HASH_ADD_STR(search->wanted, key, wanted);
+    if (wanted->hh.tbl == NULL) {
+        free(wanted);
+        return status_set(status, STATUS_NO_MEMORY, "no memory for a task");
+    }
+    task(context, want, failures, nodes);
+    return STATUS_OK;
+}
+
+/* A want is met from the architecture-fitness table, or becomes a task. */
+static enum status_code meet_want(struct search *search, const struct study_want *want, search_task task, void *context,
+                                  struct status *status)
+{
+    struct store_evaluation evaluation;
+    enum status_code code = store_evaluation_get(search->store, want->key, &evaluation, status);
+    if (code == STATUS_NOT_FOUND)
+        return make_task(search, want, task, context, status);
+    if (code != STATUS_OK)
+        return code;
+    provide(search, want->key, evaluation.feasible, evaluation.value);
+    store_evaluation_free(&evaluation);
+    return STATUS_OK;
+}
+
+/* --- going on --- */
+
+static enum status_code store_snapshot(struct search *search, struct status *status)
+{
+    struct study_counts counts;
+    void *data;
+    size_t size;
+    enum status_code code = study_save(search->study, &data, &size, status);
+    if (code != STATUS_OK)
+        return code;
+    study_count(search->study, &counts);
+    code = store_snapshot_put(search->store, search->id, counts.told, data, size, status);
+    free(data);
+    return code;
+}
+
+static enum status_code store_told(struct search *search, size_t *told, struct status *status)
+{
+    struct study_candidate candidate;
+    *told = 0;
+    while (study_told(search->study, &candidate)) {
+        enum status_code code = store_candidate_put(search->store, search->id, &candidate, search->config->cost_count, status);
+        if (code == STATUS_OK && study_snapshot_due(search->study))
+            code = store_snapshot(search, status);
+        if (code != STATUS_OK)
+            return code;
+        ++*told;
+    }
+    return STATUS_OK;
+}
+
+static enum status_code mark(struct search *search, int64_t now_ms, struct status *status)
+{
+    bool finished = study_finished(search->study);
+    enum store_study_state state = finished ? STORE_STUDY_FINISHED : STORE_STUDY_RUNNING;
+    double seconds = search_seconds(search, now_ms);
+    enum status_code code = store_study_update(search->store, search->id, state, finished ? clock_wall_ms() : 0, seconds, status);
+    if (code == STATUS_OK && finished) {
+        search->finished = true;
+        search->seconds_before = seconds;
+    }
+    return code;
+}
+
+enum status_code search_advance(struct search *search, size_t limit, int64_t now_ms, search_task task, void *context, bool *more,
+                                struct status *status)
+{
+    size_t moved = 0, told_in_all = 0;
+    *more = false;
+    if (search->finished)
+        return STATUS_OK;
+    for (;;) {
+        size_t asked = study_pump(search->study, limit), told;
+        struct study_want want;
+        enum status_code code = STATUS_OK;
+        while (code == STATUS_OK && study_want(search->study, &want))
+            code = meet_want(search, &want, task, context, status);
+        if (code == STATUS_OK)
+            code = store_told(search, &told, status);
+        if (code != STATUS_OK)
+            return code;
+        if (study_out_of_memory(search->study))
+            return status_set(status, STATUS_NO_MEMORY, "study %s: no memory to go on", search->config->name);
+        told_in_all += told;
+        moved += asked + told;
+        *more = moved >= limit;
+        if (asked + told == 0 || *more)
+            break;
+    }
+    return told_in_all > 0 || study_finished(search->study) ? mark(search, now_ms, status) : STATUS_OK;
+}
+
+enum status_code search_pause(struct search *search, int64_t now_ms, struct status *status)
+{
+    return search->finished ? STATUS_OK : mark(search, now_ms, status);
+}
+
+enum status_code search_accept(struct search *search, const struct store_evaluation *evaluation, struct status *status)
+{
+    bool inserted;
+    enum status_code code = store_evaluation_put(search->store, evaluation, &inserted, status);
+    if (code == STATUS_OK)
+        provide(search, evaluation->key, evaluation->feasible, evaluation->value);
+    return code;
+}
+
+void search_give_up(struct search *search, const char *key)
+{
+    provide(search, key, false, 0);
+}
+
+enum status_code search_known(struct search *search, const char *key, bool *known, struct status *status)
+{
+    struct store_evaluation evaluation;
+    enum status_code code = store_evaluation_get(search->store, key, &evaluation, status);
+    *known = code == STATUS_OK;
+    if (code == STATUS_OK)
+        store_evaluation_free(&evaluation);
+    return code == STATUS_NOT_FOUND ? STATUS_OK : code;
+}

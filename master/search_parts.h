@@ -1,0 +1,39 @@
+/* search_parts: what search.c and search_open.c share; nobody else includes it. */
+#ifndef HWNAS_MASTER_SEARCH_PARTS_H
+#define HWNAS_MASTER_SEARCH_PARTS_H
+
+#include <uthash.h>
+
+#include "common/clock.h"
+#include "common/space.h"
+#include "master/search.h"
+
+/* A value that was asked of the peers. */
+struct wanted {
+    char key[DIGEST_HEX_BYTES];
+    struct study_want want;
+    UT_hash_handle hh;
+};
+
+struct search {
+    const struct logger *logger;
+    struct config_study *config;
+    struct space space;
+    bool space_open;
+    struct protocol protocol;
+    void *bundle; /* its bytes; NULL without RMI fitness */
+    size_t bundle_size;
+    struct digest bundle_digest;
+    struct store *store;
+    int64_t id; /* of the study in the store */
+    struct study *study;
+    struct wanted *wanted; /* hash by key */
+    bool finished, in_transaction;
+    double seconds_before; /* of earlier starts; all of them when finished */
+    int64_t opened_ms;
+};
+
+/* Frees the table of wants. */
+void search_forget_wanted(struct search *search);
+
+#endif

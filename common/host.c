@@ -1,0 +1,67 @@
+/* host: identity, names and parents, from /proc and the kernel. */
+#include "common/host.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* Replaces whatever the wire does not allow in a name. */
+static void make_name(char *text)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    for (; *text != '\0'; text++) {
+        if (strchr(alphabet, *text) == NULL)
+            *text = '-';
+    }
+}
+
+static void host_name(char *out, size_t size)
+{
+    if (gethostname(out, size) != 0 || out[0] == '\0')
+        snprintf(out, size, "host");
+    out[size - 1] = '\0';
+    make_name(out);
+}
+
+void host_identify(char out[HOST_ID_BYTES])
+{
+    out[0] = '\0';
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (file != NULL) {
+        if (fgets(out, HOST_ID_BYTES, file) == NULL)
+            out[0] = '\0';
+        fclose(file);
+    }
+    out[strcspn(out, "\n")] = '\0';
+    make_name(out);
+    if (out[0] == '\0')
+        host_name(out, HOST_ID_BYTES);
+}
+
+void host_process_name(const char *program, char *out, size_t size)
+{
+    char host[32];
+    host_name(host, sizeof host);
+    snprintf(out, size, "%s-%s-%ld", host, program, (long)getpid());
+    make_name(out);
+}
+
+int host_cpu_count(void)
+{
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        return 1;
+    int count = CPU_COUNT(&allowed);
+    return count < 1 ? 1 : count;
+}
+
+int host_exit_with_parent(void)
+{
+    pid_t parent = getppid();
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    /* The parent may have ended before the call above: then this process has been given to another one. */
+    return getppid() == parent && parent != 1 ? 0 : -1;
+}

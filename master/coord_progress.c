@@ -52,7 +52,7 @@ void coord_print_progress(const struct coord *coord, int64_t now_ms)
     char waiting_for[256] = "";
     study_count(search_study(coord->search), &counts);
     if (coord->stalled) {
-        snprintf(waiting_for, sizeof waiting_for, "the database: %s", coord->stall_reason);
+        snprintf(waiting_for, sizeof waiting_for, "the database: %.200s", coord->stall_reason);
     } else if (coord->dispatch != NULL) {
         dispatch_count(coord->dispatch, &work);
         dispatch_waiting_for(coord->dispatch, waiting_for, sizeof waiting_for);

@@ -8,6 +8,7 @@
 #include "common/config.h"
 #include "common/config_rules.h"
 #include "common/fileio.h"
+#include "common/rng.h"
 
 /* A folder with `table.csv` and `ref.bundle` beside the study file, made by setup; each test writes study.yaml into it. */
 static char folder[64], study_path[96];
@@ -282,6 +283,33 @@ static void deep_nesting_and_alias_bombs_end_in_a_sentence(void **state)
                      STATUS_BAD_INPUT);
 }
 
+/* Bytes changed, dropped and doubled at random: every outcome is a study or a sentence. */
+static void damaged_settings_end_in_a_study_or_a_sentence(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "name: s\nspace: nb201\nstrategy: {population: 30, mutation: 0.2}\nfitness:\n  source: table\n  file: "
+        "/a.csv\n  column: \"c\"\ncosts:\n  - {name: 'x', source: table, file: /b.csv, max: 4}\nseed: 7\n";
+    static const char odd[] = "{}[]:,&*!|>'\"%@`#-? \n\t\x01\xff\xc3(";
+    struct rng rng;
+    rng_seed(&rng, 20260101);
+    for (int round = 0; round < 4000; round++) {
+        char damaged[sizeof text + 8];
+        size_t size = sizeof text - 1;
+        struct config_study *study = NULL;
+        struct status status = {.message = ""};
+        memcpy(damaged, text, size);
+        for (uint64_t changes = 1 + rng_below(&rng, 4); changes > 0; changes--)
+            damaged[rng_below(&rng, size)] = odd[rng_below(&rng, sizeof odd - 1)];
+        if (rng_below(&rng, 8) == 0)
+            size = rng_below(&rng, size);
+        enum status_code code = config_parse(damaged, size, "damaged", &study, &status);
+        if (code == STATUS_OK ? study == NULL : strncmp(status.message, "damaged", 7) != 0)
+            fail_msg("round %d: %s '%s' for\n%.*s", round, status_name(code), status.message, (int)size, damaged);
+        config_free(study);
+    }
+}
+
 static void files_above_a_mebibyte_are_refused(void **state)
 {
     (void)state;
@@ -395,6 +423,7 @@ int main(void)
         cmocka_unit_test(a_missing_study_file_is_said_to_be_missing),
         cmocka_unit_test(a_missing_file_names_both_places_it_was_looked_for),
         cmocka_unit_test(deep_nesting_and_alias_bombs_end_in_a_sentence),
+        cmocka_unit_test(damaged_settings_end_in_a_study_or_a_sentence),
         cmocka_unit_test(files_above_a_mebibyte_are_refused),
         cmocka_unit_test(settings_as_text_are_read_back_and_printed_the_same),
         cmocka_unit_test(stored_settings_must_have_absolute_paths),

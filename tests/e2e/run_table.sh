@@ -1,0 +1,121 @@
+#!/bin/bash
+# A whole search from tables: the CIFAR-100 FPGA study. Its result is checked against the tables themselves; run again it prints the same at
+# once; other settings are refused; killed in mid-run and run again it ends with the same answer.
+set -u
+data=../shared/data
+for file in nb201_accuracy.csv nb201_hardware_derived.csv; do
+    if [ ! -r $data/$file ]; then
+        echo "1..0 # SKIP $data/$file is absent"
+        exit 0
+    fi
+done
+. tests/support/tap.sh
+hwnas=$HWNAS_BUILD/hwnas
+data=$(cd $data && pwd)
+study=$tap_folder/fpga.yaml
+cp deploy/studies/fpga-cifar100.yaml "$study"
+cp "$data"/nb201_accuracy.csv "$data"/nb201_hardware_derived.csv "$tap_folder/"
+cd "$tap_folder" || exit 1
+
+# --- to the end
+$hwnas run fpga.yaml --workers 2 -f json >out 2>err
+same 'the study runs to its end' $? 0
+same 'standard output holds one line' "$(wc -l <out)" 1
+holds 'the database is NAME.db in the current folder' <(ls) fpga-cifar100.db
+holds 'progress went to standard error' err 'fpga-cifar100: '
+cat >verify.py <<'PY'
+import csv, json, sys
+result = json.loads(open(sys.argv[1]).read().splitlines()[-1])
+fitness = {row["ops"]: (row["arch_str"], float(row["cifar100_val"])) for row in csv.DictReader(open("nb201_accuracy.csv"))}
+latency = {}
+for row in csv.DictReader(open("nb201_hardware_derived.csv")):
+    if row["device"] == "fpga" and row["dataset"] == "cifar100":
+        latency[fitness[row["ops"]][0]] = float(row["latency_ms"])
+fitness = dict(fitness.values())
+assert list(result) == ["study", "best", "front", "evaluations", "seconds"], list(result)
+assert result["study"] == "fpga-cifar100"
+points = result["front"] + [result["best"]]
+for point in points:
+    assert list(point) == ["arch", "fitness", "costs"] and list(point["costs"]) == ["latency_ms"], point
+    assert point["fitness"] == fitness[point["arch"]], point
+    assert point["costs"]["latency_ms"] == latency[point["arch"]], point
+    assert point["costs"]["latency_ms"] <= 4.0, point
+front = [(point["costs"]["latency_ms"], point["fitness"]) for point in result["front"]]
+assert front == sorted(front) and len(set(front)) == len(front)
+assert all(a[1] < b[1] for a, b in zip(front, front[1:])), "a point of the front is beaten"
+assert front[-1][1] == result["best"]["fitness"] == max(point["fitness"] for point in points)
+best_there_is = max(value for arch, value in fitness.items() if latency[arch] <= 4.0)
+assert best_there_is - result["best"]["fitness"] <= 1.5, (best_there_is, result["best"])
+counts = result["evaluations"]
+assert list(counts) == ["asked", "distinct", "cached"]
+assert counts["asked"] >= counts["distinct"] + counts["cached"] and counts["distinct"] >= 200
+PY
+expect 'every figure of the result is that of the tables, and no front point beats another' python3 verify.py out
+
+# --- again
+cp out first
+$hwnas run fpga.yaml -f json >out 2>err
+same 'a finished study is printed again' $? 0
+expect 'with the same result to the last digit' cmp -s first out
+says 3 'strategy.population: 20 there, 30 here' 'other settings under the same name are refused, the difference shown' \
+    "$hwnas" run fpga.yaml --set strategy.population=30
+sed 's/^0,/999999,/;2s/,[0-9.]*$/,1/' nb201_accuracy.csv >changed.csv
+says 3 'nb201_accuracy' 'a table with other contents is refused' "$hwnas" run fpga.yaml --set fitness.file=changed.csv
+$hwnas run fpga.yaml --db other.db --set seed=2 -f json >second 2>err
+cmp -s first second
+same 'another seed in another database gives another search' $? 1
+
+# --- what was found, by the other verbs
+same 'front as CSV has a heading and as many lines as the result' "$($hwnas front fpga-cifar100 -f csv | wc -l)" \
+    "$(python3 -c 'import json; print(1 + len(json.load(open("first"))["front"]))')"
+same 'front as JSON is that of the result' \
+    "$($hwnas front fpga-cifar100 --db fpga-cifar100.db -f json | python3 -c 'import json,sys; print(json.load(sys.stdin)["front"] == json.load(open("first"))["front"])')" True
+same 'study list names it' "$($hwnas study list --db fpga-cifar100.db -f csv | tail -1 | cut -d, -f1,2)" fpga-cifar100,finished
+$hwnas study show fpga-cifar100 --db fpga-cifar100.db >out 2>err
+holds 'study show prints the settings with their defaults' out 'tournament: 5'
+same 'study show as JSON holds the result' \
+    "$($hwnas study show fpga-cifar100 --db fpga-cifar100.db -f json | python3 -c 'import json,sys; print(json.load(sys.stdin)["result"] == json.load(open("first")))')" True
+$hwnas study resume fpga-cifar100 --db fpga-cifar100.db -f json >out 2>err
+expect 'study resume of a finished study prints its result' cmp -s first out
+$hwnas export fpga-cifar100 --onnx best.onnx 2>err
+holds 'export writes the network of the best' err "$(python3 -c 'import json; print(json.load(open("first"))["best"]["arch"])')"
+
+# --- no answer
+$hwnas run fpga.yaml --set name=none --set costs.0.max=0.5 --set strategy.generations=3 -f json >out 2>err
+same 'a study that nothing satisfies still ends well' $? 0
+same 'with best null and an empty front' "$(python3 -c 'import json; d=json.load(open("out")); print(d["best"], d["front"])')" 'None []'
+holds 'and says so' err 'no candidate satisfies the constraints of none'
+
+# --- killed in mid-run. Long enough to be caught in the middle: the plain search asks for what it knows again and again.
+long="--set strategy.plain=true --set strategy.generations=${LONG:-3000} --set name=long"
+# shellcheck disable=SC2086  # a list of words on purpose
+$hwnas run fpga.yaml $long --db whole.db -f json >whole 2>err
+without_seconds() { sed 's/,"seconds":.*//' "$1"; }
+interrupt() { # interrupt NAME SIGNAL WHOM: starts the long study, and once a generation is done sends the signal to hwnas or its master
+    local pid target
+    # shellcheck disable=SC2086
+    $hwnas run fpga.yaml $long --db "$1.db" -f json >"$1" 2>"$1.err" &
+    pid=$!
+    until_true grep -q ' generation [1-9]' "$1.err" || return 1
+    target=$pid
+    [ "$3" = master ] && target=$(pgrep -P $pid -f hwnas-master)
+    kill "-$2" "$target"
+    wait $pid
+}
+interrupt master KILL master
+same 'a killed master is reported' $? 1
+holds 'with what to do' master.err 'run the same command to go on'
+interrupt front KILL hwnas
+same 'hwnas itself is killed' $? 137
+interrupt stopped INT hwnas
+same 'a run stopped by Ctrl-C exits 130' $? 130
+for name in master front stopped; do
+    same "nothing of the result of $name was printed yet" "$(cat $name)" ''
+    until_true $hwnas study list --db $name.db >listed 2>err
+    holds "study list knows that $name is not finished" listed running
+    # shellcheck disable=SC2086
+    $hwnas run fpga.yaml $long --db $name.db -f json >$name 2>err
+    same "run again, $name ends with the same answer" "$(without_seconds $name)" "$(without_seconds whole)"
+done
+
+done_testing

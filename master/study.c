@@ -71,12 +71,12 @@ struct study {
 
 /* --- open and close --- */
 
-static struct study_file_entry *add_file(struct study *study, const char *path, const struct digest *digest)
+static void add_file(struct study *study, const char *path, const struct digest *digest, const char *role)
 {
     struct study_file_entry *file = &study->files[study->file_count++];
+    snprintf(file->role, sizeof file->role, "%s", role);
     file->path = path;
     file->digest = *digest;
-    return file;
 }
 
 static enum status_code open_fitness(struct study *study, const struct digest *bundle, struct status *status)
@@ -85,7 +85,7 @@ static enum status_code open_fitness(struct study *study, const struct digest *b
     if (fitness->source == CONFIG_FITNESS_TABLE) {
         enum status_code code = table_load(fitness->file, study->space, NULL, NULL, fitness->column, &study->fitness_table, status);
         if (code == STATUS_OK)
-            strcpy(add_file(study, fitness->file, table_digest(study->fitness_table))->role, "fitness.file");
+            add_file(study, fitness->file, table_digest(study->fitness_table), "fitness.file");
         return code;
     }
     struct protocol protocol;
@@ -96,7 +96,7 @@ static enum status_code open_fitness(struct study *study, const struct digest *b
         return status_set(status, STATUS_BAD_INPUT, "study %s: fitness by RMI needs a reference bundle", study->config->name);
     protocol_digest(&protocol, &study->protocol);
     study->bundle = *bundle;
-    strcpy(add_file(study, fitness->bundle, bundle)->role, "fitness.bundle");
+    add_file(study, fitness->bundle, bundle, "fitness.bundle");
     return STATUS_OK;
 }
 
@@ -113,8 +113,9 @@ static enum status_code open_cost_table(struct study *study, uint32_t i, struct 
             status, STATUS_BAD_INPUT,
             "cost %s: %s has the value %g in column %s; a cost cannot be negative: leave the field empty where there is none",
             cost->name, cost->file, table_minimum(study->cost_tables[i]), column);
-    struct study_file_entry *file = add_file(study, cost->file, table_digest(study->cost_tables[i]));
-    snprintf(file->role, sizeof file->role, "costs.%u.file", i);
+    char role[ROLE_BYTES];
+    snprintf(role, sizeof role, "costs.%u.file", i);
+    add_file(study, cost->file, table_digest(study->cost_tables[i]), role);
     return STATUS_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -568,6 +569,39 @@ static void after_a_kill_a_reader_finds_the_same_and_changes_nothing(void **stat
     free(wal_after);
 }
 
+static void set_file_limit(rlim_t bytes)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* A limit on file sizes stands for a full disk. */
+static void a_commit_that_finds_no_room_fails_and_later_ones_succeed(void **state)
+{
+    struct folder *folder = *state;
+    struct status status = {0};
+    void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+    struct store *store = open_store(folder->db, STORE_WRITE);
+    set_file_limit(64 << 10);
+    begin(store);
+    for (int n = 0; n < 500; n++)
+        put_evaluation(store, n);
+    enum status_code code = store_commit(store, &status);
+    set_file_limit(RLIM_INFINITY);
+    signal(SIGXFSZ, before);
+    assert_int_equal(code, STATUS_IO);
+    assert_int_equal(count_evaluations(store), 0);
+    begin(store);
+    put_evaluation(store, 7);
+    commit(store);
+    store_close(store);
+    store = open_store(folder->db, STORE_WRITE);
+    assert_int_equal(count_evaluations(store), 1);
+    store_close(store);
+}
+
 /* --- who may open what --- */
 
 static void a_second_opener_is_refused_and_told_which_file(void **state)
@@ -829,6 +863,7 @@ int main(void)
         in_folder(a_write_outside_of_a_transaction_is_refused),
         in_folder(after_a_kill_a_master_finds_exactly_what_was_committed),
         in_folder(after_a_kill_a_reader_finds_the_same_and_changes_nothing),
+        in_folder(a_commit_that_finds_no_room_fails_and_later_ones_succeed),
         in_folder(a_second_opener_is_refused_and_told_which_file),
         in_folder(a_reader_cannot_write_and_does_not_create),
         in_folder(nothing_but_the_database_is_left_after_closing),

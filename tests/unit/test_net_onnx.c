@@ -643,8 +643,8 @@ static void mutate_and_read(const unsigned char *original, size_t size, struct r
     memcpy(data, original, kept);
     for (uint64_t i = rng_below(rng, 4); i > 0 && kept > 0; i--) {
         uint64_t place = rng_below(rng, kept);
-        data[place] =
-            rng_below(rng, 2) == 0 ? (unsigned char)rng_next(rng) : (unsigned char)(data[place] ^ 1U << rng_below(rng, 8));
+        unsigned flipped = data[place] ^ (1U << rng_below(rng, 8));
+        data[place] = (unsigned char)(rng_below(rng, 2) == 0 ? rng_next(rng) & 0xFF : flipped);
     }
     net_init_empty(&net);
     memset(&status, 0, sizeof status);

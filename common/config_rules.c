@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/decimal.h"
 #include "common/nearest.h"
 
 static const char *const fitness_words[] = {[CONFIG_FITNESS_RMI] = "rmi", [CONFIG_FITNESS_TABLE] = "table", NULL};
@@ -218,8 +219,8 @@ bool config_rule_print(const struct config_rule *rule, const void *base, char ou
         return true;
     case CONFIG_WHOLE: snprintf(out, CONFIG_VALUE_BYTES, "%" PRIu32, *(const uint32_t *)place); return true;
     case CONFIG_SEED: snprintf(out, CONFIG_VALUE_BYTES, "%" PRIu64, *(const uint64_t *)place); return true;
-    case CONFIG_REAL: snprintf(out, CONFIG_VALUE_BYTES, "%.17g", *(const double *)place); return true;
-    case CONFIG_LIMIT: snprintf(out, CONFIG_VALUE_BYTES, "%.17g", cost->max); return cost->has_max;
+    case CONFIG_REAL: decimal_print(*(const double *)place, out); return true;
+    case CONFIG_LIMIT: decimal_print(cost->max, out); return cost->has_max;
     case CONFIG_SWITCH: snprintf(out, CONFIG_VALUE_BYTES, "%s", *(const bool *)place ? "true" : "false"); return true;
     case CONFIG_CHOICE: snprintf(out, CONFIG_VALUE_BYTES, "%s", rule->words[*(const unsigned *)place]); return true;
     }

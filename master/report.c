@@ -194,17 +194,13 @@ void report_free(struct report *report)
 /* --- texts ---------------------------------------------------------------------------------------------------------------------
  */
 
-void report_number(double value, char out[32])
+void report_number(double value, char out[DECIMAL_BYTES])
 {
     if (!isfinite(value)) {
-        snprintf(out, 32, "null");
+        snprintf(out, DECIMAL_BYTES, "null");
         return;
     }
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(out, 32, "%.*g", digits, value);
-        if (strtod(out, NULL) == value)
-            return;
-    }
+    decimal_print(value, out);
 }
 
 void report_json_text(const char *text, FILE *out)

@@ -15,6 +15,7 @@
 #include "common/arch.h"
 #include "common/cli.h"
 #include "common/config.h"
+#include "common/decimal.h"
 #include "common/status.h"
 #include "master/store.h"
 
@@ -52,7 +53,7 @@ void report_print_json(const struct report *report, FILE *out);
 void report_print_front(const struct report *report, enum cli_format format, FILE *out);
 
 /* The shortest decimal text that reads back as the same double; "null" for what is not finite. */
-void report_number(double value, char out[32]);
+void report_number(double value, char out[DECIMAL_BYTES]);
 
 /* The text as a JSON string with its quotes. */
 void report_json_text(const char *text, FILE *out);

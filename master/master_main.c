@@ -109,7 +109,7 @@ int main(int argc, char **argv)
     if (options.exit_with_parent && host_exit_with_parent() != 0)
         return 1;
     int exit_code = coord_run(&options.coord, &logger, &status);
-    if (status.code != STATUS_OK)
+    if (exit_code != 0 && status.code != STATUS_OK)
         log_error(&logger, "%s", status.message);
     return exit_code;
 }

@@ -423,12 +423,15 @@ int coord_run(const struct coord_options *options, const struct logger *logger, 
         struct study_counts counts;
         study_count(search_study(coord->search), &counts);
         coord->told_at_start = counts.told;
-        coord_print_progress(coord, clock_monotonic_ms());
-        if (!search_finished(coord->search))
+        if (!search_finished(coord->search)) {
+            coord_print_progress(coord, clock_monotonic_ms());
             code = run_loop(coord, status);
+        }
         if (code == STATUS_OK)
             coord_print_progress(coord, clock_monotonic_ms());
     }
+    if (code == STATUS_OK && status != NULL)
+        status->code = STATUS_OK; /* a sentence of something that was expected may be left in it */
     int exit_code = code == STATUS_OK ? coord->exit_code : status_exit_code(code);
     dispatch_close(coord->dispatch);
     search_close(coord->search);

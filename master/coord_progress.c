@@ -68,7 +68,7 @@ void coord_print_progress(const struct coord *coord, int64_t now_ms)
         search_seconds(coord->search, now_ms), "eta_seconds", eta < 0 ? json_null() : json_real(eta), "waiting_for", waiting_for);
     if (line == NULL)
         return;
-    json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+    json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
     fputc('\n', stdout);
     fflush(stdout);
     json_decref(line);

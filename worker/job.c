@@ -1,0 +1,187 @@
+/* job: task -> net -> score or latency -> result. Called on slot threads by the session's slots. */
+#include "worker/job.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "common/clock.h"
+#include "common/net.h"
+#include "worker/evaluate.h"
+#include "worker/measure_json.h"
+
+enum { TRACE_ROWS_MAX = 4000, WEIGHTS_SEED = 1 };
+
+void job_bench_close(struct job_bench *bench)
+{
+    if (bench->space_open)
+        space_close(&bench->space);
+    bench->space_open = false;
+}
+
+static enum status_code open_space(struct job_bench *bench, const char *name, struct status *status)
+{
+    if (bench->space_open && strcmp(bench->space.ops->name, name) == 0)
+        return STATUS_OK;
+    job_bench_close(bench);
+    enum status_code code = space_open(name, &bench->space, status);
+    bench->space_open = code == STATUS_OK;
+    return code;
+}
+
+/* The JSON text, or nothing when there is no memory or it would not fit a frame: the value alone is worth having. */
+static char *dump(json_t *object)
+{
+    char *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
+    json_decref(object);
+    if (text != NULL && strlen(text) > WIRE_DETAIL_MAX) {
+        free(text);
+        text = NULL;
+    }
+    return text;
+}
+
+/* --- scores --- */
+
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *trace_row(const struct evaluate_trace *trace, int step)
+{
+    json_t *row = json_array();
+    json_array_append_new(row, json_integer(step));
+    for (int tap = 0; tap < trace->taps; tap++)
+        json_array_append_new(row, number(trace->rows[step].rmi[tap]));
+    json_array_append_new(row, number(trace->rows[step].cross_entropy));
+    json_array_append_new(row, number(trace->rows[step].loss));
+    return row;
+}
+
+static char *trace_detail(const struct evaluate_trace *trace, enum engine_isa isa)
+{
+    (void)isa;
+    int every = 1 + (trace->steps - 1) / TRACE_ROWS_MAX;
+    json_t *rows = json_array();
+    for (int step = 0; step < trace->steps; step++) {
+        if (step % every == 0 || step == trace->steps - 1)
+            json_array_append_new(rows, trace_row(trace, step));
+    }
+    return dump(json_pack("{s:i,s:i,s:i,s:s,s:I,s:o}", "taps", trace->taps, "steps", trace->steps, "every", every, "isa",
+                          engine_best_isa(), "arena_bytes", (json_int_t)trace->arena_bytes, "trace", rows));
+}
+
+static bool stop_scoring(void *slot)
+{
+    return slot_pause(slot);
+}
+
+static enum status_code score(struct job_bench *bench, struct slot *slot, const struct wire_task *task, const struct arch *arch,
+                              const struct bundle *bundle, struct slot_result *out, struct status *status)
+{
+    struct evaluate_task work = {.space = &bench->space,
+                                 .arch = arch,
+                                 .bundle = bundle,
+                                 .protocol = &task->protocol,
+                                 .seed = task->seed,
+                                 .isa = bench->isa,
+                                 .cancelled = stop_scoring,
+                                 .context = slot};
+    struct evaluate_trace trace = {0};
+    enum status_code code = evaluate_run(&work, &trace, NULL, NULL, status);
+    if (code != STATUS_OK)
+        return code;
+    out->outcome = trace.feasible ? WIRE_OK : WIRE_INFEASIBLE;
+    out->value = trace.feasible ? trace.phi : 0;
+    wire_line(trace.feasible ? "" : trace.why_not, out->sentence, sizeof out->sentence);
+    out->detail = trace_detail(&trace, bench->isa);
+    evaluate_trace_free(&trace);
+    return STATUS_OK;
+}
+
+/* --- measurements --- */
+
+struct sampling {
+    struct slot *slot;
+    const struct runner *runner;
+    void *prepared;
+};
+
+/* A measurement under a lease that may have run out may have been disturbed. */
+static double sample(void *context)
+{
+    const struct sampling *sampling = context;
+    return slot_holds(sampling->slot) ? sampling->runner->ops->sample(sampling->prepared) : -1;
+}
+
+static enum status_code take_samples(struct runner *runner, struct slot *slot, const struct net *net, struct slot_result *out,
+                                     struct status *status)
+{
+    struct measure_result *result = malloc(sizeof *result);
+    if (result == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for the samples");
+    struct measure_options options = measure_defaults();
+    struct sampling sampling = {.slot = slot, .runner = runner, .prepared = runner->ops->prepare(runner, net, status)};
+    enum status_code code = sampling.prepared == NULL ? status->code : STATUS_OK;
+    if (code == STATUS_OK) {
+        code = measure_take(sample, &sampling, &options, result, status);
+        runner->ops->release(sampling.prepared);
+    }
+    if (code == STATUS_OK) {
+        char device[WIRE_DEVICE_BYTES], conditions[WIRE_CONDITIONS_BYTES];
+        runner->ops->device_key(runner, device, sizeof device);
+        runner->ops->conditions(runner, conditions, sizeof conditions);
+        out->outcome = WIRE_OK;
+        out->value = result->latency_ms;
+        out->detail = dump(measure_json(result, device, conditions));
+    }
+    free(result);
+    return code;
+}
+
+static enum status_code measure(struct job_bench *bench, struct slot *slot, const struct wire_task *task, const struct arch *arch,
+                                struct slot_result *out, struct status *status)
+{
+    const struct wire_network *network = &task->network;
+    struct space_build build = {.channels = (int)network->channels,
+                                .cells = (int)network->cells,
+                                .classes = (int)network->classes,
+                                .input = {(int)network->input_channels, (int)network->input_size, (int)network->input_size}};
+    struct net net;
+    struct rng rng;
+    net_init_empty(&net);
+    enum status_code code = space_build_net(&bench->space, arch, &build, &net, status);
+    if (code == STATUS_OK) {
+        rng_seed(&rng, WEIGHTS_SEED); /* latency does not depend on the weights, but they must not be denormal or zero */
+        net_init(&net, &rng);
+        code = take_samples(bench->runner, slot, &net, out, status);
+    }
+    net_free(&net);
+    return code;
+}
+
+/* --- both --- */
+
+void job_work(void *context, struct slot *slot, const struct wire_task *task, const struct bundle *bundle, struct slot_result *out)
+{
+    struct job_bench *bench = context;
+    struct status status = {0};
+    struct arch arch;
+    int64_t begun_ns = clock_monotonic_ns();
+    enum status_code code = open_space(bench, task->space, &status);
+    if (code == STATUS_OK)
+        code = space_parse(&bench->space, task->arch, &arch, &status);
+    if (code == STATUS_OK && task->kind == WIRE_RMI)
+        code = score(bench, slot, task, &arch, bundle, out, &status);
+    else if (code == STATUS_OK)
+        code = measure(bench, slot, task, &arch, out, &status);
+    out->seconds = (double)(clock_monotonic_ns() - begun_ns) / 1e9;
+    if (code == STATUS_OK)
+        return;
+    out->abandoned = code == STATUS_UNAVAILABLE && !slot_holds(slot);
+    out->outcome = WIRE_FAILED;
+    wire_line(status.message[0] != '\0' ? status.message : status_name(code), out->sentence, sizeof out->sentence);
+}

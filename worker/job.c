@@ -61,9 +61,18 @@ static json_t *trace_row(const struct evaluate_trace *trace, int step)
     return row;
 }
 
+static const char *isa_name(enum engine_isa isa)
+{
+    switch (isa) {
+    case ENGINE_ISA_PORTABLE: return "portable";
+    case ENGINE_ISA_AVX2: return "avx2";
+    case ENGINE_ISA_AVX512: return "avx512";
+    default: return engine_best_isa();
+    }
+}
+
 static char *trace_detail(const struct evaluate_trace *trace, enum engine_isa isa)
 {
-    (void)isa;
     int every = 1 + (trace->steps - 1) / TRACE_ROWS_MAX;
     json_t *rows = json_array();
     for (int step = 0; step < trace->steps; step++) {
@@ -71,7 +80,7 @@ static char *trace_detail(const struct evaluate_trace *trace, enum engine_isa is
             json_array_append_new(rows, trace_row(trace, step));
     }
     return dump(json_pack("{s:i,s:i,s:i,s:s,s:I,s:o}", "taps", trace->taps, "steps", trace->steps, "every", every, "isa",
-                          engine_best_isa(), "arena_bytes", (json_int_t)trace->arena_bytes, "trace", rows));
+                          isa_name(isa), "arena_bytes", (json_int_t)trace->arena_bytes, "trace", rows));
 }
 
 static bool stop_scoring(void *slot)

@@ -60,7 +60,7 @@ same 'the private folder is gone' "$(ls tmp)" ''
 same 'nothing was printed on standard output' "$(cat out)" ''
 
 # --- stopped by a person
-write_program hwnas-master "echo '$running'; "'trap "echo stopped >$state/stopped; exit 0" TERM; while :; do read -r -t 60 <>$state/never; done'
+write_program hwnas-master "echo '$running'; ${wait_for_term/exit 0/echo stopped >\$state/stopped; exit 0}"
 ./hwnas run s.yaml --workers 3 >out 2>err &
 pid=$!
 until_true lines workers 3
@@ -82,8 +82,24 @@ same 'nothing of it went to standard output' "$(cat out)" ''
 same 'no child is left' "$(pgrep -f "$tap_folder/hwnas-" | wc -l)" 0
 same 'the private folder is gone again' "$(ls tmp)" ''
 
+# --- on a terminal
+on_terminal() { # on_terminal COMMAND...: what it writes to a terminal, in the file `screen`
+    python3 -c 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]))' "$@" >screen 2>&1 </dev/null
+}
+write_program hwnas-master "echo '$running'; echo '${running/100/200}'; echo 'hwnas-master: enough' >&2; exit 1"
+TERM=xterm on_terminal ./hwnas run s.yaml --workers 1
+holds 'a terminal gets a display that is redrawn' screen $'\x1b[1A\x1b[J'
+holds 'with colour' screen $'\x1b[32m'
+holds 'and the sentence of a failure below it' screen 'hwnas run: enough'
+TERM=xterm NO_COLOR=1 on_terminal ./hwnas run s.yaml --workers 1
+same 'NO_COLOR leaves the colour out' "$(grep -c $'\x1b\\[32m' screen)" 0
+holds 'but not the display' screen $'\x1b[1A\x1b[J'
+TERM=dumb on_terminal ./hwnas run s.yaml --workers 1
+same 'a dumb terminal gets plain lines' "$(grep -c $'\x1b' screen)" 0
+
 # --- workers that end
 rm -f state/workers
+write_program hwnas-master "echo '$running'; $wait_for_term"
 write_program hwnas-worker 'echo "$$" >>$state/workers; [ "$(wc -l <$state/workers)" -gt 2 ] || kill -9 $$; '"$wait_for_term"
 ./hwnas run s.yaml --workers 1 >out 2>err &
 pid=$!

@@ -86,8 +86,12 @@ same 'a study that nothing satisfies still ends well' $? 0
 same 'with best null and an empty front' "$(python3 -c 'import json; d=json.load(open("out")); print(d["best"], d["front"])')" 'None []'
 holds 'and says so' err 'no candidate satisfies the constraints of none'
 
-# --- killed in mid-run. Long enough to be caught in the middle: the plain search asks for what it knows again and again.
-long="--set strategy.plain=true --set strategy.generations=${LONG:-8000} --set name=long"
+# --- killed in mid-run. The plain search asks for what it knows again and again; as many generations of it as take about three seconds on
+# this machine, so that it can be caught in the middle.
+begun=$(date +%s%N)
+$hwnas run fpga.yaml --set strategy.plain=true --set strategy.generations=2000 --set name=timing -q >timing 2>err
+spent=$(($(date +%s%N) - begun))
+long="--set strategy.plain=true --set strategy.generations=$((2000 + 2000 * 3000000000 / spent)) --set name=long"
 # shellcheck disable=SC2086  # a list of words on purpose
 $hwnas run fpga.yaml $long --db whole.db -f json >whole 2>err
 without_seconds() { sed 's/,"seconds":.*//' "$1"; }

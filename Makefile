@@ -45,6 +45,9 @@ ISAS        := portable $(if $(filter x86_64,$(MACHINE)),avx2 avx512)
 isa_portable := -DENGINE_LANES=4
 isa_avx2     := -DENGINE_LANES=8 -mavx2 -mfma
 isa_avx512   := -DENGINE_LANES=16 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
+# In the double flavour a vector register holds half as many.
+real64_avx2   := -UENGINE_LANES -DENGINE_LANES=4
+real64_avx512 := -UENGINE_LANES -DENGINE_LANES=8
 KERNEL_FLAGS := -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-psabi
 
 GEN_SRC := $(B)/gen/hwnas.pb-c.c $(B)/gen/onnx.pb-c.c
@@ -55,11 +58,16 @@ COMMON_LIB := $(B)/libcommon.a
 WORKER_LIB := $(B)/libworker.a
 MASTER_LIB := $(B)/libmaster.a
 KERNEL_OBJ := $(foreach isa,$(ISAS),$(patsubst %.c,$(B)/%.$(isa).o,$(KERNEL_SRC)))
+REAL64_LIB := $(B)/real64/libengine.a
 
 PROGRAMS := $(B)/hwnas $(B)/hwnas-master $(B)/hwnas-worker $(B)/hwnas-agent
 
 UNIT_TESTS := $(patsubst %.c,$(B)/%.t,$(sort $(wildcard tests/unit/*.c tests/sim/*.c tests/golden/*.c)))
 E2E_TESTS  := $(sort $(wildcard tests/e2e/*.sh))
+# Tests of the engine run a second time on a library with double in place of float: the oracle for its arithmetic.
+REAL64_SRC   := $(filter worker/engine/% worker/rmi.c,$(WORKER_SRC))
+REAL64_TESTS := $(patsubst %.c,$(B)/real64/%.t,$(wildcard tests/golden/test_golden_engine.c tests/unit/test_engine_ops.c))
+UNIT_TESTS   += $(REAL64_TESTS)
 TEST_HELP  := $(sort $(wildcard tests/support/*.c))
 BENCHES    := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
 
@@ -137,17 +145,25 @@ $(B)/%.o: %.c | $(DEPS_STAMP) $(GEN_HDR)
 	$(call say,CC)
 	$(Q)$(CC) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
 
+$(B)/real64/%.o: %.c | $(DEPS_STAMP) $(GEN_HDR)
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CFLAGS) -DENGINE_REAL=double $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+
+# $(1): instruction set; $(2): folder of the objects; $(3): more flags
 define kernel_rule
-$(B)/%.$(1).o: %.c | $(DEPS_STAMP)
+$(2)/%.$(1).o: %.c | $(DEPS_STAMP)
 	@mkdir -p $$(@D)
 	$$(call say,CC)
-	$$(Q)$(CC) $(CFLAGS) $(KERNEL_FLAGS) $(isa_$(1)) -DENGINE_ISA=$(1) -MMD -MP -c $$< -o $$@
+	$$(Q)$(CC) $(CFLAGS) $(KERNEL_FLAGS) $(isa_$(1)) -DENGINE_ISA=$(1) $(3) -MMD -MP -c $$< -o $$@
 endef
-$(foreach isa,$(ISAS),$(eval $(call kernel_rule,$(isa))))
+$(foreach isa,$(ISAS),$(eval $(call kernel_rule,$(isa),$(B),)))
+$(foreach isa,$(ISAS),$(eval $(call kernel_rule,$(isa),$(B)/real64,-DENGINE_REAL=double $(real64_$(isa)))))
 
 $(COMMON_LIB): $(call objects,$(COMMON_SRC)) $(GEN_SRC:.c=.o)
 $(WORKER_LIB): $(call objects,$(WORKER_SRC)) $(KERNEL_OBJ)
 $(MASTER_LIB): $(call objects,$(MASTER_SRC))
+$(REAL64_LIB): $(patsubst %.c,$(B)/real64/%.o,$(REAL64_SRC)) $(KERNEL_OBJ:$(B)/%=$(B)/real64/%)
 %.a:
 	$(call say,AR)
 	@mkdir -p $(@D) && rm -f $@
@@ -167,6 +183,10 @@ $(B)/hwnas-agent:  $(B)/worker/agent_main.o  $(WORKER_LIB) $(COMMON_LIB)
 	$(LINK)
 
 $(B)/tests/%.t: $(B)/tests/%.o $(call objects,$(TEST_HELP)) $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -lm -lpthread -o $@
+
+$(B)/real64/tests/%.t: $(B)/real64/tests/%.o $(call objects,$(TEST_HELP)) $(REAL64_LIB) $(COMMON_LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -lm -lpthread -o $@
 

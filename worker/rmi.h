@@ -5,6 +5,8 @@
 
 #include "worker/engine/engine.h"
 
+enum { RMI_ROWS_MAX = 4096 }; /* images a Gram matrix can compare */
+
 /* Centred Gram matrix of feature rows X (n, features): gram = H X X^T H with H = I - 1/n (n x n, row-major, symmetric). Sums in
  * float32 products with double means, as the reference code has it. */
 void rmi_gram(struct engine_rows rows, engine_real *gram);

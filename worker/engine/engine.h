@@ -73,8 +73,8 @@ const char *engine_blas_core(void);
 /* NULL when OpenBLAS runs at the width this CPU has; else a sentence for a warning (OPENBLAS_CORETYPE forces a smaller core). */
 const char *engine_blas_warning(void);
 
-/* Runs the net on images (N,C,H,W), plain order, float32. */
-void engine_forward(struct engine *engine, const float *images);
+/* Runs the net on images (N,C,H,W), plain order. */
+void engine_forward(struct engine *engine, const engine_real *images);
 
 /* Output i of the net (0 = logits in plain order (N,classes), 1.. = taps). Valid until the next forward. */
 struct engine_rows engine_output(const struct engine *engine, int output);

@@ -1,0 +1,129 @@
+/* backward: carries out the backward steps of a plan. engine.c calls them in order after a forward. */
+#include <string.h>
+
+#include "worker/engine/blas.h"
+#include "worker/engine/engine_inner.h"
+
+/* The gradient of a convolution's output, through the norm that follows it if any. */
+static struct kernels_gradient conv_gradient(const struct engine *e, const struct plan_step *step)
+{
+    struct kernels_gradient g = {.gradient = engine_buffer(e, step->gradient)};
+    if (step->norm != PLAN_NONE) {
+        g.raw = engine_buffer(e, e->plan.norms[step->norm].source);
+        g.slope = engine_norm(e, step->norm, PLAN_SLOPE);
+        g.pull = engine_norm(e, step->norm, PLAN_PULL);
+        g.offset = engine_norm(e, step->norm, PLAN_OFFSET);
+    }
+    return g;
+}
+
+static void run_conv_back(struct engine *e, const struct plan_step *step)
+{
+    const struct kernels_backward call = {.at = plan_geometry(&e->plan, step->node),
+                                          .in = engine_source(e, step->in[0]),
+                                          .gradient = conv_gradient(e, step),
+                                          .weights = engine_param(e, e->weights, step->node, 0),
+                                          .weight_gradient = engine_param(e, e->gradients, step->node, 0),
+                                          .bias_gradient = engine_param(e, e->gradients, step->node, 1),
+                                          .in_gradient = engine_buffer(e, step->out),
+                                          .addend = engine_buffer(e, step->addend),
+                                          .mask = step->mask,
+                                          .scratch = e->scratch};
+    e->kernels->conv_backward(&call);
+}
+
+/* Ioffe and Szegedy 2015, section 3, arranged per channel as slope*dy + pull*x + offset. */
+static void run_norm_reduce(struct engine *e, const struct plan_step *step)
+{
+    const struct plan_norm *norm = &e->plan.norms[step->norm];
+    const double count = (double)e->plan.batch * (double)norm->plane;
+    double *sums = engine_sums(e, step->norm), *products = engine_squares(e, step->norm);
+    const engine_real *center = engine_norm(e, step->norm, PLAN_CENTER), *inverse = engine_norm(e, step->norm, PLAN_INVERSE),
+                      *scale = engine_norm(e, step->norm, PLAN_SCALE);
+    engine_real *slope = engine_norm(e, step->norm, PLAN_SLOPE), *pull = engine_norm(e, step->norm, PLAN_PULL),
+                *offset = engine_norm(e, step->norm, PLAN_OFFSET);
+    e->kernels->norm_reduce(e->plan.batch, norm->channels, norm->plane, engine_buffer(e, norm->source),
+                            engine_buffer(e, step->gradient), center, sums, products);
+    for (size_t c = 0; c < (size_t)norm->channels; c++) {
+        const double along = products[c] * (double)inverse[c]; /* sum of dy * normalised x */
+        const double drag = -(double)scale[c] * (double)inverse[c] * along / count;
+        e->gradients[e->plan.params[norm->weight].offset + c] = (engine_real)along;
+        e->gradients[e->plan.params[norm->bias].offset + c] = (engine_real)sums[c];
+        slope[c] = scale[c];
+        pull[c] = (engine_real)drag;
+        offset[c] = (engine_real)(-(double)scale[c] * sums[c] / count - drag * (double)center[c]);
+    }
+}
+
+static void run_norm_back(struct engine *e, const struct plan_step *step)
+{
+    const struct plan_norm *norm = &e->plan.norms[step->norm];
+    struct kernels_sum call = {
+        .n = e->plan.batch, .channels = norm->channels, .plane = norm->plane, .count = 2, .out = engine_buffer(e, step->out)};
+    call.terms[0] = (struct kernels_source){engine_buffer(e, step->gradient), engine_norm(e, step->norm, PLAN_SLOPE),
+                                            engine_norm(e, step->norm, PLAN_OFFSET), 0};
+    call.terms[1] = (struct kernels_source){engine_buffer(e, norm->source), engine_norm(e, step->norm, PLAN_PULL),
+                                            engine_norm(e, step->norm, PLAN_ZERO), 0};
+    if (step->addend != PLAN_NONE)
+        call.terms[call.count++] = (struct kernels_source){.data = engine_buffer(e, step->addend)};
+    e->kernels->sum(&call);
+}
+
+static void run_dense_back(struct engine *e, const struct plan_step *step)
+{
+    const struct net_node *n = &e->plan.nodes[step->node];
+    const int c_in = e->plan.nodes[n->inputs[0]].shape.c, c_out = n->shape.c;
+    const size_t rows = (size_t)e->plan.batch, in_row = engine_row(e, c_in), out_row = engine_row(e, c_out);
+    const engine_real *gradient = engine_buffer(e, step->gradient), *addend = engine_buffer(e, step->addend);
+    engine_real *bias = engine_param(e, e->gradients, step->node, 1), *out = engine_buffer(e, step->out);
+    blas_gemm(1, 0, (size_t)c_out, (size_t)c_in, rows, 1, gradient, out_row, engine_buffer(e, step->in[0].buffer), in_row, 0,
+              engine_param(e, e->gradients, step->node, 0), (size_t)c_in);
+    for (int c = 0; bias && c < c_out; c++) {
+        double sum = 0;
+        for (size_t i = 0; i < rows; i++)
+            sum += (double)gradient[i * out_row + (size_t)c];
+        bias[c] = (engine_real)sum;
+    }
+    if (!out)
+        return;
+    if (!addend)
+        memset(out, 0, rows * in_row * sizeof *out);
+    else if (addend != out)
+        memcpy(out, addend, rows * in_row * sizeof *out);
+    blas_gemm(0, 0, rows, (size_t)c_in, (size_t)c_out, 1, gradient, out_row, engine_param(e, e->weights, step->node, 0),
+              (size_t)c_in, 1, out, in_row);
+}
+
+void backward_step(struct engine *e, const struct plan_step *step)
+{
+    const struct net_node *n = &e->plan.nodes[step->node];
+    const engine_real *gradient = engine_buffer(e, step->gradient), *addend = engine_buffer(e, step->addend);
+    engine_real *out = engine_buffer(e, step->out);
+    const struct kernels *k = e->kernels;
+    struct kernels_pool pool;
+    struct kernels_widen widen;
+    switch (step->op) {
+    case PLAN_CONV_BACK: run_conv_back(e, step); break;
+    case PLAN_NORM_REDUCE: run_norm_reduce(e, step); break;
+    case PLAN_NORM_BACK: run_norm_back(e, step); break;
+    case PLAN_RELU_BACK:
+        k->relu_backward(e->plan.batch, n->shape.c, engine_plane(e, step->node), engine_source(e, step->in[0]), gradient, addend,
+                         out);
+        break;
+    case PLAN_POOL_BACK:
+        pool = plan_pool(&e->plan, step->node);
+        k->pool_backward(&pool, gradient, addend, out);
+        break;
+    case PLAN_SUBSAMPLE_BACK:
+        pool = plan_pool(&e->plan, step->node);
+        k->subsample_backward(&pool, gradient, addend, out);
+        break;
+    case PLAN_WIDEN_BACK:
+        widen = plan_widen(&e->plan, step->node);
+        k->widen_backward(&widen, gradient, addend, out);
+        break;
+    case PLAN_MEAN_BACK: k->mean_backward(e->plan.batch, n->shape.c, engine_plane(e, n->inputs[0]), gradient, addend, out); break;
+    case PLAN_DENSE_BACK: run_dense_back(e, step); break;
+    default: forward_step(e, step); break; /* PLAN_SUM */
+    }
+}

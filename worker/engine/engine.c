@@ -1,0 +1,218 @@
+/* engine: makes an engine from a net and drives its steps. The rule it keeps: all memory is taken in engine_create; nothing after
+ * it allocates. */
+#include "worker/engine/engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "worker/engine/blas.h"
+#include "worker/engine/engine_inner.h"
+#include "worker/engine/isa.h"
+#include "worker/engine/weights.h"
+
+enum { HUGE_PAGE = 2 << 20, BATCH_MAX = 65536 };
+
+static enum status_code check_options(const struct net *net, const struct engine_options *options, const struct kernels **kernels,
+                                      struct status *status)
+{
+    if (options->batch < 1 || options->batch > BATCH_MAX)
+        return status_set(status, STATUS_BAD_INPUT, "a batch of %d images cannot be run: give 1 to %d", options->batch, BATCH_MAX);
+    *kernels = isa_kernels(options->isa);
+    if (!*kernels)
+        return status_set(status, STATUS_UNSUPPORTED, "this CPU has no %s: its best instruction set is %s", isa_name(options->isa),
+                          isa_name(isa_best()));
+    if (net->output_count < 1)
+        return status_set(status, STATUS_BAD_INPUT, "the net has no output: declare one with net_add_output");
+    return net_check(net, status);
+}
+
+static enum status_code make_plan(const struct net *net, const struct engine_options *options, const struct kernels **kernels,
+                                  struct plan *plan, struct status *status)
+{
+    enum status_code code = check_options(net, options, kernels, status);
+    return code == STATUS_OK ? plan_make(net, options, *kernels, plan, status) : code;
+}
+
+static size_t arena_size(const struct plan *plan)
+{
+    const size_t bytes = plan_elements(plan) * sizeof(engine_real);
+    return (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+}
+
+enum status_code engine_plan_bytes(const struct net *net, const struct engine_options *options, size_t *bytes,
+                                   struct status *status)
+{
+    struct plan plan;
+    const struct kernels *kernels;
+    enum status_code code = make_plan(net, options, &kernels, &plan, status);
+    if (code != STATUS_OK)
+        return code;
+    *bytes = arena_size(&plan);
+    plan_free(&plan);
+    return STATUS_OK;
+}
+
+/* A zeroed mapping that starts on a huge page. */
+static void *map_arena(size_t bytes)
+{
+    char *whole = mmap(NULL, bytes + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (whole == MAP_FAILED)
+        return NULL;
+    const size_t before = (HUGE_PAGE - (size_t)whole % HUGE_PAGE) % HUGE_PAGE;
+    if (before)
+        munmap(whole, before);
+    if (before != HUGE_PAGE)
+        munmap(whole + before + bytes, HUGE_PAGE - before);
+    madvise(whole + before, bytes, MADV_HUGEPAGE); /* a wish: without huge pages it only runs slower */
+    return whole + before;
+}
+
+static void divide_arena(struct engine *e)
+{
+    const struct plan *p = &e->plan;
+    e->weights = e->arena;
+    e->gradients = e->weights + p->trainable_elements;
+    e->velocity = e->gradients + p->trainable_elements;
+    e->running = e->velocity + p->trainable_elements;
+    e->buffers = e->running + p->running_elements;
+    e->scratch = e->buffers + p->buffer_elements;
+    e->norms = e->scratch + p->scratch_elements;
+    e->sums = (double *)(void *)(e->norms + PLAN_NORM_PARTS * p->norm_elements);
+}
+
+enum status_code engine_create(const struct net *net, const struct engine_options *options, struct engine **out,
+                               struct status *status)
+{
+    struct engine *e = calloc(1, sizeof *e);
+    if (!e)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for an engine");
+    enum status_code code = make_plan(net, options, &e->kernels, &e->plan, status);
+    if (code != STATUS_OK) {
+        free(e);
+        return code;
+    }
+    e->arena_bytes = arena_size(&e->plan);
+    e->arena = map_arena(e->arena_bytes);
+    if (!e->arena) {
+        code = status_set(status, STATUS_NO_MEMORY, "no memory for an arena of %zu MiB (batch %d): take a smaller batch",
+                          e->arena_bytes >> 20, options->batch);
+        engine_free(e);
+        return code;
+    }
+    divide_arena(e);
+    blas_one_thread();
+    weights_load(e, net);
+    *out = e;
+    return STATUS_OK;
+}
+
+void engine_free(struct engine *engine)
+{
+    if (!engine)
+        return;
+    if (engine->arena)
+        munmap(engine->arena, engine->arena_bytes);
+    plan_free(&engine->plan);
+    free(engine);
+}
+
+size_t engine_arena_bytes(const struct engine *engine)
+{
+    return engine->arena_bytes;
+}
+
+const char *engine_isa_name(const struct engine *engine)
+{
+    return engine->kernels->name;
+}
+
+const char *engine_best_isa(void)
+{
+    return isa_name(isa_best());
+}
+
+const char *engine_blas_core(void)
+{
+    return blas_core();
+}
+
+const char *engine_blas_warning(void)
+{
+    static const char *const narrow[] = {"Haswell", "Zen", "Excavator", "Steamroller"}, *const none[] = {"Prescott", "Core2",
+                                                                                                         "Nehalem", "Atom",
+                                                                                                         "Generic"};
+    const char *core = blas_core();
+    for (size_t i = 0; i < sizeof narrow / sizeof *narrow; i++)
+        if (isa_best() == ENGINE_ISA_AVX512 && strcmp(core, narrow[i]) == 0)
+            return "OpenBLAS runs 8 lanes wide on a CPU that has 16 (AVX-512): start the worker without OPENBLAS_CORETYPE";
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        if (isa_best() >= ENGINE_ISA_AVX2 && strcmp(core, none[i]) == 0)
+            return "OpenBLAS runs 4 lanes wide on a CPU that has more (AVX2 or AVX-512): start the worker without "
+                   "OPENBLAS_CORETYPE";
+    return NULL;
+}
+
+void engine_forward(struct engine *engine, const engine_real *images)
+{
+    const struct plan *p = &engine->plan;
+    engine->images = images;
+    for (int i = 0; i < p->forward_count; i++)
+        forward_step(engine, &p->steps[i]);
+    for (int i = 0; p->mode == ENGINE_TRAIN && i < p->output_count; i++)
+        memset(engine_buffer(engine, p->output_gradients[i]), 0, plan_node_elements(p, p->outputs[i]) * sizeof(engine_real));
+}
+
+static struct engine_rows rows_of(const struct engine *e, int output, int buffer)
+{
+    const int node = e->plan.outputs[output];
+    const struct net_shape *s = &e->plan.nodes[node].shape;
+    const size_t stride = plan_node_elements(&e->plan, node) / (size_t)e->plan.batch;
+    return (struct engine_rows){.data = engine_buffer(e, buffer),
+                                .features = s->h == 1 && s->w == 1 ? (size_t)s->c : stride,
+                                .stride = stride,
+                                .rows = e->plan.batch};
+}
+
+struct engine_rows engine_output(const struct engine *engine, int output)
+{
+    assert(output >= 0 && output < engine->plan.output_count);
+    return rows_of(engine, output, engine->plan.output_buffers[output]);
+}
+
+struct engine_rows engine_output_gradient(struct engine *engine, int output)
+{
+    assert(engine->plan.mode == ENGINE_TRAIN && output >= 0 && output < engine->plan.output_count);
+    return rows_of(engine, output, engine->plan.output_gradients[output]);
+}
+
+void engine_backward(struct engine *engine)
+{
+    const struct plan *p = &engine->plan;
+    assert(p->mode == ENGINE_TRAIN);
+    for (int i = p->forward_count; i < p->step_count; i++)
+        backward_step(engine, &p->steps[i]);
+}
+
+void engine_step(struct engine *engine, const struct engine_sgd *sgd)
+{
+    engine->kernels->sgd(engine->plan.trainable_elements, engine->weights, engine->gradients, engine->velocity,
+                         (engine_real)sgd->learning_rate, (engine_real)sgd->momentum, (engine_real)sgd->weight_decay);
+}
+
+void engine_gradient(const struct engine *engine, int tensor, engine_real *out)
+{
+    assert(tensor >= 0 && tensor < engine->plan.tensor_count);
+    weights_gradient(engine, tensor, out);
+}
+
+void engine_store_weights(const struct engine *engine, struct net *net)
+{
+    weights_store(engine, net);
+}
+
+void engine_load_weights(struct engine *engine, const struct net *net)
+{
+    weights_load(engine, net);
+}

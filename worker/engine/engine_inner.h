@@ -1,0 +1,73 @@
+/* engine_inner: what an engine is made of; shared by the files that carry out its plan. */
+#ifndef HWNAS_WORKER_ENGINE_ENGINE_INNER_H
+#define HWNAS_WORKER_ENGINE_ENGINE_INNER_H
+
+#include "worker/engine/plan.h"
+
+struct engine {
+    struct plan plan;
+    const struct kernels *kernels;
+    void *arena; /* one mapping that holds everything below */
+    size_t arena_bytes;
+    engine_real *weights, *gradients, *velocity; /* trainable_elements each */
+    engine_real *running;                        /* running_elements */
+    engine_real *norms;                          /* PLAN_NORM_PARTS * norm_elements */
+    double *sums;                                /* 2 * norm_elements */
+    engine_real *scratch, *buffers;
+    const engine_real *images; /* the caller's, during a forward */
+};
+
+/* Carry out one step. */
+void forward_step(struct engine *engine, const struct plan_step *step);
+void backward_step(struct engine *engine, const struct plan_step *step);
+
+static inline engine_real *engine_buffer(const struct engine *e, int buffer)
+{
+    return buffer == PLAN_NONE ? NULL : e->buffers + e->plan.buffers[buffer].offset;
+}
+
+/* Weights (or gradients) of the k-th parameter of a node; NULL where the node lacks it. */
+static inline engine_real *engine_param(const struct engine *e, engine_real *of, int node, int k)
+{
+    const int tensor = e->plan.nodes[node].params[k];
+    return tensor < 0 ? NULL : of + e->plan.params[e->plan.param_of_tensor[tensor]].offset;
+}
+
+static inline engine_real *engine_norm(const struct engine *e, int norm, enum plan_norm_part part)
+{
+    const struct plan_norm *n = &e->plan.norms[norm];
+    return e->norms + PLAN_NORM_PARTS * n->offset + (size_t)part * n->padded;
+}
+
+static inline double *engine_sums(const struct engine *e, int norm)
+{
+    return norm == PLAN_NONE ? NULL : e->sums + 2 * e->plan.norms[norm].offset;
+}
+
+static inline double *engine_squares(const struct engine *e, int norm)
+{
+    return norm == PLAN_NONE ? NULL : engine_sums(e, norm) + e->plan.norms[norm].padded;
+}
+
+static inline struct kernels_source engine_source(const struct engine *e, struct plan_value value)
+{
+    return (struct kernels_source){.data = engine_buffer(e, value.buffer),
+                                   .scale = value.norm == PLAN_NONE ? NULL : engine_norm(e, value.norm, PLAN_SCALE),
+                                   .shift = value.norm == PLAN_NONE ? NULL : engine_norm(e, value.norm, PLAN_SHIFT),
+                                   .relu = value.relu};
+}
+
+static inline size_t engine_plane(const struct engine *e, int node)
+{
+    const struct net_shape *s = &e->plan.nodes[node].shape;
+    return (size_t)s->h * (size_t)s->w;
+}
+
+/* Elements from one image's row of a (C,1,1) value to the next. */
+static inline size_t engine_row(const struct engine *e, int channels)
+{
+    const size_t lanes = (size_t)e->plan.lanes;
+    return ((size_t)channels + lanes - 1) / lanes * lanes;
+}
+
+#endif

@@ -1,0 +1,16 @@
+/* isa: which instruction sets this CPU runs and the kernels built for each. */
+#ifndef HWNAS_WORKER_ENGINE_ISA_H
+#define HWNAS_WORKER_ENGINE_ISA_H
+
+#include "worker/engine/kernels.h"
+
+/* The best this CPU runs. */
+enum engine_isa isa_best(void);
+
+/* The kernels of that instruction set (AUTO: of the best), or NULL when this CPU or this build lacks it. */
+const struct kernels *isa_kernels(enum engine_isa isa);
+
+/* "auto", "portable", "avx2", "avx512". */
+const char *isa_name(enum engine_isa isa);
+
+#endif

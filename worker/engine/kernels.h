@@ -1,0 +1,126 @@
+/* kernels: the inner loops of the engine, one table per instruction set.
+ *
+ * Activations are (N, blocks, H, W, L): L lanes, blocks = ceil(C / L); lanes beyond C hold 0 in every activation and gradient and
+ * stay 0 through every kernel. Convolution weights are (O blocks, I blocks, KH, KW, L of I, L of O). All pointers are aligned to
+ * KERNELS_ALIGN bytes unless said otherwise; nothing here allocates. The kernels_*.c files are compiled once per instruction set;
+ * isa.c picks a table at run time. */
+#ifndef HWNAS_WORKER_ENGINE_KERNELS_H
+#define HWNAS_WORKER_ENGINE_KERNELS_H
+
+#include <stddef.h>
+
+#include "worker/engine/engine.h"
+
+enum { KERNELS_ALIGN = 256, KERNELS_TERMS_MAX = 12, KERNELS_LANES_MAX = 16 };
+
+/* An activation as its reader sees it: data, then per channel x*scale + shift where scale is not NULL, then max(x, 0) if relu. */
+struct kernels_source {
+    const engine_real *data;          /* (N, blocks, H, W, L) */
+    const engine_real *scale, *shift; /* (blocks * L), both or neither */
+    int relu;
+};
+
+/* The gradient of a convolution's output as its reader sees it: slope*gradient + pull*raw + offset per channel when raw is not NULL
+ * (the backward of a batch norm that follows the convolution), else gradient itself. */
+struct kernels_gradient {
+    const engine_real *gradient, *raw;        /* (N, blocks, H, W, L) */
+    const engine_real *slope, *pull, *offset; /* (blocks * L) */
+};
+
+struct kernels_geometry {
+    int n, c_in, c_out; /* images, true channel counts */
+    int h, w, oh, ow;   /* input and output rows and columns */
+    int kh, kw, stride, pad;
+};
+
+struct kernels_forward {
+    struct kernels_geometry at;
+    struct kernels_source in;
+    const engine_real *weights, *bias; /* bias (O blocks * L) or NULL */
+    engine_real *out;                  /* (N, O blocks, OH, OW, L) */
+    double *sums, *squares;            /* (O blocks * L), overwritten as `statistics` below does; NULL: not wanted */
+    engine_real *center;               /* (O blocks * L), overwritten when sums are wanted */
+    engine_real *scratch;              /* scratch_elements() */
+};
+
+struct kernels_backward {
+    struct kernels_geometry at;
+    struct kernels_source in;
+    struct kernels_gradient gradient;
+    const engine_real *weights;
+    engine_real *weight_gradient; /* overwritten */
+    engine_real *bias_gradient;   /* (O blocks * L), overwritten; NULL: no bias */
+    engine_real *in_gradient;     /* (N, I blocks, H, W, L), overwritten; NULL: not wanted */
+    const engine_real *addend;    /* added to in_gradient, may be in_gradient itself; NULL: nothing */
+    int mask;                     /* in_gradient is kept only where the input as read is > 0 (the backward of a ReLU before it) */
+    engine_real *scratch;
+};
+
+/* One term of a sum and a whole one: out = sum of terms; out may be the data of any term. */
+struct kernels_sum {
+    int n, channels;
+    size_t plane; /* H * W */
+    int count;
+    struct kernels_source terms[KERNELS_TERMS_MAX];
+    engine_real *out;
+    double *sums, *squares;
+    engine_real *center; /* as in kernels_forward */
+};
+
+struct kernels_pool {
+    int n, channels, h, w, oh, ow, kh, kw, stride, pad;
+};
+
+/* Channels of a plane moved up by `before` among c_out channels, the others zero. */
+struct kernels_widen {
+    int n, c_in, c_out, before;
+    size_t plane;
+};
+
+struct kernels {
+    const char *name;
+    int lanes;
+    size_t (*scratch_elements)(const struct kernels_geometry *at, int backward);
+    void (*conv_forward)(const struct kernels_forward *call);
+    void (*conv_backward)(const struct kernels_backward *call);
+    void (*sum)(const struct kernels_sum *call);
+    /* sums[c] = sum dy, products[c] = sum dy * (x - mean[c]) over N and the plane. */
+    void (*norm_reduce)(int n, int channels, size_t plane, const engine_real *x, const engine_real *gradient,
+                        const engine_real *mean, double *sums, double *products);
+    /* Statistics of a batch, per channel over N and the plane: sums of (x - center) and (x - center)^2 around a center that the
+     * kernel chooses close to the mean (from a few values), so that the variance does not drown in the square of the mean. */
+    void (*statistics)(int n, int channels, size_t plane, const engine_real *x, double *sums, double *squares, engine_real *center);
+    /* out = gradient where the source as read without its relu is > 0, else 0; plus addend when not NULL. */
+    void (*relu_backward)(int n, int channels, size_t plane, struct kernels_source in, const engine_real *gradient,
+                          const engine_real *addend, engine_real *out);
+    void (*pool_forward)(const struct kernels_pool *at, struct kernels_source in, engine_real *out);
+    /* out = the transpose of pool_forward applied to gradient, plus addend when not NULL. */
+    void (*pool_backward)(const struct kernels_pool *at, const engine_real *gradient, const engine_real *addend, engine_real *out);
+    void (*mean_forward)(int n, int channels, size_t plane, struct kernels_source in, engine_real *out);
+    void (*mean_backward)(int n, int channels, size_t plane, const engine_real *gradient, const engine_real *addend,
+                          engine_real *out);
+    /* Every stride-th row and column (kh, kw and pad are not read), and its transpose. */
+    void (*subsample_forward)(const struct kernels_pool *at, struct kernels_source in, engine_real *out);
+    void (*subsample_backward)(const struct kernels_pool *at, const engine_real *gradient, const engine_real *addend,
+                               engine_real *out);
+    void (*widen_forward)(const struct kernels_widen *at, struct kernels_source in, engine_real *out);
+    void (*widen_backward)(const struct kernels_widen *at, const engine_real *gradient, const engine_real *addend,
+                           engine_real *out);
+    /* images (N,C,H,W) plain -> lanes. */
+    void (*images_in)(int n, int channels, size_t plane, const engine_real *images, engine_real *out);
+    /* v = momentum*v + g + decay*w; w -= rate*v over count elements (a multiple of L). v starts as zeros, which is PyTorch's first
+     * step. */
+    void (*sgd)(size_t count, engine_real *weights, const engine_real *gradients, engine_real *velocity, engine_real rate,
+                engine_real momentum, engine_real decay);
+};
+
+#define KERNELS_JOIN_(a, b) a##_##b
+#define KERNELS_JOIN(a, b) KERNELS_JOIN_(a, b)
+#define KERNEL(name) KERNELS_JOIN(kernels_##name, ENGINE_ISA)
+
+extern const struct kernels kernels_portable;
+#ifdef __x86_64__
+extern const struct kernels kernels_avx2, kernels_avx512;
+#endif
+
+#endif

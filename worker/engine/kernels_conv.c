@@ -1,0 +1,133 @@
+/* kernels_conv: convolution forward: packs a few rows at a time into cache-sized scratch and sweeps over them. */
+#include "worker/engine/kernels_inner.h"
+
+/* Scratch for input rows that should stay in the first-level cache beside the weights. */
+enum { CHUNK_BYTES = 24 * 1024 };
+
+/* Elements a tile may read beyond the last pixel of a packed image: the overhang of a row's last tile. */
+INLINE size_t slack(const struct kernels_geometry *at)
+{
+    return (size_t)(at->stride * 16 + at->kw) * LANES;
+}
+
+INLINE int packed_columns(const struct kernels_geometry *at)
+{
+    return at->w + 2 * at->pad;
+}
+
+/* Output rows per chunk. */
+static int chunk_rows(const struct kernels_geometry *at)
+{
+    const size_t row_bytes = (size_t)(blocks_of(at->c_in) * packed_columns(at)) * LANES * sizeof(engine_real);
+    const int fit = (int)(CHUNK_BYTES / row_bytes), rows = (fit - at->kh) / at->stride + 1;
+    return fit < at->kh || rows < 1 ? 1 : rows > at->oh ? at->oh : rows;
+}
+
+INLINE int chunk_input_rows(const struct kernels_geometry *at, int rows)
+{
+    return (rows - 1) * at->stride + at->kh;
+}
+
+static size_t packed_elements(int channels, int rows, int columns)
+{
+    return (size_t)blocks_of(channels) * (size_t)rows * (size_t)columns * LANES;
+}
+
+size_t KERNEL(conv_forward_scratch)(const struct kernels_geometry *at);
+size_t KERNEL(conv_forward_scratch)(const struct kernels_geometry *at)
+{
+    const size_t sums = 2 * (size_t)blocks_of(at->c_out) * LANES;
+    return sums + packed_elements(at->c_in, chunk_input_rows(at, chunk_rows(at)), packed_columns(at)) + slack(at);
+}
+
+/* The taps of a kernel in row order. */
+static int forward_taps(const struct kernels_geometry *at, size_t row, struct tap *taps)
+{
+    int count = 0;
+    for (int y = 0; y < at->kh; y++)
+        for (int x = 0; x < at->kw; x++, count++)
+            taps[count] = (struct tap){(ptrdiff_t)((size_t)y * row) + x * LANES, (size_t)count * LANES * LANES};
+    return count;
+}
+
+/* The float sums of one image join the sums over the batch. */
+static void flush_sums(engine_real *from, double *to, int groups)
+{
+    for (int g = 0; g < groups; g++) {
+        add_lanes(to + g * LANES, load(from + g * LANES));
+        store(from + g * LANES, (vec){0});
+    }
+}
+
+/* Sweeps the first output row of image 0 to get a center for the sums: its mean per channel. */
+static void find_center(struct sweep s, engine_real *center)
+{
+    const vec none = {0};
+    for (int g = 0; g < s.groups; g++)
+        store(center + g * LANES, none);
+    s.center = center;
+    s.rows = 1;
+    KERNEL(sweep_run)(&s);
+    for (int g = 0; g < s.groups; g++) {
+        store(center + g * LANES, load(s.sums + g * LANES) / (engine_real)s.columns);
+        store(s.sums + g * LANES, none);
+        store(s.squares + g * LANES, none);
+    }
+}
+
+void KERNEL(conv_forward)(const struct kernels_forward *call);
+void KERNEL(conv_forward)(const struct kernels_forward *call)
+{
+    const struct kernels_geometry *at = &call->at;
+    const int chunk = chunk_rows(at), columns = packed_columns(at), groups = blocks_of(at->c_out), blocks = blocks_of(at->c_in);
+    const int direct = at->pad == 0 && !call->in.relu && !call->in.scale;
+    engine_real *sums = call->scratch, *squares = sums + groups * LANES;
+    const size_t lanes_out = (size_t)groups * LANES, kernel = (size_t)(at->kh * at->kw) * LANES * LANES;
+    struct packed packed = {squares + groups * LANES, 0, (size_t)columns * LANES};
+    struct tap taps[TAPS_MAX];
+    struct sweep s = {.in_row = packed.row * (size_t)at->stride,
+                      .in_pixel = (size_t)at->stride * LANES,
+                      .c_in = at->c_in,
+                      .groups = groups,
+                      .taps = taps,
+                      .tap_count = forward_taps(at, packed.row, taps),
+                      .triple = at->kw == 3 && at->stride == 1,
+                      .weights = call->weights,
+                      .weight_block = kernel,
+                      .weight_group = kernel * (size_t)blocks,
+                      .columns = at->ow,
+                      .out_group = (size_t)at->oh * (size_t)at->ow * LANES,
+                      .out_row = (size_t)at->ow * LANES,
+                      .out_pixel = LANES,
+                      .bias = call->bias,
+                      .sums = call->sums ? sums : NULL,
+                      .squares = squares,
+                      .center = call->center};
+    memset(sums, 0, 2 * lanes_out * sizeof *sums);
+    if (call->sums) {
+        memset(call->sums, 0, lanes_out * sizeof *call->sums);
+        memset(call->squares, 0, lanes_out * sizeof *call->squares);
+    }
+    for (int n = 0; n < at->n; n++) {
+        for (int first = 0; first < at->oh; first += chunk) {
+            s.rows = first + chunk > at->oh ? at->oh - first : chunk;
+            const int rows = chunk_input_rows(at, s.rows), top = first * at->stride - at->pad;
+            packed.block = (size_t)(direct ? at->h : rows) * packed.row;
+            if (direct)
+                s.in = call->in.data + (size_t)n * (size_t)blocks * packed.block + (size_t)top * packed.row;
+            else {
+                KERNEL(pack_source)(&call->in, n, at->c_in, at->h, at->w, top, rows, at->pad, columns, packed);
+                s.in = packed.data;
+            }
+            s.in_block = packed.block;
+            s.out = call->out + (size_t)n * (size_t)groups * s.out_group + (size_t)first * s.out_row;
+            if (call->sums && n == 0 && first == 0)
+                find_center(s, call->center);
+            KERNEL(sweep_run)(&s);
+        }
+        if (call->sums) {
+            flush_sums(sums, call->sums, groups);
+            flush_sums(squares, call->squares, groups);
+        }
+    }
+}

@@ -1,0 +1,322 @@
+/* kernels_gradient: convolution backward. Per image the input as read and the output's gradient are packed once with zero borders;
+ * the weight gradient and the input's gradient are both taken from that scratch.
+ *
+ * Weight gradient: a tile of weights stays in registers over all pixels of an image. Input gradient: a sweep over the output's
+ * gradient with transposed weights; a stride s splits it into s x s classes of input pixels, each of which meets its own subset of
+ * taps. */
+#include "worker/engine/kernels_inner.h"
+
+/* Input lanes per register tile: 3 or 2 times as many accumulators must fit beside the gradient vectors. */
+#if ENGINE_LANES == 16
+enum { TRIPLE_LANES = 8, PAIR_LANES = 8, SINGLE_LANES = 16 };
+#elif ENGINE_LANES == 8
+enum { TRIPLE_LANES = 4, PAIR_LANES = 4, SINGLE_LANES = 8 };
+#elif defined(__aarch64__)
+enum { TRIPLE_LANES = 4, PAIR_LANES = 4, SINGLE_LANES = 4 };
+#else
+enum { TRIPLE_LANES = 2, PAIR_LANES = 4, SINGLE_LANES = 4 };
+#endif
+
+/* How the two packed images of a backward pass lie in scratch. */
+struct layout {
+    int in_rows, in_columns;   /* padded input */
+    int before, rows, columns; /* gradient: zero rows and columns before, and the packed whole */
+    size_t in_elements, gradient_elements, weight_elements;
+};
+
+static struct layout layout_of(const struct kernels_geometry *at)
+{
+    struct layout l;
+    const int s = at->stride;
+    l.in_rows = at->h + 2 * at->pad;
+    l.in_columns = at->w + 2 * at->pad;
+    l.before = at->kh > at->kw ? at->kh : at->kw;
+    l.before = (l.before - 1 - at->pad + s - 1) / s;
+    if (l.before < 0)
+        l.before = 0;
+    const int last_row = (at->h - 1) / s + (s - 1 + at->pad) / s, last_column = (at->w - 1) / s + (s - 1 + at->pad) / s;
+    l.rows = l.before + (last_row >= at->oh ? last_row + 1 : at->oh);
+    l.columns = l.before + (last_column >= at->ow ? last_column + 1 : at->ow);
+    const size_t overhang = (size_t)(s * 16 + at->kw) * LANES;
+    l.in_elements = (size_t)blocks_of(at->c_in) * (size_t)l.in_rows * (size_t)l.in_columns * LANES + overhang;
+    l.gradient_elements = (size_t)blocks_of(at->c_out) * (size_t)l.rows * (size_t)l.columns * LANES + overhang;
+    l.weight_elements = (size_t)(blocks_of(at->c_in) * blocks_of(at->c_out) * at->kh * at->kw) * LANES * LANES;
+    return l;
+}
+
+size_t KERNEL(conv_backward_scratch)(const struct kernels_geometry *at);
+size_t KERNEL(conv_backward_scratch)(const struct kernels_geometry *at)
+{
+    const struct layout l = layout_of(at);
+    return l.in_elements + l.gradient_elements + l.weight_elements;
+}
+
+/* --- weight gradient -------------------------------------------------------------------------------------------------------------
+ */
+
+/* One image, packed. Rows and columns are the output's; x starts at kernel position (0,0), dy at the first output pixel. */
+struct weight_job {
+    const engine_real *x, *dy;
+    size_t x_block, x_row, x_pixel, dy_block, dy_row; /* x_row and x_pixel step by one output row and pixel */
+    int rows, columns;
+};
+
+INLINE void add_tile(engine_real *to, const vec *acc, const int count)
+{
+    UNROLL for (int i = 0; i < count; i++) store(to + i * LANES, load(to + i * LANES) + acc[i]);
+}
+
+/* Three neighbouring taps (kernel columns 0, 1, 2, padding 1) of LANES_IN input lanes: each input number meets the three output
+ * gradients around it. x points at interior column 0; dy has a zero column on either side. */
+INLINE void triple_tile(const struct weight_job *j, const engine_real *x, const engine_real *dy, engine_real *to)
+{
+    vec acc[3 * TRIPLE_LANES];
+    UNROLL for (int i = 0; i < 3 * TRIPLE_LANES; i++) acc[i] = (vec){0};
+    for (int r = 0; r < j->rows; r++, x += j->x_row, dy += j->dy_row) {
+        vec left = load(dy - LANES), here = load(dy);
+        for (int c = 0; c < j->columns; c++) {
+            const vec right = load(dy + (c + 1) * LANES);
+            UNROLL for (int i = 0; i < TRIPLE_LANES; i++)
+            {
+                const engine_real value = x[c * LANES + i];
+                acc[i] += right * value;
+                acc[TRIPLE_LANES + i] += here * value;
+                acc[2 * TRIPLE_LANES + i] += left * value;
+            }
+            left = here;
+            here = right;
+        }
+    }
+    UNROLL for (int k = 0; k < 3; k++) add_tile(to + k * LANES * LANES, acc + k * TRIPLE_LANES, TRIPLE_LANES);
+}
+
+/* One tap, GROUPS output blocks, WIDTH input lanes. */
+INLINE void tap_tile(const int GROUPS, const int WIDTH, const size_t pixel, const struct weight_job *j, const engine_real *x,
+                     const engine_real *dy, engine_real *to, size_t group)
+{
+    vec acc[32];
+    UNROLL for (int i = 0; i < GROUPS * WIDTH; i++) acc[i] = (vec){0};
+    for (int r = 0; r < j->rows; r++, x += j->x_row, dy += j->dy_row) {
+        for (int c = 0; c < j->columns; c++) {
+            const vec d0 = load(dy + c * LANES), d1 = GROUPS > 1 ? load(dy + j->dy_block + c * LANES) : d0;
+            UNROLL for (int i = 0; i < WIDTH; i++)
+            {
+                const engine_real value = x[(size_t)c * pixel + (size_t)i];
+                acc[i] += d0 * value;
+                if (GROUPS > 1)
+                    acc[WIDTH + i] += d1 * value;
+            }
+        }
+    }
+    UNROLL for (int g = 0; g < GROUPS; g++) add_tile(to + (size_t)g * group, acc + g * WIDTH, WIDTH);
+}
+
+/* Input lanes worth computing in a block, rounded up to whole tiles of `width`. */
+INLINE int lanes_rounded(int c_in, int b, int width)
+{
+    return (lanes_in(c_in, b) + width - 1) / width * width;
+}
+
+static void weights_triple(const struct kernels_geometry *at, const struct weight_job *j, engine_real *to)
+{
+    const int blocks = blocks_of(at->c_in);
+    for (int g = 0; g < blocks_of(at->c_out); g++)
+        for (int b = 0; b < blocks; b++)
+            for (int y = 0; y < at->kh; y++)
+                for (int i = 0; i < lanes_rounded(at->c_in, b, TRIPLE_LANES); i += TRIPLE_LANES)
+                    triple_tile(j, j->x + (size_t)b * j->x_block + (size_t)y * j->x_row + LANES + i,
+                                j->dy + (size_t)g * j->dy_block,
+                                to + ((size_t)((g * blocks + b) * at->kh + y) * 3) * LANES * LANES + i * LANES);
+}
+
+INLINE void weights_taps(const int GROUPS, const int WIDTH, const size_t pixel, const struct kernels_geometry *at,
+                         const struct weight_job *j, size_t in_row, int g, engine_real *to)
+{
+    const int blocks = blocks_of(at->c_in), area = at->kh * at->kw;
+    const size_t group = (size_t)(blocks * area) * LANES * LANES;
+    for (int b = 0; b < blocks; b++)
+        for (int k = 0; k < area; k++)
+            for (int i = 0; i < lanes_rounded(at->c_in, b, WIDTH); i += WIDTH)
+                tap_tile(GROUPS, WIDTH, pixel, j,
+                         j->x + (size_t)b * j->x_block + (size_t)(k / at->kw) * in_row + (size_t)(k % at->kw) * LANES + i,
+                         j->dy + (size_t)g * j->dy_block,
+                         to + (size_t)g * group + (size_t)(b * area + k) * LANES * LANES + i * LANES, group);
+}
+
+static void weights_pair(const struct kernels_geometry *at, const struct weight_job *j, size_t in_row, int g, engine_real *to)
+{
+    if (j->x_pixel == LANES)
+        weights_taps(2, PAIR_LANES, LANES, at, j, in_row, g, to);
+    else
+        weights_taps(2, PAIR_LANES, j->x_pixel, at, j, in_row, g, to);
+}
+
+static void weights_single(const struct kernels_geometry *at, const struct weight_job *j, size_t in_row, int g, engine_real *to)
+{
+    if (j->x_pixel == LANES)
+        weights_taps(1, SINGLE_LANES, LANES, at, j, in_row, g, to);
+    else
+        weights_taps(1, SINGLE_LANES, j->x_pixel, at, j, in_row, g, to);
+}
+
+/* Adds one packed image's share to the weight gradient. */
+static void weight_gradient(const struct kernels_geometry *at, const struct layout *l, const struct packed *x,
+                            const struct packed *dy, engine_real *to)
+{
+    struct weight_job j = {.x = x->data,
+                           .dy = dy->data + ((size_t)l->before * dy->row + (size_t)l->before * LANES),
+                           .x_block = x->block,
+                           .x_row = x->row * (size_t)at->stride,
+                           .x_pixel = (size_t)at->stride * LANES,
+                           .dy_block = dy->block,
+                           .dy_row = dy->row,
+                           .rows = at->oh,
+                           .columns = at->ow};
+    if (at->kw == 3 && at->stride == 1 && at->pad == 1) {
+        weights_triple(at, &j, to);
+        return;
+    }
+    int g = 0;
+    for (; g + 2 <= blocks_of(at->c_out); g += 2)
+        weights_pair(at, &j, x->row, g, to);
+    for (; g < blocks_of(at->c_out); g++)
+        weights_single(at, &j, x->row, g, to);
+}
+
+/* --- input gradient --------------------------------------------------------------------------------------------------------------
+ */
+
+/* (O blocks, I blocks, KH, KW, I, O) -> (I blocks, O blocks, KH, KW, O, I) with both kernel axes reversed. */
+static void transpose_weights(const struct kernels_geometry *at, const engine_real *from, engine_real *to)
+{
+    const int blocks = blocks_of(at->c_in), groups = blocks_of(at->c_out), area = at->kh * at->kw;
+    for (int g = 0; g < groups; g++)
+        for (int b = 0; b < blocks; b++)
+            for (int k = 0; k < area; k++) {
+                const engine_real *in = from + ((size_t)(g * blocks + b) * (size_t)area + (size_t)k) * LANES * LANES;
+                engine_real *out = to + ((size_t)(b * groups + g) * (size_t)area + (size_t)(area - 1 - k)) * LANES * LANES;
+                for (int o = 0; o < LANES; o++)
+                    for (int i = 0; i < LANES; i++)
+                        out[o * LANES + i] = in[i * LANES + o];
+            }
+}
+
+/* Kernel positions k with (phase + pad - k) divisible by the stride; their distance (phase + pad - k) / stride in output pixels, in
+ * rising order of distance. Returns how many. */
+static int phase_taps(int phase, int kernel, int stride, int pad, int *positions, int *distances)
+{
+    int count = 0;
+    for (int k = kernel - 1; k >= 0; k--)
+        if ((phase + pad - k) % stride == 0) {
+            positions[count] = k;
+            distances[count++] = (phase + pad - k) / stride;
+        }
+    return count;
+}
+
+/* Taps of the input pixels whose row and column are phase_y and phase_x modulo the stride, over the packed gradient. */
+static int class_taps(const struct kernels_geometry *at, const struct layout *l, size_t row, int phase_y, int phase_x,
+                      struct tap *taps)
+{
+    int ky[TAPS_MAX], dy[TAPS_MAX], kx[TAPS_MAX], dx[TAPS_MAX], count = 0;
+    const int ny = phase_taps(phase_y, at->kh, at->stride, at->pad, ky, dy),
+              nx = phase_taps(phase_x, at->kw, at->stride, at->pad, kx, dx);
+    for (int y = 0; y < ny; y++)
+        for (int x = 0; x < nx; x++) {
+            const int reversed = (at->kh - 1 - ky[y]) * at->kw + at->kw - 1 - kx[x];
+            taps[count++] = (struct tap){(ptrdiff_t)((size_t)(l->before + dy[y]) * row) + (l->before + dx[x]) * LANES,
+                                         (size_t)reversed * LANES * LANES};
+        }
+    return count;
+}
+
+/* The sweep that gives one class of input pixels of one image its gradient; out, gate and addend still point at the image's start.
+ */
+static void class_sweep(const struct kernels_geometry *at, const struct layout *l, struct sweep s, int phase_y, int phase_x)
+{
+    struct tap taps[TAPS_MAX];
+    const size_t step = (size_t)at->stride, pixel = (size_t)(phase_y * at->w + phase_x) * LANES;
+    s.taps = taps;
+    s.tap_count = class_taps(at, l, s.in_row, phase_y, phase_x, taps);
+    s.triple = at->kw == 3 && at->stride == 1;
+    s.rows = (at->h - phase_y + at->stride - 1) / at->stride;
+    s.columns = (at->w - phase_x + at->stride - 1) / at->stride;
+    s.out += pixel;
+    s.out_row = (size_t)at->w * step * LANES;
+    s.out_pixel = step * LANES;
+    if (s.addend)
+        s.addend += pixel;
+    if (s.gate) {
+        s.gate += (size_t)phase_y * s.gate_row + (size_t)phase_x * LANES;
+        s.gate_row *= step;
+        s.gate_pixel = step * LANES;
+    }
+    KERNEL(sweep_run)(&s);
+}
+
+static void input_gradient(const struct kernels_backward *call, const struct layout *l, int n, const struct packed *x,
+                           const struct packed *dy, const engine_real *transposed)
+{
+    const struct kernels_geometry *at = &call->at;
+    const int blocks = blocks_of(at->c_in), groups = blocks_of(at->c_out);
+    const size_t kernel = (size_t)(at->kh * at->kw) * LANES * LANES, plane = (size_t)(at->h * at->w) * LANES,
+                 image = (size_t)n * (size_t)blocks * plane;
+    struct sweep s = {.in = dy->data,
+                      .in_block = dy->block,
+                      .in_row = dy->row,
+                      .in_pixel = LANES,
+                      .c_in = at->c_out,
+                      .groups = blocks,
+                      .weights = transposed,
+                      .weight_block = kernel,
+                      .weight_group = kernel * (size_t)groups,
+                      .out = call->in_gradient + image,
+                      .out_group = plane,
+                      .gate = call->mask ? x->data + (size_t)at->pad * (x->row + LANES) : NULL,
+                      .gate_group = x->block,
+                      .gate_row = x->row,
+                      .addend = call->addend ? call->addend + image : NULL};
+    for (int py = 0; py < at->stride && py < at->h; py++)
+        for (int px = 0; px < at->stride && px < at->w; px++)
+            class_sweep(at, l, s, py, px);
+}
+
+/* Adds one packed image's gradients to the bias gradient. */
+static void bias_gradient(const struct kernels_geometry *at, const struct layout *l, const struct packed *dy, engine_real *to)
+{
+    for (int g = 0; g < blocks_of(at->c_out); g++) {
+        vec sum = {0};
+        for (int r = 0; r < at->oh; r++) {
+            const engine_real *d = dy->data + (size_t)g * dy->block + (size_t)(l->before + r) * dy->row + l->before * LANES;
+            vec row = {0};
+            for (int c = 0; c < at->ow; c++)
+                row += load(d + c * LANES);
+            sum += row;
+        }
+        store(to + g * LANES, load(to + g * LANES) + sum);
+    }
+}
+
+void KERNEL(conv_backward)(const struct kernels_backward *call);
+void KERNEL(conv_backward)(const struct kernels_backward *call)
+{
+    const struct kernels_geometry *at = &call->at;
+    const struct layout l = layout_of(at);
+    const struct packed x = {call->scratch, (size_t)(l.in_rows * l.in_columns) * LANES, (size_t)l.in_columns * LANES};
+    const struct packed dy = {x.data + l.in_elements, (size_t)(l.rows * l.columns) * LANES, (size_t)l.columns * LANES};
+    engine_real *transposed = dy.data + l.gradient_elements;
+    memset(call->weight_gradient, 0, l.weight_elements * sizeof(engine_real));
+    if (call->bias_gradient)
+        memset(call->bias_gradient, 0, (size_t)blocks_of(at->c_out) * LANES * sizeof(engine_real));
+    if (call->in_gradient)
+        transpose_weights(at, call->weights, transposed);
+    for (int n = 0; n < at->n; n++) {
+        KERNEL(pack_source)(&call->in, n, at->c_in, at->h, at->w, -at->pad, l.in_rows, at->pad, l.in_columns, x);
+        KERNEL(pack_gradient)(&call->gradient, n, at->c_out, at->oh, at->ow, -l.before, l.rows, l.before, l.columns, dy);
+        weight_gradient(at, &l, &x, &dy, call->weight_gradient);
+        if (call->bias_gradient)
+            bias_gradient(at, &l, &dy, call->bias_gradient);
+        if (call->in_gradient)
+            input_gradient(call, &l, n, &x, &dy, transposed);
+    }
+}

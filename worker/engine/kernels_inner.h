@@ -1,0 +1,135 @@
+/* kernels_inner: what the kernels_*.c files of one instruction set share: the vector type, the tile sizes that fit its registers,
+ * packing of an input into zero-bordered scratch, and the convolution over packed scratch.
+ *
+ * Included only by kernels_*.c, which the Makefile compiles with ENGINE_LANES, ENGINE_ISA and the matching -m flags. */
+#ifndef HWNAS_WORKER_ENGINE_KERNELS_INNER_H
+#define HWNAS_WORKER_ENGINE_KERNELS_INNER_H
+
+#include <string.h>
+
+#include "worker/engine/kernels.h"
+
+enum { LANES = ENGINE_LANES };
+
+typedef engine_real vec __attribute__((vector_size(ENGINE_LANES * sizeof(engine_real)), may_alias));
+/* The same bits as integers: masks from comparisons. */
+typedef __typeof__((vec){0} > (vec){0}) vec_mask;
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 32")
+
+INLINE vec load(const engine_real *p)
+{
+    return *(const vec *)p;
+}
+
+INLINE void store(engine_real *p, vec v)
+{
+    *(vec *)p = v;
+}
+
+/* max(v, 0) that lets a NaN through. */
+INLINE vec relu(vec v)
+{
+    return (vec)((vec_mask)v & ~(v < (vec){0}));
+}
+
+/* v where gate > 0, else 0. */
+INLINE vec keep_positive(vec v, vec gate)
+{
+    return (vec)((vec_mask)v & (gate > (vec){0}));
+}
+
+/* Channel blocks that hold c channels. */
+INLINE int blocks_of(int c)
+{
+    return (c + LANES - 1) / LANES;
+}
+
+/* Lanes in use in block b of c channels. */
+INLINE int lanes_in(int c, int b)
+{
+    return c - b * LANES < LANES ? c - b * LANES : LANES;
+}
+
+/* One value through a source's transformation; the flags are compile-time constants at every call. */
+INLINE vec source_apply(vec v, vec scale, vec shift, int affine, int rectify)
+{
+    if (affine)
+        v = v * scale + shift;
+    return rectify ? relu(v) : v;
+}
+
+/* A source's scale and shift for the lanes from `channel` on; 1 and 0 where it has none. */
+INLINE vec source_scale(const struct kernels_source *in, int channel)
+{
+    const vec one = (vec){0} + 1;
+    return in->scale ? load(in->scale + channel) : one;
+}
+
+INLINE vec source_shift(const struct kernels_source *in, int channel)
+{
+    const vec zero = {0};
+    return in->scale ? load(in->shift + channel) : zero;
+}
+
+/* Adds the lanes of v to sums[0..LANES). */
+INLINE void add_lanes(double *sums, vec v)
+{
+    engine_real lanes[ENGINE_LANES] __attribute__((aligned(ENGINE_LANES * sizeof(engine_real))));
+    store(lanes, v);
+    for (int l = 0; l < LANES; l++)
+        sums[l] += (double)lanes[l];
+}
+
+/* A packed image or part of one: element (block b, row r, column c, lane l) at data + b*block + r*row + c*LANES + l. */
+struct packed {
+    engine_real *data;
+    size_t block, row;
+};
+
+/* Columns and rows of zeros around an image. */
+struct border {
+    int top, left, rows, columns; /* rows and columns are those of the packed whole */
+};
+
+/* Packs rows [first, first + rows) of image n (rows outside 0..h-1 become zeros) with `left` zero columns before and as many after
+ * as fill `columns`. Strides of `to` must be set. */
+void KERNEL(pack_source)(const struct kernels_source *in, int n, int channels, int h, int w, int first, int rows, int left,
+                         int columns, struct packed to);
+/* The same for the gradient of a convolution's output. */
+void KERNEL(pack_gradient)(const struct kernels_gradient *in, int n, int channels, int h, int w, int first, int rows, int left,
+                           int columns, struct packed to);
+
+enum { TAPS_MAX = 1024 };
+
+/* One kernel position: where it reads relative to an output pixel's origin, and where its weights are (elements). */
+struct tap {
+    ptrdiff_t offset;
+    size_t weight;
+};
+
+/* A convolution over packed scratch: out(g, r, c) = sum over blocks, taps, lanes of in * weights. All strides in elements. */
+struct sweep {
+    const engine_real *in;
+    size_t in_block, in_row, in_pixel; /* from block to block; between the origins of neighbouring output rows and pixels */
+    int c_in, groups;                  /* input channels; output blocks */
+    const struct tap *taps;
+    int tap_count;
+    int triple; /* taps come in threes that read neighbouring pixels, in_pixel is LANES: the sliding kernel may be used */
+    const engine_real *weights;
+    size_t weight_block, weight_group; /* from input block to input block, from output block to output block */
+    int rows, columns;
+    engine_real *out;
+    size_t out_group, out_row, out_pixel;
+    const engine_real *bias; /* (groups * LANES) or NULL */
+    const engine_real *gate; /* keep results only where gate > 0; NULL: all. Strides gate_* */
+    size_t gate_group, gate_row, gate_pixel;
+    const engine_real *addend;   /* laid out as out; NULL: nothing */
+    engine_real *sums, *squares; /* (groups * LANES) running sums of results less center, and of their squares; or NULL */
+    const engine_real *center;
+};
+
+void KERNEL(sweep_run)(const struct sweep *sweep);
+
+#endif

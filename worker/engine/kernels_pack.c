@@ -1,0 +1,77 @@
+/* kernels_pack: copies part of an image into zero-bordered scratch that stays in the cache, applying on the way what the reader
+ * wants: batch norm and ReLU (forward) or the backward of a batch norm. Nothing after it needs to think of borders. */
+#include "worker/engine/kernels_inner.h"
+
+INLINE void zero_vectors(engine_real *to, int count)
+{
+    for (int i = 0; i < count; i++)
+        store(to + i * LANES, (vec){0});
+}
+
+/* The walk over blocks and rows that both packers share; ROW copies one row of w vectors. */
+#define PACK_ROWS(ROW)                                                                                                             \
+    for (int b = 0; b < blocks_of(channels); b++) {                                                                                \
+        for (int r = 0; r < rows; r++) {                                                                                           \
+            engine_real *out = to.data + (size_t)b * to.block + (size_t)r * to.row;                                                \
+            const int y = first + r;                                                                                               \
+            if (y < 0 || y >= h) {                                                                                                 \
+                zero_vectors(out, columns);                                                                                        \
+                continue;                                                                                                          \
+            }                                                                                                                      \
+            const size_t at =                                                                                                      \
+                ((((size_t)n * (size_t)blocks_of(channels) + (size_t)b) * (size_t)h + (size_t)y) * (size_t)w) * LANES;             \
+            zero_vectors(out, left);                                                                                               \
+            ROW(out + left * LANES, at, b);                                                                                        \
+            zero_vectors(out + (left + w) * LANES, columns - left - w);                                                            \
+        }                                                                                                                          \
+    }
+
+INLINE void source_row(const struct kernels_source *in, int w, engine_real *out, size_t at, int b, const int AFFINE,
+                       const int RECTIFY)
+{
+    const vec scale = AFFINE ? load(in->scale + b * LANES) : (vec){0}, shift = AFFINE ? load(in->shift + b * LANES) : (vec){0};
+    const engine_real *x = in->data + at;
+    for (int c = 0; c < w; c++)
+        store(out + c * LANES, source_apply(load(x + c * LANES), scale, shift, AFFINE, RECTIFY));
+}
+
+void KERNEL(pack_source)(const struct kernels_source *in, int n, int channels, int h, int w, int first, int rows, int left,
+                         int columns, struct packed to)
+{
+#define PLAIN_ROW(out, at, b) source_row(in, w, out, at, b, 0, 0)
+#define RELU_ROW(out, at, b) source_row(in, w, out, at, b, 0, 1)
+#define AFFINE_ROW(out, at, b) source_row(in, w, out, at, b, 1, 0)
+#define BOTH_ROW(out, at, b) source_row(in, w, out, at, b, 1, 1)
+    if (in->scale && in->relu)
+        PACK_ROWS(BOTH_ROW)
+    else if (in->scale)
+        PACK_ROWS(AFFINE_ROW)
+    else if (in->relu)
+        PACK_ROWS(RELU_ROW)
+    else
+        PACK_ROWS(PLAIN_ROW)
+}
+
+INLINE void gradient_row(const struct kernels_gradient *in, int w, engine_real *out, size_t at, int b, const int NORM)
+{
+    const vec slope = NORM ? load(in->slope + b * LANES) : (vec){0}, pull = NORM ? load(in->pull + b * LANES) : (vec){0},
+              offset = NORM ? load(in->offset + b * LANES) : (vec){0};
+    const engine_real *g = in->gradient + at, *x = NORM ? in->raw + at : g;
+    for (int c = 0; c < w; c++) {
+        vec v = load(g + c * LANES);
+        if (NORM)
+            v = v * slope + (load(x + c * LANES) * pull + offset);
+        store(out + c * LANES, v);
+    }
+}
+
+void KERNEL(pack_gradient)(const struct kernels_gradient *in, int n, int channels, int h, int w, int first, int rows, int left,
+                           int columns, struct packed to)
+{
+#define GRADIENT_ROW(out, at, b) gradient_row(in, w, out, at, b, 0)
+#define NORM_ROW(out, at, b) gradient_row(in, w, out, at, b, 1)
+    if (in->raw)
+        PACK_ROWS(NORM_ROW)
+    else
+        PACK_ROWS(GRADIENT_ROW)
+}

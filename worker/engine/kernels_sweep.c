@@ -1,0 +1,178 @@
+/* kernels_sweep: the direct convolution over packed scratch; forward and backward-data both end here.
+ *
+ * A tile is GROUPS output blocks x TILE neighbouring pixels of one output row, kept in registers over all input channels and taps.
+ * Per input channel one weight vector is loaded for each group, and one input number is broadcast for each pixel. The sliding form
+ * serves three taps at once: each broadcast feeds three products, which makes it bound by arithmetic and not by loads. */
+#include "worker/engine/kernels_inner.h"
+
+/* Tile widths that keep accumulators, weights and one broadcast in the vector registers: 32 with AVX-512 and NEON, 16 else. */
+#if ENGINE_LANES == 16
+enum { TILE_ONE = 16, TILE_TWO = 8 };
+#elif ENGINE_LANES == 8 || !defined(__aarch64__)
+enum { TILE_ONE = 8, TILE_TWO = 4 };
+#else
+enum { TILE_ONE = 16, TILE_TWO = 8 };
+#endif
+
+INLINE void tile_taps(vec *acc, const int GROUPS, const int TILE, const size_t pixel, const struct sweep *s, const engine_real *in,
+                      const engine_real *weights)
+{
+    for (int b = 0; b < blocks_of(s->c_in); b++) {
+        const int lanes = lanes_in(s->c_in, b);
+        for (int t = 0; t < s->tap_count; t++) {
+            const engine_real *x = in + (size_t)b * s->in_block + s->taps[t].offset;
+            const engine_real *w = weights + (size_t)b * s->weight_block + s->taps[t].weight;
+            for (int i = 0; i < lanes; i++, x++, w += LANES) {
+                const vec w0 = load(w), w1 = GROUPS > 1 ? load(w + s->weight_group) : w0;
+                UNROLL for (int p = 0; p < TILE; p++)
+                {
+                    const engine_real value = x[(size_t)p * pixel];
+                    acc[p] += w0 * value;
+                    if (GROUPS > 1)
+                        acc[TILE + p] += w1 * value;
+                }
+            }
+        }
+    }
+}
+
+/* Three taps of one kernel row: pixel p of the tile reads columns p, p+1 and p+2. */
+INLINE void tile_triples(vec *acc, const int GROUPS, const int TILE, const struct sweep *s, const engine_real *in,
+                         const engine_real *weights)
+{
+    for (int b = 0; b < blocks_of(s->c_in); b++) {
+        const int lanes = lanes_in(s->c_in, b);
+        for (int t = 0; t < s->tap_count; t += 3) {
+            const engine_real *x = in + (size_t)b * s->in_block + s->taps[t].offset;
+            const engine_real *w = weights + (size_t)b * s->weight_block + s->taps[t].weight;
+            for (int i = 0; i < lanes; i++, x++, w += LANES) {
+                const vec a0 = load(w), a1 = load(w + LANES * LANES), a2 = load(w + 2 * LANES * LANES);
+                const engine_real *v = w + (GROUPS > 1 ? s->weight_group : 0);
+                const vec b0 = load(v), b1 = load(v + LANES * LANES), b2 = load(v + 2 * LANES * LANES);
+                UNROLL for (int c = 0; c < TILE + 2; c++)
+                {
+                    const engine_real value = x[c * LANES];
+                    if (c < TILE)
+                        acc[c] += a0 * value;
+                    if (c >= 1 && c <= TILE)
+                        acc[c - 1] += a1 * value;
+                    if (c >= 2)
+                        acc[c - 2] += a2 * value;
+                    if (GROUPS > 1 && c < TILE)
+                        acc[TILE + c] += b0 * value;
+                    if (GROUPS > 1 && c >= 1 && c <= TILE)
+                        acc[TILE + c - 1] += b1 * value;
+                    if (GROUPS > 1 && c >= 2)
+                        acc[TILE + c - 2] += b2 * value;
+                }
+            }
+        }
+    }
+}
+
+/* Gate, addend, store and sums of `count` pixels of one group. */
+INLINE void tile_finish(const vec *acc, const int count, const struct sweep *s, int group, int row, int column)
+{
+    const size_t at = (size_t)group * s->out_group + (size_t)row * s->out_row + (size_t)column * s->out_pixel;
+    const size_t gate = (size_t)group * s->gate_group + (size_t)row * s->gate_row + (size_t)column * s->gate_pixel;
+    vec sum = {0}, square = {0}, center = {0};
+    if (s->sums)
+        center = load(s->center + group * LANES);
+    UNROLL for (int p = 0; p < count; p++)
+    {
+        vec v = acc[p];
+        if (s->gate)
+            v = keep_positive(v, load(s->gate + gate + (size_t)p * s->gate_pixel));
+        if (s->addend)
+            v += load(s->addend + at + (size_t)p * s->out_pixel);
+        store(s->out + at + (size_t)p * s->out_pixel, v);
+        v -= center;
+        sum += v;
+        square += v * v;
+    }
+    if (s->sums) {
+        store(s->sums + group * LANES, load(s->sums + group * LANES) + sum);
+        store(s->squares + group * LANES, load(s->squares + group * LANES) + square);
+    }
+}
+
+/* The last tile of a row may hang over its end: results beyond it are dropped. The loop is rolled so that it does not decide the
+ * registers of the full tile. */
+INLINE void tile_finish_part(const vec *acc, const int TILE, int count, const struct sweep *s, int group, int row, int column)
+{
+    vec kept[32];
+    UNROLL for (int p = 0; p < TILE; p++) kept[p] = acc[p];
+    for (int p = 0; p < count; p++)
+        tile_finish(kept + p, 1, s, group, row, column + p);
+}
+
+INLINE void run_groups(const int GROUPS, const int TILE, const int TRIPLE, const size_t pixel, const struct sweep *s, int group)
+{
+    const engine_real *weights = s->weights + (size_t)group * s->weight_group;
+    for (int r = 0; r < s->rows; r++) {
+        for (int c = 0; c < s->columns; c += TILE) {
+            const engine_real *in = s->in + (size_t)r * s->in_row + (size_t)c * pixel;
+            vec acc[32];
+            UNROLL for (int g = 0; g < GROUPS; g++)
+            {
+                const vec start = s->bias ? load(s->bias + (group + g) * LANES) : (vec){0};
+                UNROLL for (int p = 0; p < TILE; p++) acc[g * TILE + p] = start;
+            }
+            if (TRIPLE)
+                tile_triples(acc, GROUPS, TILE, s, in, weights);
+            else
+                tile_taps(acc, GROUPS, TILE, pixel, s, in, weights);
+            UNROLL for (int g = 0; g < GROUPS; g++)
+            {
+                if (c + TILE <= s->columns)
+                    tile_finish(acc + g * TILE, TILE, s, group + g, r, c);
+                else
+                    tile_finish_part(acc + g * TILE, TILE, s->columns - c, s, group + g, r, c);
+            }
+        }
+    }
+}
+
+static void triples_one(const struct sweep *s, int group)
+{
+    run_groups(1, TILE_ONE, 1, LANES, s, group);
+}
+
+static void triples_two(const struct sweep *s, int group)
+{
+    run_groups(2, TILE_TWO, 1, LANES, s, group);
+}
+
+static void near_one(const struct sweep *s, int group)
+{
+    run_groups(1, TILE_ONE, 0, LANES, s, group);
+}
+
+static void near_two(const struct sweep *s, int group)
+{
+    run_groups(2, TILE_TWO, 0, LANES, s, group);
+}
+
+static void far_one(const struct sweep *s, int group)
+{
+    run_groups(1, TILE_TWO, 0, s->in_pixel, s, group);
+}
+
+static void far_two(const struct sweep *s, int group)
+{
+    run_groups(2, TILE_TWO, 0, s->in_pixel, s, group);
+}
+
+void KERNEL(sweep_run)(const struct sweep *s)
+{
+    const int near = s->in_pixel == LANES;
+    /* Pairs of groups share each broadcast; the sliding kernel has enough reuse without, and takes pairs only for short rows. */
+    const int pairs = s->triple ? s->columns <= TILE_TWO && ENGINE_LANES == 16 : 1;
+    void (*const one)(const struct sweep *, int) = s->triple ? triples_one : near ? near_one : far_one;
+    void (*const two)(const struct sweep *, int) = s->triple ? triples_two : near ? near_two : far_two;
+    int group = 0;
+    for (; pairs && group + 2 <= s->groups; group += 2)
+        two(s, group);
+    for (; group < s->groups; group++)
+        one(s, group);
+}

@@ -1,0 +1,206 @@
+/* plan_backward: appends the backward steps to a plan, walking the nodes from last to first.
+ *
+ * The gradient of a node is the sum of what its readers contribute. A node sum contributes its own gradient unchanged, so that is
+ * only remembered (pending) and copied nowhere: a single pending gradient simply IS the node's gradient, and a convolution's
+ * backward adds one to what it writes anyway. Two things happen inside a convolution's backward instead of in passes of their own:
+ * the backward of a ReLU that only convolutions read (a mask while writing), and of the norm that alone reads the convolution
+ * (while reading). */
+#include <stdlib.h>
+
+#include "worker/engine/plan.h"
+
+enum { PENDING_MAX = 8 };
+
+struct node_gradient {
+    int buffer;  /* written so far, or PLAN_NONE */
+    int written; /* buffer holds a partial sum that later writers must add to */
+    int pending[PENDING_MAX], pending_count;
+    int readers; /* live nodes that read this one */
+    int last_reader;
+    char needed;     /* a parameter lies upstream */
+    char through;    /* RELU: its readers' backward goes straight to its input */
+    char fused;      /* CONV: its only reader is a norm, whose backward it takes over */
+    char only_convs; /* every reader is a convolution */
+    char output;
+};
+
+struct backward {
+    struct plan *plan;
+    const struct plan_value *values;
+    const char *live;
+    struct node_gradient *nodes;
+};
+
+static void survey_readers(struct backward *b)
+{
+    struct plan *plan = b->plan;
+    for (int i = 0; i < plan->node_count; i++) {
+        b->nodes[i].buffer = PLAN_NONE;
+        b->nodes[i].only_convs = 1;
+    }
+    for (int i = 0; i < plan->node_count; i++) {
+        const struct net_node *n = &plan->nodes[i];
+        b->nodes[i].needed = n->op == NET_CONV || n->op == NET_BATCH_NORM || n->op == NET_DENSE;
+        for (int k = 0; k < n->input_count; k++) {
+            struct node_gradient *in = &b->nodes[n->inputs[k]];
+            b->nodes[i].needed |= in->needed;
+            if (!b->live[i])
+                continue;
+            in->readers++;
+            in->last_reader = i;
+            in->only_convs &= n->op == NET_CONV;
+        }
+    }
+}
+
+static void survey_outputs(struct backward *b)
+{
+    struct plan *plan = b->plan;
+    for (int i = 0; i < plan->output_count; i++) {
+        struct node_gradient *g = &b->nodes[plan->outputs[i]];
+        if (!g->output)
+            g->buffer = plan_add_buffer(plan, plan_node_elements(plan, plan->outputs[i]));
+        g->written = 1;
+        g->output = 1;
+        plan->output_gradients[i] = g->buffer;
+    }
+    for (int i = 0; i < plan->node_count; i++) {
+        struct node_gradient *g = &b->nodes[i];
+        g->through = plan->nodes[i].op == NET_RELU && g->only_convs && !g->output;
+        g->fused =
+            plan->nodes[i].op == NET_CONV && g->readers == 1 && !g->output && plan->nodes[g->last_reader].op == NET_BATCH_NORM;
+    }
+}
+
+/* Where a step that computes part of the node's gradient writes it, and what it adds. */
+static void direct_output(struct backward *b, struct plan_step *step, int target)
+{
+    struct node_gradient *g = &b->nodes[target];
+    if (g->written) {
+        step->addend = g->buffer;
+    } else {
+        g->buffer = plan_add_buffer(b->plan, plan_node_elements(b->plan, target));
+        g->written = 1;
+        if (g->pending_count > 0)
+            step->addend = g->pending[--g->pending_count];
+    }
+    step->out = g->buffer;
+}
+
+/* Adds all pending gradients up into the node's own buffer. */
+static void sum_pending(struct backward *b, int node)
+{
+    struct node_gradient *g = &b->nodes[node];
+    struct plan_step *step = plan_add_step(b->plan, PLAN_SUM, node);
+    if (g->written)
+        step->in[step->in_count++] = (struct plan_value){g->buffer, PLAN_NONE, 0};
+    for (; g->pending_count > 0; g->pending_count--)
+        step->in[step->in_count++] = (struct plan_value){g->pending[g->pending_count - 1], PLAN_NONE, 0};
+    if (!g->written)
+        g->buffer = plan_add_buffer(b->plan, plan_node_elements(b->plan, node));
+    g->written = 1;
+    step->out = g->buffer;
+}
+
+static void contribute(struct backward *b, int node, int buffer)
+{
+    struct node_gradient *g = &b->nodes[node];
+    if (!g->needed)
+        return;
+    if (g->pending_count == PENDING_MAX)
+        sum_pending(b, node);
+    g->pending[g->pending_count++] = buffer;
+}
+
+/* The buffer with the node's whole gradient: all its readers have been walked. */
+static int settle(struct backward *b, int node)
+{
+    struct node_gradient *g = &b->nodes[node];
+    if (!g->written && g->pending_count == 1)
+        return g->pending[0];
+    if (g->pending_count > 0)
+        sum_pending(b, node);
+    return g->buffer;
+}
+
+static void conv_back(struct backward *b, int node, int gradient, int norm)
+{
+    const int input = b->plan->nodes[node].inputs[0];
+    const int through = b->nodes[input].through, target = through ? b->plan->nodes[input].inputs[0] : input;
+    struct plan_step *step = plan_add_step(b->plan, PLAN_CONV_BACK, node);
+    step->in[step->in_count++] = b->values[input];
+    step->gradient = gradient;
+    step->norm = norm;
+    step->mask = through;
+    if (b->nodes[target].needed)
+        direct_output(b, step, target);
+}
+
+static void norm_back(struct backward *b, int node, int gradient)
+{
+    struct plan *plan = b->plan;
+    const int input = plan->nodes[node].inputs[0], norm = plan->node_norm[node];
+    const struct plan_value raw = {plan->norms[norm].source, PLAN_NONE, 0};
+    struct plan_step *step = plan_add_step(plan, PLAN_NORM_REDUCE, node);
+    step->in[step->in_count++] = raw;
+    step->gradient = gradient;
+    step->norm = norm;
+    if (b->nodes[input].fused)
+        conv_back(b, input, gradient, norm);
+    else if (b->nodes[input].needed) {
+        step = plan_add_step(plan, PLAN_NORM_BACK, node);
+        step->in[step->in_count++] = raw;
+        step->gradient = gradient;
+        step->norm = norm;
+        direct_output(b, step, input);
+    }
+}
+
+static void plain_back(struct backward *b, enum plan_op op, int node, int gradient)
+{
+    const int input = b->plan->nodes[node].inputs[0];
+    if (!b->nodes[input].needed && op != PLAN_DENSE_BACK)
+        return;
+    struct plan_step *step = plan_add_step(b->plan, op, node);
+    step->in[step->in_count++] = b->values[input];
+    step->gradient = gradient;
+    if (b->nodes[input].needed)
+        direct_output(b, step, input);
+}
+
+static void node_back(struct backward *b, int node)
+{
+    const struct net_node *n = &b->plan->nodes[node];
+    if (!b->nodes[node].needed || b->nodes[node].through || b->nodes[node].fused)
+        return;
+    const int gradient = settle(b, node);
+    switch (n->op) {
+    case NET_CONV: conv_back(b, node, gradient, PLAN_NONE); break;
+    case NET_BATCH_NORM: norm_back(b, node, gradient); break;
+    case NET_ADD:
+        for (int i = 0; i < n->input_count; i++)
+            contribute(b, n->inputs[i], gradient);
+        break;
+    case NET_RELU: plain_back(b, PLAN_RELU_BACK, node, gradient); break;
+    case NET_AVG_POOL: plain_back(b, PLAN_POOL_BACK, node, gradient); break;
+    case NET_SUBSAMPLE: plain_back(b, PLAN_SUBSAMPLE_BACK, node, gradient); break;
+    case NET_CHANNEL_PAD: plain_back(b, PLAN_WIDEN_BACK, node, gradient); break;
+    case NET_GLOBAL_AVG_POOL: plain_back(b, PLAN_MEAN_BACK, node, gradient); break;
+    case NET_DENSE: plain_back(b, PLAN_DENSE_BACK, node, gradient); break;
+    default: break;
+    }
+}
+
+enum status_code plan_backward(struct plan *plan, const struct plan_value *values, const char *live, struct status *status)
+{
+    struct backward b = {plan, values, live, calloc((size_t)plan->node_count, sizeof *b.nodes)};
+    if (!b.nodes)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for the backward plan of a net with %d nodes", plan->node_count);
+    survey_readers(&b);
+    survey_outputs(&b);
+    for (int node = plan->node_count - 1; node >= 0; node--)
+        if (live[node])
+            node_back(&b, node);
+    free(b.nodes);
+    return STATUS_OK;
+}

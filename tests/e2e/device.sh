@@ -1,0 +1,75 @@
+#!/bin/bash
+# `hwnas device`: what it prints is well-formed, agrees with itself, and wrong input ends in exit code 2 with a sentence.
+set -u
+hwnas=$HWNAS_BUILD/hwnas
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cell='|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|avg_pool_3x3~0|none~1|nor_conv_3x3~2|'
+small='--channels 4 --cells 1'
+
+number=0
+result() { # result STATUS SENTENCE: status 0 is a pass
+    number=$((number + 1))
+    if [ "$1" -eq 0 ]; then echo "ok $number - $2"; else echo "not ok $number - $2"; fi
+}
+judge() { # judge SENTENCE PYTHON: d is the JSON object of the last line of $work/out
+    python3 - "$work/out" <<END
+import json, statistics, sys
+d = json.loads(open(sys.argv[1]).read().splitlines()[-1])
+sys.exit(not ($2))
+END
+    result $? "$1"
+}
+refused() { # refused SENTENCE WORD ARGUMENT...: exit code 2, WORD on standard error, nothing on standard output
+    local sentence=$1 word=$2 code
+    shift 2
+    "$hwnas" "$@" >"$work/out" 2>"$work/err"
+    code=$?
+    [ $code -eq 2 ] && grep -qF -- "$word" "$work/err" && [ ! -s "$work/out" ]
+    result $? "$sentence"
+}
+
+"$hwnas" device --help >"$work/out" 2>"$work/err" && grep -q measure "$work/out"
+result $? 'help lists the commands'
+"$hwnas" device measure --help >"$work/out" 2>"$work/err" && grep -q -- --arch "$work/out"
+result $? 'help of a command lists its options'
+
+"$hwnas" device show -f json >"$work/out" 2>"$work/err"
+result $? 'show ends well'
+judge 'show names the device, conditions and warnings' 'd["device"].startswith("host-") and "isa=" in d["conditions"] and isinstance(d["warnings"], list)'
+device=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["device"])' "$work/out")
+"$hwnas" device show >"$work/out" && grep -qF "$device" "$work/out"
+result $? 'the table names the same device'
+"$hwnas" device show -f csv >"$work/out" && grep -qxF "device,$device" "$work/out"
+result $? 'so does the CSV'
+
+# shellcheck disable=SC2086  # two options
+"$hwnas" device measure --arch "$cell" $small -f json >"$work/out" 2>"$work/err"
+result $? 'measure ends well'
+judge 'the device of the measurement is the device shown' "d['device'] == '$device'"
+judge 'all samples are there and positive' 'len(d["samples_ms"]) == d["samples"] >= 10 and min(d["samples_ms"]) > 0'
+judge 'the headline is the median of five window medians, computed again from the samples' \
+    'abs(statistics.median(statistics.median(d["samples_ms"][i*d["samples"]//5:(i+1)*d["samples"]//5]) for i in range(5)) - d["latency_ms"]) < 2e-6'
+judge 'the MAD is that of the samples' \
+    'abs(statistics.median(abs(x - statistics.median(d["samples_ms"])) for x in d["samples_ms"]) - d["mad_ms"]) < 2e-6'
+judge 'steady means that nothing is doubtful' 'd["steady"] == (d["steady_start"] and not d["drifting"] and not d["unstable"])'
+judge 'a doubtful first attempt, and only that, was repeated' 'd["attempts"] == 2 or d["steady"]'
+judge 'the architecture is printed as it was given' "d['arch'] == '$cell'"
+
+# shellcheck disable=SC2086
+"$hwnas" device measure --arch "$cell" $small --cpu "$(taskset -cp $$ | sed 's/.*[ ,-]//')" -f csv >"$work/out" &&
+    [ "$(wc -l <"$work/out")" -eq 2 ] && [ "$(awk -F, '{ print NF }' "$work/out" | sort -u | wc -l)" -eq 1 ]
+result $? 'the CSV has a header and one row of as many fields; a CPU can be chosen'
+# shellcheck disable=SC2086
+"$hwnas" device measure --arch "$cell" $small >"$work/out" && grep -q '^latency_ms ' "$work/out" && grep -q '^verdict ' "$work/out"
+result $? 'the table shows the headline and the verdict'
+
+refused 'a command that does not exist is refused' "'fly'" device fly
+refused 'a broken architecture is refused' 'nor_conv_9x9' device measure --arch '|nor_conv_9x9~0|'
+refused 'a disconnected architecture is refused' 'hwnas device measure:' device measure \
+    --arch '|none~0|+|none~0|none~1|+|none~0|none~1|none~2|'
+refused 'an unknown space is refused' 'mars' device measure --arch "$cell" --space mars
+refused 'a missing architecture is asked for' '--arch' device measure
+refused 'a CPU that is not there is refused' 'CPU 4000' device show --cpu 4000
+refused 'a format that does not exist is refused' 'xml' device show -f xml
+echo "1..$number"

@@ -14,12 +14,17 @@
 #include "master/cli_run.h"
 #include "master/cli_study.h"
 #include "master/cli_table.h"
+#include "worker/cli_device.h"
+#include "worker/cli_reference.h"
+#include "worker/cli_rmi.h"
 
 enum { VERBS_MAX = 32 };
 
 /* In the order in which help lists them. */
 static const struct cli_verb *const verbs[VERBS_MAX] = {
-    &cli_run_verb, &cli_study_verb, &cli_front_verb, &cli_export_verb, &cli_table_verb, NULL,
+    &cli_run_verb,       &cli_study_verb, &cli_front_verb,
+    &cli_export_verb,    &cli_table_verb, &cli_device_verb,
+    &cli_reference_verb, &cli_rmi_verb,   NULL,
 };
 
 static void print_help(FILE *out)

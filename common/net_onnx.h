@@ -8,13 +8,15 @@
 #include "common/net.h"
 #include "common/status.h"
 
-/* Reads an ONNX model into *out (which must be empty). Takes what PyTorch exports for image classifiers: Conv, BatchNormalization,
- * Relu, AveragePool (count_include_pad=0, or no padding), Add, GlobalAveragePool, ReduceMean over H and W, Flatten, Reshape to
- * (N,C), Gemm, MatMul+Add, Identity, Slice (as a spatial stride), Pad (zero channels), and the constant arithmetic around them
- * (Constant, Shape, Gather, Cast, Concat, Unsqueeze, ConstantOfShape, Transpose, Reshape, Slice of constants, ...), which is
- * folded. The first graph output is the logits, the others are the taps, unless `taps` names tap_count value names. Batch dimension
- * may be symbolic or any number; H and W must be fixed. STATUS_BAD_INPUT or STATUS_UNSUPPORTED with the node's name and operator;
- * never crashes, never reads outside `data`. Weights must be inside the file (no external data). */
+/* Reads an ONNX model into *out (which must be empty). Takes what PyTorch exports for image classifiers in opset 9 to 21: Conv,
+ * BatchNormalization, Relu, AveragePool (count_include_pad=0, or no padding), Add, Sum, GlobalAveragePool, ReduceMean over H and W,
+ * Flatten, Squeeze, Reshape to (N,C), Gemm, MatMul+Add, Identity, Dropout, Slice (as a spatial stride), Pad (zero channels), and
+ * the constant arithmetic around them (Constant, ConstantOfShape, Shape, Gather, Cast, Concat, Unsqueeze, Squeeze, Transpose,
+ * Reshape, Slice, Add, Sub, Mul, Div), which is folded. Windows must be square, padded alike on all sides and not dilated.
+ * Parameters keep the names of their initializers, which are those of the PyTorch state dict. The first graph output is the logits,
+ * the others are the taps, unless `taps` names tap_count value names. Batch dimension may be symbolic or any number; H and W must
+ * be fixed. STATUS_BAD_INPUT or STATUS_UNSUPPORTED with the node's name and operator; never crashes, never reads outside `data`,
+ * never takes memory out of proportion to the file. Weights must be inside the file (no external data). */
 enum status_code net_onnx_read(const void *data, size_t size, const char *const *taps, size_t tap_count, struct net *out,
                                struct status *status);
 

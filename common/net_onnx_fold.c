@@ -1,5 +1,5 @@
 /* net_onnx_fold: operators whose inputs are known while reading are carried out at once. PyTorch exports the arithmetic on shapes
- * and paddings as such nodes. What they may compute in one model is bounded (ONNX_FOLD_ELEMENTS_MAX). */
+ * and paddings as such nodes. What they may compute is bounded in proportion to the file. */
 #include "common/net_onnx_internal.h"
 
 #include <math.h>

@@ -20,8 +20,8 @@
 
 enum { ONNX_RANK_MAX = 8, ONNX_OPSET_MIN = 9, ONNX_OPSET_MAX = 21 };
 
-/* Elements that folding may compute in one model: shape arithmetic needs a few hundred. */
-enum { ONNX_FOLD_ELEMENTS_MAX = 1 << 24 };
+/* Elements that folding may compute, and that parameters may take, beyond what is in proportion to the file. */
+enum { ONNX_SPARE_ELEMENTS = 1 << 20 };
 
 /* What Shape gives for the batch dimension. It may be moved about, but not reckoned with. */
 #define ONNX_BATCH INT64_C(-0x4241544348)

@@ -5,6 +5,7 @@
 #include "common/net_onnx_internal.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,14 @@ static struct onnx_value *map_input(struct onnx_reader *reader, size_t index, in
     return value;
 }
 
+static bool all_finite(const struct onnx_constant *constant)
+{
+    for (size_t i = 0; i < constant->count; i++)
+        if (!isfinite(constant->floats[i]))
+            return false;
+    return true;
+}
+
 /* A constant float tensor of the given rank at input `index`, whose size is charged to the model; NULL with status filled. */
 static const struct onnx_constant *weight_input(struct onnx_reader *reader, size_t index, int rank)
 {
@@ -74,6 +83,10 @@ static const struct onnx_constant *weight_input(struct onnx_reader *reader, size
                       NET_DIMENSION_MAX);
             return NULL;
         }
+    }
+    if (!all_finite(constant)) {
+        onnx_fail(reader, STATUS_BAD_INPUT, "its parameter at input %zu holds an infinity or something that is no number", index);
+        return NULL;
     }
     if (constant->count > reader->weight_elements_left) {
         onnx_fail(reader, STATUS_UNSUPPORTED,
@@ -188,6 +201,9 @@ static enum status_code read_batch_norm(struct onnx_reader *reader)
             return reader->status->code;
     if (onnx_attribute_int(reader, "training_mode", 0) != 0 || onnx_attribute_int(reader, "spatial", 1) != 1)
         return onnx_fail(reader, STATUS_UNSUPPORTED, "export the model in inference mode");
+    for (size_t i = 0; i < params[3]->count; i++)
+        if (params[3]->floats[i] < 0.0F)
+            return onnx_fail(reader, STATUS_BAD_INPUT, "the running variance of channel %zu is negative", i);
     if (onnx_choose_node_name(reader, name) != STATUS_OK)
         return reader->status->code;
     int node = net_add_batch_norm(reader->net, name, input->node, onnx_attribute_float(reader, "epsilon", 1e-5F), reader->status);

@@ -194,8 +194,8 @@ enum status_code net_onnx_read(const void *data, size_t size, const char *const 
     struct onnx_reader reader = {
         .net = out,
         .status = &reason,
-        .fold_elements_left = ONNX_FOLD_ELEMENTS_MAX,
-        .weight_elements_left = size / 2 + ((size_t)1 << 22),
+        .fold_elements_left = size / 2 + ONNX_SPARE_ELEMENTS,
+        .weight_elements_left = size / 2 + ONNX_SPARE_ELEMENTS,
     };
     Onnx__ModelProto *model = onnx_model_unpack(data, size, &reason);
     enum status_code code = model != NULL ? check_versions(model, &reason) : reason.code;

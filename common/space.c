@@ -2,6 +2,7 @@
  * what a gene means is in space_<name>.c. */
 #include "common/space.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,6 +61,7 @@ enum status_code space_parse(const struct space *space, const char *text, struct
 
 void space_print(const struct space *space, const struct arch *arch, char out[ARCH_TEXT_BYTES])
 {
+    assert(space_valid(space, arch));
     space->ops->print(space, arch, out);
 }
 
@@ -75,11 +77,13 @@ bool space_valid(const struct space *space, const struct arch *arch)
 
 bool space_connected(const struct space *space, const struct arch *arch)
 {
+    assert(space_valid(space, arch));
     return space->ops->connected(space, arch);
 }
 
 void space_canonical(const struct space *space, const struct arch *arch, struct arch *out)
 {
+    assert(space_valid(space, arch));
     space->ops->canonical(space, arch, out);
 }
 

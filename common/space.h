@@ -55,17 +55,20 @@ int space_choices(const struct space *space, size_t gene);
  * STATUS_BAD_INPUT with the place of the first error; *out is then untouched. */
 enum status_code space_parse(const struct space *space, const char *text, struct arch *out, struct status *status);
 
-/* Writes the exact text form. parse(print(a)) equals a. */
-void space_print(const struct space *space, const struct arch *arch, char out[ARCH_TEXT_BYTES]);
-
 /* Genes within their ranges and of the right number: what the wire and the store check before they trust an architecture. */
 bool space_valid(const struct space *space, const struct arch *arch);
+
+/* From here on, `arch` must be valid in the space (space_valid): what comes from outside is asked first. */
+
+/* Writes the exact text form. parse(print(a)) equals a. */
+void space_print(const struct space *space, const struct arch *arch, char out[ARCH_TEXT_BYTES]);
 
 /* False when the network's output cannot depend on its input: infeasible without running (phi = 0). */
 bool space_connected(const struct space *space, const struct arch *arch);
 
-/* The representative of all architectures that compute the same family of functions (isomorphic cells): the same for each of
- * them, itself a valid architecture, and a fixed point. Evaluation keys and weight seeds use it; table look-ups must not. */
+/* The representative of the architectures that the space counts as one (isomorphic cells, which compute the same family of
+ * functions): the same for each of them, itself a valid architecture, and a fixed point. Evaluation keys and weight seeds use it;
+ * table look-ups must not. */
 void space_canonical(const struct space *space, const struct arch *arch, struct arch *out);
 
 /* Every gene uniform and independent. */

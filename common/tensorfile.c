@@ -14,7 +14,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are kept as t
 
 enum {
     LENGTH_BYTES = 8,           /* of the number before the JSON header */
-    HEADER_BYTES_MAX = 1 << 24, /* about 100,000 tensors; jansson needs up to 30 bytes of memory per byte */
+    HEADER_BYTES_MAX = 1 << 22, /* about 30,000 tensors; jansson can need 50 bytes of memory for one of these */
+    METADATA_MAX = 4096,
     ALIGNMENT = 8
 };
 static const size_t FILE_BYTES_MAX = (size_t)1 << 32;
@@ -161,6 +162,9 @@ static enum status_code read_metadata(json_t *object, struct tensorfile *out, st
     json_t *value = NULL;
     if (!json_is_object(object))
         return status_set(status, STATUS_BAD_INPUT, "__metadata__ is not an object");
+    if (json_object_size(object) > METADATA_MAX)
+        return status_set(status, STATUS_UNSUPPORTED, "__metadata__ has %zu entries; %d are read here", json_object_size(object),
+                          METADATA_MAX);
     json_object_foreach(object, key, value)
     {
         if (!json_is_string(value))

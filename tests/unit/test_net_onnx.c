@@ -1,6 +1,7 @@
 /* net_onnx: export and import of our own nets, models as PyTorch writes them, and models that are wrong. */
 #include "tests/support/test.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "common/net_onnx.h"
@@ -426,6 +427,18 @@ static void wrong_shapes_are_named(void **state)
     assert_model_refused(&m, STATUS_UNSUPPORTED, "initializer w", "another file");
 }
 
+static void parameters_that_are_no_numbers_are_refused(void **state)
+{
+    (void)state;
+    struct onnx_maker m;
+    begin_bad(&m, "Relu", "conv");
+    m.initializers[0]->float_data[7] = NAN;
+    assert_model_refused(&m, STATUS_BAD_INPUT, "node conv (Conv", "no number");
+    begin_bad(&m, "BatchNormalization", "conv,c,c,c,c");
+    m.initializers[1]->float_data[2] = -1.0F;
+    assert_model_refused(&m, STATUS_BAD_INPUT, "node bad (BatchNormalization", "channel 2 is negative");
+}
+
 static void attributes_that_change_the_result_are_refused(void **state)
 {
     (void)state;
@@ -504,7 +517,7 @@ static void folding_stops_at_its_budget(void **state)
         onnx_maker_node(&m, "ConstantOfShape", "shape", name);
     }
     add_head(&m, "x", 3);
-    assert_model_refused(&m, STATUS_UNSUPPORTED, "node c16 (ConstantOfShape", "too large");
+    assert_model_refused(&m, STATUS_UNSUPPORTED, "node c1 (ConstantOfShape", "too large");
 }
 
 static void weights_used_over_and_over_stop_at_their_budget(void **state)
@@ -699,6 +712,7 @@ int main(void)
         cmocka_unit_test(unknown_operators_are_named),
         cmocka_unit_test(unknown_inputs_are_named),
         cmocka_unit_test(wrong_shapes_are_named),
+        cmocka_unit_test(parameters_that_are_no_numbers_are_refused),
         cmocka_unit_test(attributes_that_change_the_result_are_refused),
         cmocka_unit_test(arithmetic_that_is_not_possible_is_refused),
         cmocka_unit_test(folding_stops_at_its_budget),

@@ -68,6 +68,22 @@ static void a_map_that_is_read_later_stays_in_the_peak(void **state)
     net_free(&net);
 }
 
+static void a_map_that_one_sum_reads_twice_is_freed_once(void **state)
+{
+    (void)state;
+    struct net net;
+    struct cost cost;
+    net_init_empty(&net);
+    net_add_input(&net, (struct net_shape){4, 8, 8}, &status);
+    int relu = net_add_relu(&net, "relu", 0, &status);
+    int twice = net_add_add(&net, "twice", (const int[]){relu, relu}, 2, &status);
+    int wide = net_add_conv(&net, "wide", twice, 16, 1, 1, 0, 1, 0, &status);
+    assert_ok(net_add_output(&net, net_add_global_avg_pool(&net, "gap", wide, &status), &status), status);
+    cost_of_net(&net, &cost);
+    assert_int_equal(cost.peak_activation_bytes, (4 + 16) * 64 * (int)sizeof(float)); /* `twice` and `wide` */
+    net_free(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -75,6 +91,7 @@ int main(void)
         cmocka_unit_test(parameters_are_the_trainable_ones),
         cmocka_unit_test(the_peak_holds_two_maps_of_a_chain),
         cmocka_unit_test(a_map_that_is_read_later_stays_in_the_peak),
+        cmocka_unit_test(a_map_that_one_sum_reads_twice_is_freed_once),
     };
     return TEST_RUN(tests);
 }

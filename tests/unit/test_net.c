@@ -159,14 +159,16 @@ static void initial_weights_are_pytorchs_uniform_and_repeatable(void **state)
     rng_seed(&rng, 5);
     net_init(&again, &rng);
     for (int t = 0; t < 2; t++) {
-        double bound = 1.0 / sqrt(27.0), sum = 0.0, most = 0.0;
+        double bound = 1.0 / sqrt(27.0), mean = 0.0, sum = 0.0, most = 0.0;
         const struct net_tensor *tensor = &net.tensors[t];
         assert_memory_equal(tensor->data, again.tensors[t].data, tensor->count * sizeof(float));
         for (size_t i = 0; i < tensor->count; i++) {
             sum += (double)tensor->data[i] * (double)tensor->data[i];
+            mean += (double)tensor->data[i] / (double)tensor->count;
             most = fmax(most, fabs((double)tensor->data[i]));
         }
         assert_true(most <= bound + 1e-7);
+        assert_near(mean, 0.0, 0, 0.15 * bound);
         assert_near(sum / (double)tensor->count, bound * bound / 3.0, t == 0 ? 0.05 : 0.25, 0);
     }
     net_free(&net);

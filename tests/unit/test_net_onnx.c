@@ -473,6 +473,9 @@ static void attributes_that_change_the_result_are_refused(void **state)
     assert_model_refused(&m, STATUS_UNSUPPORTED, "node bad (Pad", "zeros");
     begin_bad(&m, "Pad", "conv,zero");
     assert_model_refused(&m, STATUS_UNSUPPORTED, "node bad (Pad", "only channels");
+    begin_bad(&m, "Pad", "conv,rows");
+    onnx_maker_numbers(&m, "rows", 8, (const int64_t[]){0, 0, 1, 0, 0, 0, 1, 0});
+    assert_model_refused(&m, STATUS_UNSUPPORTED, "node bad (Pad", "only channels");
     begin_bad(&m, "Slice", "conv,zero,zero,zero,zero");
     assert_model_refused(&m, STATUS_UNSUPPORTED, "node bad (Slice", "every n-th");
     begin_bad(&m, "Flatten", "conv");

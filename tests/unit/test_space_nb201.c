@@ -329,6 +329,57 @@ static void a_cell_of_one_skip_edge_is_the_map_before_it(void **state)
     net_free(&net);
 }
 
+/* The node that reads `index` alone, or NULL. */
+static const struct net_node *only_reader(const struct net *net, int index)
+{
+    const struct net_node *reader = NULL;
+    for (int i = index + 1; i < net->node_count; i++) {
+        for (int k = 0; k < net->nodes[i].input_count; k++) {
+            if (net->nodes[i].inputs[k] != index)
+                continue;
+            if (reader != NULL)
+                return NULL;
+            reader = &net->nodes[i];
+        }
+    }
+    return reader;
+}
+
+static void convolutions_of_cells_read_a_relu_and_end_in_batch_normalisation(void **state)
+{
+    (void)state;
+    struct net net = built("233243", cifar10);
+    int seen = 0;
+    for (int i = 0; i < net.node_count; i++) {
+        const struct net_node *node = &net.nodes[i];
+        if (node->op != NET_CONV || strncmp(node->name, "cells.", 6) != 0 || strstr(node->name, "downsample") != NULL)
+            continue;
+        const struct net_node *after = only_reader(&net, i);
+        assert_int_equal(net.nodes[node->inputs[0]].op, NET_RELU);
+        assert_non_null(after);
+        assert_int_equal(after->op, NET_BATCH_NORM);
+        seen++;
+    }
+    assert_int_equal(seen, 15 * 5 + 2 * 2);
+    net_free(&net);
+}
+
+static void a_reduction_halves_by_stride_and_by_pooling_without_normalising_the_shortcut(void **state)
+{
+    (void)state;
+    struct net net = built("333333", cifar10);
+    const struct net_node *pool = &net.nodes[net_find_node(&net, "cells.5.downsample.0")];
+    const struct net_node *sum = &net.nodes[net_find_node(&net, "cells.5.sum")];
+    assert_int_equal(pool->op, NET_AVG_POOL);
+    assert_int_equal(pool->kernel_h, 2);
+    assert_int_equal(pool->stride, 2);
+    assert_string_equal(net.nodes[pool->inputs[0]].name, "cells.4.node.3");
+    assert_int_equal(net.nodes[net_find_node(&net, "cells.5.conv_a.op.1")].stride, 2);
+    assert_string_equal(net.nodes[sum->inputs[0]].name, "cells.5.conv_b.op.2");
+    assert_string_equal(net.nodes[sum->inputs[1]].name, "cells.5.downsample.1");
+    net_free(&net);
+}
+
 static void dead_edges_are_left_out(void **state)
 {
     (void)state;
@@ -396,6 +447,8 @@ int main(void)
         cmocka_unit_test(outputs_are_logits_and_the_three_taps),
         cmocka_unit_test(other_sizes_scale_and_number_the_cells_accordingly),
         cmocka_unit_test(a_cell_of_one_skip_edge_is_the_map_before_it),
+        cmocka_unit_test(convolutions_of_cells_read_a_relu_and_end_in_batch_normalisation),
+        cmocka_unit_test(a_reduction_halves_by_stride_and_by_pooling_without_normalising_the_shortcut),
         cmocka_unit_test(dead_edges_are_left_out),
         cmocka_unit_test(all_connected_cells_build_checked_nets),
         cmocka_unit_test(sizes_that_do_not_divide_are_refused),

@@ -166,6 +166,7 @@ static void places_that_overlap_leave_gaps_or_lie_outside_are_refused(void **sta
     assert_refused(T(F32_2 ",\"data_offsets\":[8,0]"), 8, "not among");
     assert_refused(T(F32_2 ",\"data_offsets\":[4,12]"), 8, "not among");
     assert_refused(T(F32_2 ",\"data_offsets\":[0,9223372036854775807]"), 8, "not among");
+    assert_refused(T("\"dtype\":\"U8\",\"shape\":[9],\"data_offsets\":[0,9]"), 8, "not among");
     assert_refused(T(F32_2 ",\"data_offsets\":[0]"), 8, "two whole numbers");
     assert_refused(T(F32_2 ",\"data_offsets\":[0,8,8]"), 8, "two whole numbers");
     assert_refused(T(F32_2 ",\"data_offsets\":[0,8]"), 9, "belong to none");

@@ -142,7 +142,7 @@ static enum status_code read_outputs(struct onnx_reader *reader, const Onnx__Gra
     if (graph->n_output == 0)
         return onnx_fail(reader, STATUS_BAD_INPUT, "the graph has no output");
     enum status_code code = add_output(reader, onnx_text(graph->output[0]->name), false);
-    if (taps != NULL) {
+    if (taps != NULL && tap_count > 0) {
         for (size_t i = 0; i < tap_count && code == STATUS_OK; i++)
             code = add_output(reader, taps[i], true);
         return code;

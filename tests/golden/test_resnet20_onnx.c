@@ -11,6 +11,7 @@
 #include "common/net_onnx.h"
 #include "common/tensorfile.h"
 #include "tests/support/net_naive.h"
+#include "worker/engine/engine.h"
 
 enum { CLASSES = 10, IMAGES = 4, RECORD_BYTES = 3073, PIXELS = 1024 };
 
@@ -136,6 +137,45 @@ static void folding_keeps_the_logits(void **state)
     net_free(&net);
 }
 
+/* Logits of the first images by the engine, one batch. */
+static void assert_engine_logits(const struct net *net, const json_t *expected)
+{
+    const struct engine_options options = {.mode = ENGINE_INFER, .batch = IMAGES, .isa = ENGINE_ISA_AUTO};
+    struct engine *engine = NULL;
+    void *records = NULL;
+    size_t size = 0;
+    float *images = calloc((size_t)IMAGES * 3 * PIXELS, sizeof *images);
+    assert_non_null(images);
+    assert_ok(fileio_read("../shared/data/cifar10_test_512.bin", 1 << 24, &records, &size, &status), status);
+    for (size_t n = 0; n < IMAGES; n++)
+        read_image((const unsigned char *)records + n * RECORD_BYTES, images + n * 3 * PIXELS);
+    assert_ok(engine_create(net, &options, &engine, &status), status);
+    engine_forward(engine, images);
+    struct engine_rows logits = engine_output(engine, 0);
+    for (size_t n = 0; n < IMAGES; n++)
+        for (size_t k = 0; k < CLASSES; k++)
+            assert_near((double)logits.data[n * logits.stride + k], json_real_value(json_array_get(json_array_get(expected, n), k)),
+                        0, 1e-4);
+    engine_free(engine);
+    free(records);
+    free(images);
+}
+
+static void the_engine_gives_pytorchs_logits_folded_and_not(void **state)
+{
+    (void)state;
+    struct net net = resnet20(), folded;
+    net_init_empty(&folded);
+    json_t *manifest = json_load_file("../shared/data/resnet20_cifar10.json", 0, NULL);
+    assert_non_null(manifest);
+    assert_ok(net_fold(&net, &folded, &status), status);
+    assert_engine_logits(&net, json_object_get(manifest, "test_logits_first4_of_cifar10_test_512"));
+    assert_engine_logits(&folded, json_object_get(manifest, "test_logits_first4_of_cifar10_test_512"));
+    json_decref(manifest);
+    net_free(&folded);
+    net_free(&net);
+}
+
 static void export_and_import_give_the_identical_net(void **state)
 {
     (void)state;
@@ -228,6 +268,7 @@ int main(void)
         cmocka_unit_test(weights_bear_their_state_dict_names_and_values),
         cmocka_unit_test(logits_of_the_first_test_images_are_pytorchs),
         cmocka_unit_test(folding_keeps_the_logits),
+        cmocka_unit_test(the_engine_gives_pytorchs_logits_folded_and_not),
         cmocka_unit_test(export_and_import_give_the_identical_net),
         cmocka_unit_test(a_damaged_file_is_read_or_refused),
         cmocka_unit_test(a_file_cut_anywhere_is_refused),

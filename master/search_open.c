@@ -19,7 +19,7 @@ static const char *stored_digest(const json_t *files, const char *role)
 /* The bundle's file, or the store's copy when the file is gone and the study is known. */
 static enum status_code read_bundle(struct search *search, const json_t *stored_files, struct status *status)
 {
-    const char *path = search->config->fitness.bundle, *hex = stored_digest(stored_files, "bundle");
+    const char *path = search->config->fitness.bundle, *hex = stored_digest(stored_files, "fitness.bundle");
     struct digest digest;
     enum status_code code = fileio_read(path, BUNDLE_BYTES_MAX, &search->bundle, &search->bundle_size, status);
     if (code == STATUS_NOT_FOUND && hex != NULL && digest_parse(hex, &digest) == 0) {

@@ -1,220 +1,23 @@
 /* study: splits what the strategy asks into parts, collects their values whatever their source, and tells the strategy in ask
- * order.
+ * order. Called by search.c. Opening is in study_open.c, going on after a restart in study_save.c.
  *
- * Called by the coordinator. The rule it keeps: what is asked and told depends on the settings and on the values alone, never on
- * when or in what order the values come in. */
-#include "master/study.h"
-
+ * The rule it keeps: what is asked and told depends on the settings and on the values alone, never on when or in what order the
+ * values come in. */
 #include <assert.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
-#include "common/cost.h"
-#include "common/net.h"
 #include "master/study_key.h"
-#include "master/table.h"
+#include "master/study_parts.h"
 
-enum { SAVED_VERSION = 1, FILES_MAX = CONFIG_COSTS_MAX + 1, ROLE_BYTES = 32, SNAPSHOT_GROWTH = 8 };
-
-/* One value that somebody outside supplies. */
-struct value {
-    char key[DIGEST_HEX_BYTES];
-    struct study_want *want; /* until it is handed out; owned */
-    struct value *next_want; /* queue of those not handed out */
-    bool known;
-    struct study_value got;
-    UT_hash_handle hh;
-};
-
-/* A candidate asked and not yet told. */
-struct pending {
-    struct study_candidate candidate;
-    struct value *fitness;                 /* NULL: not needed or resolved at once */
-    struct value *costs[CONFIG_COSTS_MAX]; /* NULL likewise */
-    struct pending *next;
-};
-
-struct study_file_entry {
-    char role[ROLE_BYTES]; /* the key in the study file */
-    const char *path;      /* borrowed from the configuration */
-    struct digest digest;
-};
-
-struct study {
-    const struct config_study *config; /* borrowed */
-    const struct space *space;         /* borrowed */
-    struct strategy strategy;
-    struct digest bundle, protocol;
-    struct table *fitness_table;
-    struct table *cost_tables[CONFIG_COSTS_MAX];
-    struct study_file_entry files[FILES_MAX];
-    size_t file_count;
-
-    struct value *values; /* by key; owned */
-    struct value *first_want, *last_want;
-    struct pending *first_pending, *last_pending; /* in ask order; owned */
-
-    uint64_t distinct, cached, skipped;
-    bool closed; /* nothing more will be asked */
-    bool out_of_memory;
-    bool has_best;
-    struct study_candidate best;
-    bool snapshot_due;
-    uint64_t snapshot_told; /* at the last snapshot that was due */
-};
-
-/* --- open and close --- */
-
-static void add_file(struct study *study, const char *path, const struct digest *digest, const char *role)
-{
-    struct study_file_entry *file = &study->files[study->file_count++];
-    snprintf(file->role, sizeof file->role, "%s", role);
-    file->path = path;
-    file->digest = *digest;
-}
-
-static enum status_code open_fitness(struct study *study, const struct digest *bundle, struct status *status)
-{
-    const struct config_fitness *fitness = &study->config->fitness;
-    if (fitness->source == CONFIG_FITNESS_TABLE) {
-        enum status_code code = table_load(fitness->file, study->space, NULL, NULL, fitness->column, &study->fitness_table, status);
-        if (code == STATUS_OK)
-            add_file(study, fitness->file, table_digest(study->fitness_table), "fitness.file");
-        return code;
-    }
-    struct protocol protocol;
-    enum status_code code = protocol_preset(fitness->protocol, &protocol, status);
-    if (code != STATUS_OK)
-        return code;
-    if (bundle == NULL)
-        return status_set(status, STATUS_BAD_INPUT, "study %s: fitness by RMI needs a reference bundle", study->config->name);
-    protocol_digest(&protocol, &study->protocol);
-    study->bundle = *bundle;
-    add_file(study, fitness->bundle, bundle, "fitness.bundle");
-    return STATUS_OK;
-}
-
-static enum status_code open_cost_table(struct study *study, uint32_t i, struct status *status)
-{
-    const struct config_cost *cost = &study->config->costs[i];
-    const char *column = cost->column != NULL ? cost->column : cost->name;
-    enum status_code code =
-        table_load(cost->file, study->space, cost->device, cost->dataset, column, &study->cost_tables[i], status);
-    if (code != STATUS_OK)
-        return status_prefix(status, "cost %s", cost->name);
-    if (table_minimum(study->cost_tables[i]) < 0)
-        return status_set(
-            status, STATUS_BAD_INPUT,
-            "cost %s: %s has the value %g in column %s; a cost cannot be negative: leave the field empty where there is none",
-            cost->name, cost->file, table_minimum(study->cost_tables[i]), column);
-    char role[ROLE_BYTES];
-    snprintf(role, sizeof role, "costs.%u.file", i);
-    add_file(study, cost->file, table_digest(study->cost_tables[i]), role);
-    return STATUS_OK;
-}
-
-static enum status_code paper_cost(const struct study *study, const struct arch *arch, struct cost *out, struct status *status)
-{
-    const struct config_network *network = &study->config->network;
-    struct space_build build = {.channels = network->channels,
-                                .cells = network->cells,
-                                .classes = network->classes,
-                                .input = {network->input_channels, network->input_size, network->input_size}};
-    struct net net;
-    net_init_empty(&net);
-    enum status_code code = space_build_net(study->space, arch, &build, &net, status);
-    if (code == STATUS_OK)
-        cost_of_net(&net, out);
-    net_free(&net);
-    return code;
-}
-
-/* Settings that no net can be built with are found here, not as a study without one feasible candidate. */
-static enum status_code try_network(const struct study *study, struct status *status)
-{
-    struct rng rng;
-    struct arch arch;
-    struct cost cost;
-    rng_seed(&rng, 0);
-    do
-        space_sample(study->space, &rng, &arch);
-    while (!space_connected(study->space, &arch));
-    enum status_code code = paper_cost(study, &arch, &cost, status);
-    return code == STATUS_OK ? code : status_prefix(status, "study %s: network", study->config->name);
-}
-
-static enum status_code open_costs(struct study *study, struct status *status)
-{
-    bool on_paper = false;
-    if (study->config->cost_count > CONFIG_COSTS_MAX)
-        return status_set(status, STATUS_BAD_INPUT, "study %s: has %u costs; at most %d are possible", study->config->name,
-                          study->config->cost_count, CONFIG_COSTS_MAX);
-    for (uint32_t i = 0; i < study->config->cost_count; i++) {
-        enum config_cost_source source = study->config->costs[i].source;
-        on_paper |= source == CONFIG_COST_MACS || source == CONFIG_COST_PARAMS;
-        enum status_code code = source == CONFIG_COST_TABLE ? open_cost_table(study, i, status) : STATUS_OK;
-        if (code != STATUS_OK)
-            return code;
-    }
-    return on_paper ? try_network(study, status) : STATUS_OK;
-}
-
-enum status_code study_open(const struct config_study *config, const struct space *space, const struct digest *bundle_digest,
-                            struct study **out, struct status *status)
-{
-    struct study *study = calloc(1, sizeof *study);
-    if (study == NULL)
-        return status_set(status, STATUS_NO_MEMORY, "study %s: no memory", config->name);
-    study->config = config;
-    study->space = space;
-    enum status_code code = open_costs(study, status);
-    if (code == STATUS_OK)
-        code = open_fitness(study, bundle_digest, status);
-    if (code == STATUS_OK)
-        code = strategy_open(config, space, &study->strategy, status);
-    if (code == STATUS_OK)
-        *out = study;
-    else
-        study_close(study);
-    return code;
-}
-
-static void free_values(struct study *study)
-{
-    struct value *value, *next;
-    HASH_ITER(hh, study->values, value, next)
-    {
-        HASH_DEL(study->values, value);
-        free(value->want);
-        free(value);
-    }
-}
-
-void study_close(struct study *study)
-{
-    if (study == NULL)
-        return;
-    for (struct pending *pending = study->first_pending, *next; pending != NULL; pending = next) {
-        next = pending->next;
-        free(pending);
-    }
-    free_values(study);
-    strategy_close(&study->strategy);
-    for (uint32_t i = 0; i < CONFIG_COSTS_MAX; i++)
-        table_free(study->cost_tables[i]);
-    table_free(study->fitness_table);
-    free(study);
-}
+/* A snapshot is due when the search has grown by one in this many since the last. */
+enum { SNAPSHOT_GROWTH = 8 };
 
 /* --- a candidate's parts --- */
 
-static void name_candidate(const struct study *study, const struct arch *arch, uint64_t ask, struct study_candidate *out)
+void study_name_candidate(const struct study *study, const struct arch *arch, uint64_t ask, struct study_candidate *out)
 {
     struct arch canonical;
     memset(out, 0, sizeof *out);
@@ -247,7 +50,7 @@ static bool immediate_costs(const struct study *study, struct study_candidate *c
                 return false;
             continue;
         }
-        if (!counted && paper_cost(study, &candidate->arch, &cost, NULL) != STATUS_OK)
+        if (!counted && study_paper_cost(study, &candidate->arch, &cost, NULL) != STATUS_OK)
             return false;
         counted = true;
         *out = source == CONFIG_COST_MACS ? (double)cost.macs : (double)cost.params;
@@ -256,7 +59,7 @@ static bool immediate_costs(const struct study *study, struct study_candidate *c
 }
 
 /* Decides whether the candidate costs an evaluation, and counts it. */
-static void classify(struct study *study, struct study_candidate *candidate)
+void study_classify(struct study *study, struct study_candidate *candidate)
 {
     struct arch identity;
     candidate->skipped = !candidate->connected || !immediate_costs(study, candidate);
@@ -361,8 +164,8 @@ static bool ask_one(struct study *study)
     study->out_of_memory = study->strategy.out_of_memory;
     if (answer != STRATEGY_ASK)
         goto nothing;
-    name_candidate(study, &arch, study->strategy.asked - 1, &pending->candidate);
-    classify(study, &pending->candidate);
+    study_name_candidate(study, &arch, study->strategy.asked - 1, &pending->candidate);
+    study_classify(study, &pending->candidate);
     study->out_of_memory = !need_values(study, pending);
     if (study->last_pending != NULL)
         study->last_pending->next = pending;
@@ -462,7 +265,7 @@ static bool better(const struct study *study, const struct study_candidate *a, c
     return a->ask < b->ask;
 }
 
-static void tell(struct study *study, struct study_candidate *candidate)
+void study_tell(struct study *study, struct study_candidate *candidate)
 {
     candidate->satisfies = satisfies(study, &candidate->result);
     strategy_tell(&study->strategy, &candidate->arch, &candidate->result);
@@ -487,7 +290,7 @@ bool study_told(struct study *study, struct study_candidate *out)
     if (study->first_pending == NULL)
         study->last_pending = NULL;
     collect(study, pending);
-    tell(study, &pending->candidate);
+    study_tell(study, &pending->candidate);
     *out = pending->candidate;
     free(pending);
     return true;
@@ -519,142 +322,7 @@ const struct study_candidate *study_best(const struct study *study)
     return study->has_best ? &study->best : NULL;
 }
 
-/* --- restart --- */
-
 bool study_snapshot_due(const struct study *study)
 {
     return study->snapshot_due;
-}
-
-static json_t *save_best(const struct study *study)
-{
-    char genes[STRATEGY_GENES_BYTES];
-    json_t *costs = json_array();
-    if (!study->has_best) {
-        json_decref(costs);
-        return json_null();
-    }
-    for (uint32_t i = 0; i < study->config->cost_count; i++)
-        json_array_append_new(costs, json_real(study->best.result.costs[i]));
-    strategy_genes_print(&study->best.arch, genes);
-    return json_pack("{s:s, s:I, s:b, s:f, s:o}", "genes", genes, "ask", (json_int_t)study->best.ask, "cached",
-                     (int)study->best.cached, "fitness", study->best.result.fitness, "costs", costs);
-}
-
-enum status_code study_save(const struct study *study, void **data, size_t *size, struct status *status)
-{
-    json_t *strategy = strategy_save_json(&study->strategy), *best = save_best(study), *saved = NULL;
-    char *text = NULL;
-    if (strategy != NULL && best != NULL) {
-        saved =
-            json_pack("{s:i, s:I, s:I, s:I, s:O, s:O}", "version", SAVED_VERSION, "distinct", (json_int_t)study->distinct, "cached",
-                      (json_int_t)study->cached, "skipped", (json_int_t)study->skipped, "best", best, "strategy", strategy);
-        text = saved != NULL ? json_dumps(saved, JSON_COMPACT) : NULL;
-    }
-    json_decref(strategy);
-    json_decref(best);
-    json_decref(saved);
-    if (text == NULL)
-        return status_set(status, STATUS_NO_MEMORY, "study %s: no memory to save it", study->config->name);
-    *data = text;
-    *size = strlen(text);
-    return STATUS_OK;
-}
-
-static enum status_code load_best(struct study *study, json_t *saved, struct status *status)
-{
-    const char *genes;
-    json_int_t ask;
-    int cached;
-    double fitness;
-    json_t *costs;
-    json_error_t error;
-    struct arch arch;
-    if (json_is_null(saved))
-        return STATUS_OK;
-    if (json_unpack_ex(saved, &error, 0, "{s:s, s:I, s:b, s:F, s:o}", "genes", &genes, "ask", &ask, "cached", &cached, "fitness",
-                       &fitness, "costs", &costs) != 0)
-        return status_set(status, STATUS_BAD_INPUT, "saved search: best: %s", error.text);
-    if (ask < 0 || json_array_size(costs) != study->config->cost_count || !strategy_genes_parse(study->space, genes, &arch))
-        return status_set(status, STATUS_BAD_INPUT, "saved search: its best candidate is not one of study %s", study->config->name);
-    name_candidate(study, &arch, (uint64_t)ask, &study->best);
-    study->best.cached = cached;
-    study->best.result.feasible = true;
-    study->best.result.fitness = fitness;
-    for (uint32_t i = 0; i < study->config->cost_count; i++)
-        study->best.result.costs[i] = json_number_value(json_array_get(costs, i));
-    study->best.satisfies = true;
-    study->has_best = true;
-    return STATUS_OK;
-}
-
-static enum status_code load_saved(struct study *study, json_t *saved, struct status *status)
-{
-    int version;
-    json_int_t distinct, cached, skipped;
-    json_t *best, *strategy;
-    json_error_t error;
-    if (json_unpack_ex(saved, &error, 0, "{s:i, s:I, s:I, s:I, s:o, s:o}", "version", &version, "distinct", &distinct, "cached",
-                       &cached, "skipped", &skipped, "best", &best, "strategy", &strategy) != 0)
-        return status_set(status, STATUS_BAD_INPUT, "saved search: %s", error.text);
-    if (version != SAVED_VERSION || distinct < 0 || cached < 0 || skipped < 0)
-        return status_set(status, STATUS_BAD_INPUT, "saved search: version %d; version %d was expected", version, SAVED_VERSION);
-    enum status_code code = strategy_load_json(&study->strategy, strategy, status);
-    if (code == STATUS_OK)
-        code = load_best(study, best, status);
-    study->distinct = (uint64_t)distinct;
-    study->cached = (uint64_t)cached;
-    study->skipped = (uint64_t)skipped;
-    study->snapshot_told = study->strategy.told;
-    return code;
-}
-
-enum status_code study_load(struct study *study, const void *data, size_t size, struct status *status)
-{
-    json_error_t error;
-    assert(study->strategy.asked == 0);
-    json_t *saved = json_loadb(data, size, 0, &error);
-    if (saved == NULL)
-        return status_set(status, STATUS_BAD_INPUT, "saved search: %s", error.text);
-    enum status_code code = load_saved(study, saved, status);
-    json_decref(saved);
-    return code;
-}
-
-enum status_code study_replay(struct study *study, const struct study_candidate *told, struct status *status)
-{
-    struct arch arch;
-    struct study_candidate candidate;
-    assert(study->first_pending == NULL);
-    if (told->ask != study->strategy.asked)
-        return status_set(status, STATUS_CONFLICT, "study %s: candidate %llu is stored where %llu was expected",
-                          study->config->name, (unsigned long long)told->ask, (unsigned long long)study->strategy.asked);
-    if (strategy_ask(&study->strategy, &arch) != STRATEGY_ASK)
-        return status_set(status, study->strategy.out_of_memory ? STATUS_NO_MEMORY : STATUS_CONFLICT,
-                          "study %s: candidate %llu is stored, but its settings ask for none", study->config->name,
-                          (unsigned long long)told->ask);
-    name_candidate(study, &arch, told->ask, &candidate);
-    if (strcmp(candidate.arch_text, told->arch_text) != 0 || strcmp(candidate.fitness_key, told->fitness_key) != 0)
-        return status_set(
-            status, STATUS_CONFLICT,
-            "study %s: candidate %llu was %.120s when it was stored and comes out as %.120s now: its settings or its files "
-            "have changed, or another version of hwnas made it; start it under another name",
-            study->config->name, (unsigned long long)told->ask, told->arch_text, candidate.arch_text);
-    classify(study, &candidate);
-    candidate.result = told->result;
-    tell(study, &candidate);
-    return STATUS_OK;
-}
-
-size_t study_file_count(const struct study *study)
-{
-    return study->file_count;
-}
-
-void study_file(const struct study *study, size_t i, const char **role, const char **path, const struct digest **digest)
-{
-    assert(i < study->file_count);
-    *role = study->files[i].role;
-    *path = study->files[i].path;
-    *digest = &study->files[i].digest;
 }

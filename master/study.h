@@ -22,7 +22,8 @@
 
 enum study_want_kind { STUDY_WANT_RMI, STUDY_WANT_MEASURE };
 
-/* Part of the keys: raised when the rule behind a value changes, so that old rows of the store are not taken for new ones. */
+/* Part of the keys: raised when the rule behind a value changes, so that old rows of the store are not taken for new ones. The
+ * second is MEASURE_PROTOCOL_VERSION of worker/measure.h, which a test compares. */
 enum { STUDY_WEIGHT_SEED_VERSION = 1, STUDY_MEASUREMENT_VERSION = 1 };
 
 /* A value to be supplied. Two candidates with the same key share one want. */
@@ -107,8 +108,8 @@ enum status_code study_save(const struct study *study, void **data, size_t *size
 enum status_code study_load(struct study *study, const void *data, size_t size, struct status *status);
 enum status_code study_replay(struct study *study, const struct study_candidate *told, struct status *status);
 
-/* Path and digest of the i-th file the study reads (bundle, tables), for the store: a study may only go on with the same contents.
- */
+/* Path and digest of the i-th file the study reads, for the store: a study may only go on with the same contents. The role is the
+ * file's key in the study file: "fitness.bundle", "fitness.file", "costs.0.file", ... */
 size_t study_file_count(const struct study *study);
 void study_file(const struct study *study, size_t i, const char **role, const char **path, const struct digest **digest);
 

@@ -8,6 +8,7 @@
 #include "common/fileio.h"
 #include "common/rng.h"
 #include "master/study.h"
+#include "worker/measure.h"
 
 enum { TOLD_MAX = 4000, CELLS = 15625 };
 
@@ -487,6 +488,12 @@ static void keys_change_with_what_the_value_depends_on_and_with_nothing_else(voi
     assert_string_not_equal(other, rmi);
 }
 
+static void measurements_are_keyed_by_the_version_that_agents_measure_by(void **state)
+{
+    (void)state;
+    assert_int_equal(STUDY_MEASUREMENT_VERSION, MEASURE_PROTOCOL_VERSION);
+}
+
 /* --- restart --- */
 
 /* The study stops after `stop` tells, with everything else lost; another goes on from the last snapshot due and the told list. */
@@ -690,6 +697,7 @@ int main(void)
         in_world(a_value_that_is_not_a_number_is_infeasible),
         in_world(unknown_keys_are_ignored),
         in_world(keys_change_with_what_the_value_depends_on_and_with_nothing_else),
+        cmocka_unit_test(measurements_are_keyed_by_the_version_that_agents_measure_by),
         in_world(a_restart_after_any_tell_ends_with_the_same_candidates),
         in_world(counts_and_best_survive_a_restart),
         in_world(snapshots_are_due_ever_more_seldom),

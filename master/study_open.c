@@ -1,0 +1,162 @@
+/* study_open: loads a study's tables, tries its network, opens its strategy. Part of study; the only part that reads files. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/net.h"
+#include "master/study_parts.h"
+
+static void add_file(struct study *study, const char *path, const struct digest *digest, const char *role)
+{
+    struct study_file_entry *file = &study->files[study->file_count++];
+    snprintf(file->role, sizeof file->role, "%s", role);
+    file->path = path;
+    file->digest = *digest;
+}
+
+static enum status_code open_fitness(struct study *study, const struct digest *bundle, struct status *status)
+{
+    const struct config_fitness *fitness = &study->config->fitness;
+    if (fitness->source == CONFIG_FITNESS_TABLE) {
+        enum status_code code = table_load(fitness->file, study->space, NULL, NULL, fitness->column, &study->fitness_table, status);
+        if (code == STATUS_OK)
+            add_file(study, fitness->file, table_digest(study->fitness_table), "fitness.file");
+        return code;
+    }
+    struct protocol protocol;
+    enum status_code code = protocol_preset(fitness->protocol, &protocol, status);
+    if (code != STATUS_OK)
+        return code;
+    if (bundle == NULL)
+        return status_set(status, STATUS_BAD_INPUT, "study %s: fitness by RMI needs a reference bundle", study->config->name);
+    protocol_digest(&protocol, &study->protocol);
+    study->bundle = *bundle;
+    add_file(study, fitness->bundle, bundle, "fitness.bundle");
+    return STATUS_OK;
+}
+
+static enum status_code open_cost_table(struct study *study, uint32_t i, struct status *status)
+{
+    const struct config_cost *cost = &study->config->costs[i];
+    const char *column = cost->column != NULL ? cost->column : cost->name;
+    enum status_code code =
+        table_load(cost->file, study->space, cost->device, cost->dataset, column, &study->cost_tables[i], status);
+    if (code != STATUS_OK)
+        return status_prefix(status, "cost %s", cost->name);
+    if (table_minimum(study->cost_tables[i]) < 0)
+        return status_set(
+            status, STATUS_BAD_INPUT,
+            "cost %s: %s has the value %g in column %s; a cost cannot be negative: leave the field empty where there is none",
+            cost->name, cost->file, table_minimum(study->cost_tables[i]), column);
+    char role[STUDY_ROLE_BYTES];
+    snprintf(role, sizeof role, "costs.%u.file", i);
+    add_file(study, cost->file, table_digest(study->cost_tables[i]), role);
+    return STATUS_OK;
+}
+
+enum status_code study_paper_cost(const struct study *study, const struct arch *arch, struct cost *out, struct status *status)
+{
+    const struct config_network *network = &study->config->network;
+    struct space_build build = {.channels = network->channels,
+                                .cells = network->cells,
+                                .classes = network->classes,
+                                .input = {network->input_channels, network->input_size, network->input_size}};
+    struct net net;
+    net_init_empty(&net);
+    enum status_code code = space_build_net(study->space, arch, &build, &net, status);
+    if (code == STATUS_OK)
+        cost_of_net(&net, out);
+    net_free(&net);
+    return code;
+}
+
+/* Settings that no net can be built with are found here, not as a study without one feasible candidate. */
+static enum status_code try_network(const struct study *study, struct status *status)
+{
+    struct rng rng;
+    struct arch arch;
+    struct cost cost;
+    rng_seed(&rng, 0);
+    do
+        space_sample(study->space, &rng, &arch);
+    while (!space_connected(study->space, &arch));
+    enum status_code code = study_paper_cost(study, &arch, &cost, status);
+    return code == STATUS_OK ? code : status_prefix(status, "study %s: network", study->config->name);
+}
+
+static enum status_code open_costs(struct study *study, struct status *status)
+{
+    bool on_paper = false;
+    if (study->config->cost_count > CONFIG_COSTS_MAX)
+        return status_set(status, STATUS_BAD_INPUT, "study %s: has %u costs; at most %d are possible", study->config->name,
+                          study->config->cost_count, CONFIG_COSTS_MAX);
+    for (uint32_t i = 0; i < study->config->cost_count; i++) {
+        enum config_cost_source source = study->config->costs[i].source;
+        on_paper |= source == CONFIG_COST_MACS || source == CONFIG_COST_PARAMS;
+        enum status_code code = source == CONFIG_COST_TABLE ? open_cost_table(study, i, status) : STATUS_OK;
+        if (code != STATUS_OK)
+            return code;
+    }
+    return on_paper ? try_network(study, status) : STATUS_OK;
+}
+
+enum status_code study_open(const struct config_study *config, const struct space *space, const struct digest *bundle_digest,
+                            struct study **out, struct status *status)
+{
+    struct study *study = calloc(1, sizeof *study);
+    if (study == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "study %s: no memory", config->name);
+    study->config = config;
+    study->space = space;
+    enum status_code code = open_costs(study, status);
+    if (code == STATUS_OK)
+        code = open_fitness(study, bundle_digest, status);
+    if (code == STATUS_OK)
+        code = strategy_open(config, space, &study->strategy, status);
+    if (code == STATUS_OK)
+        *out = study;
+    else
+        study_close(study);
+    return code;
+}
+
+static void free_values(struct study *study)
+{
+    struct value *value, *next;
+    HASH_ITER(hh, study->values, value, next)
+    {
+        HASH_DEL(study->values, value);
+        free(value->want);
+        free(value);
+    }
+}
+
+void study_close(struct study *study)
+{
+    if (study == NULL)
+        return;
+    for (struct pending *pending = study->first_pending, *next; pending != NULL; pending = next) {
+        next = pending->next;
+        free(pending);
+    }
+    free_values(study);
+    strategy_close(&study->strategy);
+    for (uint32_t i = 0; i < CONFIG_COSTS_MAX; i++)
+        table_free(study->cost_tables[i]);
+    table_free(study->fitness_table);
+    free(study);
+}
+
+size_t study_file_count(const struct study *study)
+{
+    return study->file_count;
+}
+
+void study_file(const struct study *study, size_t i, const char **role, const char **path, const struct digest **digest)
+{
+    assert(i < study->file_count);
+    *role = study->files[i].role;
+    *path = study->files[i].path;
+    *digest = &study->files[i].digest;
+}

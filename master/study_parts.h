@@ -1,0 +1,74 @@
+/* study_parts: what the files of study share. Included by study*.c alone. */
+#ifndef HWNAS_MASTER_STUDY_PARTS_H
+#define HWNAS_MASTER_STUDY_PARTS_H
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "common/cost.h"
+#include "master/study.h"
+#include "master/table.h"
+
+enum { STUDY_FILES_MAX = CONFIG_COSTS_MAX + 1, STUDY_ROLE_BYTES = 32 };
+
+/* One value that somebody outside supplies. */
+struct value {
+    char key[DIGEST_HEX_BYTES];
+    struct study_want *want; /* until it is handed out; owned */
+    struct value *next_want; /* queue of those not handed out */
+    bool known;
+    struct study_value got;
+    UT_hash_handle hh;
+};
+
+/* A candidate asked and not yet told. */
+struct pending {
+    struct study_candidate candidate;
+    struct value *fitness;                 /* NULL: not needed or resolved at once */
+    struct value *costs[CONFIG_COSTS_MAX]; /* NULL likewise */
+    struct pending *next;
+};
+
+struct study_file_entry {
+    char role[STUDY_ROLE_BYTES]; /* the key in the study file */
+    const char *path;            /* borrowed from the configuration */
+    struct digest digest;
+};
+
+struct study {
+    const struct config_study *config; /* borrowed */
+    const struct space *space;         /* borrowed */
+    struct strategy strategy;
+    struct digest bundle, protocol;
+    struct table *fitness_table;
+    struct table *cost_tables[CONFIG_COSTS_MAX];
+    struct study_file_entry files[STUDY_FILES_MAX];
+    size_t file_count;
+
+    struct value *values; /* by key; owned */
+    struct value *first_want, *last_want;
+    struct pending *first_pending, *last_pending; /* in ask order; owned */
+
+    uint64_t distinct, cached, skipped;
+    bool closed; /* nothing more will be asked */
+    bool out_of_memory;
+    bool has_best;
+    struct study_candidate best;
+    bool snapshot_due;
+    uint64_t snapshot_told; /* at the last snapshot that was due */
+};
+
+/* MACs and parameters of the exact architecture in the study's network. */
+enum status_code study_paper_cost(const struct study *study, const struct arch *arch, struct cost *out, struct status *status);
+
+/* Texts, key and connectivity of an architecture; costs missing, nothing else known. */
+void study_name_candidate(const struct study *study, const struct arch *arch, uint64_t ask, struct study_candidate *out);
+
+/* Fills in the costs that need nobody else, decides whether the candidate costs an evaluation, and counts it. Once for each ask, in
+ * ask order. */
+void study_classify(struct study *study, struct study_candidate *candidate);
+
+/* Tells the strategy a result that is complete, and keeps the best. */
+void study_tell(struct study *study, struct study_candidate *candidate);
+
+#endif

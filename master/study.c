@@ -164,6 +164,7 @@ static bool ask_one(struct study *study)
     study->out_of_memory = study->strategy.out_of_memory;
     if (answer != STRATEGY_ASK)
         goto nothing;
+    study->snapshot_due = false;
     study_name_candidate(study, &arch, study->strategy.asked - 1, &pending->candidate);
     study_classify(study, &pending->candidate);
     study->out_of_memory = !need_values(study, pending);
@@ -181,7 +182,6 @@ nothing:
 size_t study_pump(struct study *study, size_t limit)
 {
     size_t asked = 0;
-    study->snapshot_due = false;
     while (asked < limit && ask_one(study))
         asked++;
     return asked;
@@ -283,7 +283,6 @@ void study_tell(struct study *study, struct study_candidate *candidate)
 bool study_told(struct study *study, struct study_candidate *out)
 {
     struct pending *pending = study->first_pending;
-    study->snapshot_due = false;
     if (pending == NULL || study->out_of_memory || !complete(study, pending))
         return false;
     study->first_pending = pending->next;

@@ -97,10 +97,10 @@ void study_count(const struct study *study, struct study_counts *out);
  * when none. */
 const struct study_candidate *study_best(const struct study *study);
 
-/* Restart: study_snapshot_due is true right after a told candidate completed a generation (until the next study_pump or
- * study_told); the coordinator then stores study_save's bytes in the same transaction. A snapshot grows with the search (it holds
- * the archive), so it is due only once the search has grown by an eighth since the last: all snapshots of a search together stay
- * within nine times the last one, and a restart replays at most a ninth. study_load goes on from the bytes, in a study just opened;
+/* Restart: study_snapshot_due is true when the candidate told last completed a generation and nothing was asked since; the
+ * coordinator then stores study_save's bytes in the same transaction. A snapshot grows with the search (it holds the archive), so
+ * it is due only once the search has grown by an eighth since the last: all snapshots of a search together stay within nine times
+ * the last one, and a restart replays at most a ninth of the search. study_load goes on from the bytes, in a study just opened;
  * study_replay then takes each stored candidate with ask >= the snapshot's told count, in order: it re-asks, checks that the same
  * architecture comes out (STATUS_CONFLICT otherwise) and tells. */
 bool study_snapshot_due(const struct study *study);

@@ -602,6 +602,29 @@ static void a_commit_that_finds_no_room_fails_and_later_ones_succeed(void **stat
     store_close(store);
 }
 
+static void nothing_more_is_written_into_a_transaction_that_broke_midway(void **state)
+{
+    struct folder *folder = *state;
+    struct digest digest;
+    size_t size = 32 << 20; /* too much to be kept back until the commit */
+    void *data = calloc(1, size);
+    void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+    struct store *store = open_store(folder->db, STORE_WRITE);
+    struct store_evaluation evaluation = evaluation_of(3);
+    bool inserted = true;
+    digest_of("any", 3, &digest);
+    set_file_limit(64 << 10);
+    begin(store);
+    assert_int_equal(store_bundle_put(store, &digest, data, size, NULL), STATUS_IO);
+    set_file_limit(RLIM_INFINITY);
+    signal(SIGXFSZ, before);
+    free(data);
+    assert_int_equal(store_evaluation_put(store, &evaluation, &inserted, NULL), STATUS_IO);
+    assert_int_equal(store_commit(store, NULL), STATUS_IO);
+    assert_int_equal(count_evaluations(store), 0);
+    store_close(store);
+}
+
 /* --- who may open what --- */
 
 static void a_second_opener_is_refused_and_told_which_file(void **state)
@@ -864,6 +887,7 @@ int main(void)
         in_folder(after_a_kill_a_master_finds_exactly_what_was_committed),
         in_folder(after_a_kill_a_reader_finds_the_same_and_changes_nothing),
         in_folder(a_commit_that_finds_no_room_fails_and_later_ones_succeed),
+        in_folder(nothing_more_is_written_into_a_transaction_that_broke_midway),
         in_folder(a_second_opener_is_refused_and_told_which_file),
         in_folder(a_reader_cannot_write_and_does_not_create),
         in_folder(nothing_but_the_database_is_left_after_closing),

@@ -63,7 +63,7 @@ static double cost_of(const struct arch *arch)
 
 static void tell(const struct world *world, struct strategy *strategy, const struct arch *arch)
 {
-    struct strategy_result result = {.costs = {cost_of(arch)}};
+    struct strategy_result result = {.costs = {cost_of(arch), cost_of(arch)}};
     result.feasible = space_connected(&world->space, arch) && (world->feasible == NULL || world->feasible(strategy->told));
     result.fitness = result.feasible ? world->fitness_unit * fitness_of(arch) : 0;
     strategy_tell(strategy, arch, &result);
@@ -293,21 +293,37 @@ static void lambda_means_the_same_in_every_unit_of_fitness(void **state)
     assert_memory_equal(first, second, count * sizeof *first);
 }
 
-static void a_cost_without_or_within_its_limit_changes_nothing(void **state)
+static void only_a_cost_above_its_limit_changes_anything(void **state)
 {
     struct world *world = *state;
     static struct arch first[ASKS_MAX], second[ASKS_MAX];
     struct config_cost two[2] = {world->cost, world->cost};
     size_t count = run_all(world, first);
     world->study.costs = two;
-    two[1].has_max = false;
     world->study.cost_count = 2;
-    assert_int_equal(run_all(world, second), count);
-    assert_memory_equal(first, second, count * sizeof *first);
-    two[1].has_max = true;
-    two[1].max = 1e-3; /* told as 0: never violated */
+    two[1].has_max = false;
+    two[1].max = 1;
     run_all(world, second);
     assert_memory_equal(first, second, count * sizeof *first);
+    two[1].has_max = true;
+    two[1].max = 1000;
+    run_all(world, second);
+    assert_memory_equal(first, second, count * sizeof *first);
+    two[1].max = 3;
+    run_all(world, second);
+    assert_memory_not_equal(first, second, count * sizeof *first);
+}
+
+static void a_tournament_of_one_makes_parents_of_all_kinds(void **state)
+{
+    struct world *world = *state;
+    static struct arch asked[ASKS_MAX];
+    world->study.strategy.tournament = 1;
+    world->study.strategy.mutation = 0;
+    world->study.strategy.plain = true;
+    world->study.strategy.generations = 2;
+    run_all(world, asked);
+    assert_true(count_distinct(asked + 20, 19) > 10);
 }
 
 /* --- saving --- */
@@ -433,7 +449,8 @@ int main(void)
         in_world(a_lambda_of_zero_ignores_the_constraint),
         in_world(an_infeasible_candidate_is_never_better_than_a_feasible_one),
         in_world(lambda_means_the_same_in_every_unit_of_fitness),
-        in_world(a_cost_without_or_within_its_limit_changes_nothing),
+        in_world(only_a_cost_above_its_limit_changes_anything),
+        in_world(a_tournament_of_one_makes_parents_of_all_kinds),
         in_world(a_search_saved_after_any_tell_and_loaded_goes_on_the_same),
         in_world(a_damaged_save_is_refused_or_read_but_never_crashes),
         in_world(a_save_of_other_settings_is_refused),

@@ -545,26 +545,53 @@ static void a_restart_after_any_tell_ends_with_the_same_candidates(void **state)
     }
 }
 
+/* Runs a table study until a snapshot is due after more than `least` tells. */
+static size_t run_to_snapshot(struct study *study, size_t least)
+{
+    size_t told = 0;
+    do {
+        study_pump(study, SIZE_MAX);
+        while (study_told(study, told_once))
+            told++;
+    } while (told <= least || !study_snapshot_due(study));
+    return told;
+}
+
+static struct study *copy_study(const struct world *world, const struct study *study)
+{
+    struct status status = {0};
+    void *data = NULL;
+    size_t size = 0;
+    struct study *copy = open_study(world);
+    assert_ok(study_save(study, &data, &size, &status), status);
+    assert_ok(study_load(copy, data, size, &status), status);
+    free(data);
+    return copy;
+}
+
 static void counts_and_best_survive_a_restart(void **state)
 {
     struct world *world = *state;
-    struct status status = {0};
-    void *data = NULL;
-    size_t size = 0, told = 0;
     world->config.strategy.plain = true;
     struct study *study = open_study(world);
-    do
-        study_pump(study, SIZE_MAX);
-    while (study_told(study, &told_once[told++]) && !(study_snapshot_due(study) && told > 100));
-    assert_ok(study_save(study, &data, &size, &status), status);
-    struct study *again = open_study(world);
-    assert_ok(study_load(again, data, size, &status), status);
-    struct study_counts want = counts(study), got = counts(again);
+    run_to_snapshot(study, 100);
+    struct study *copy = copy_study(world, study);
+    struct study_counts want = counts(study), got = counts(copy);
     assert_memory_equal(&got, &want, sizeof got);
-    assert_same(study_best(again), study_best(study));
-    free(data);
+    assert_same(study_best(copy), study_best(study));
     study_close(study);
-    study_close(again);
+    study_close(copy);
+}
+
+static void the_next_snapshot_is_due_at_the_same_tell_after_a_restart(void **state)
+{
+    struct world *world = *state;
+    struct study *study = open_study(world);
+    run_to_snapshot(study, 170); /* the next generation of 19 is less than an eighth of that */
+    struct study *copy = copy_study(world, study);
+    assert_int_equal(run_to_snapshot(copy, 0), run_to_snapshot(study, 0));
+    study_close(study);
+    study_close(copy);
 }
 
 static void snapshots_are_due_ever_more_seldom(void **state)
@@ -700,6 +727,7 @@ int main(void)
         cmocka_unit_test(measurements_are_keyed_by_the_version_that_agents_measure_by),
         in_world(a_restart_after_any_tell_ends_with_the_same_candidates),
         in_world(counts_and_best_survive_a_restart),
+        in_world(the_next_snapshot_is_due_at_the_same_tell_after_a_restart),
         in_world(snapshots_are_due_ever_more_seldom),
         in_world(a_replay_that_comes_out_otherwise_is_a_conflict),
         in_world(a_damaged_snapshot_is_refused_or_read_but_never_crashes),

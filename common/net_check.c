@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#define HASH_NONFATAL_OOM 1 /* an element that could not be added has no hh.tbl */
 #include <uthash.h>
 
 struct seen_name {
@@ -28,6 +29,8 @@ static enum status_code check_unique(const char *first, size_t stride, int count
         } else {
             entries[i].name = name;
             HASH_ADD_KEYPTR(hh, table, name, strlen(name), &entries[i]);
+            if (entries[i].hh.tbl == NULL)
+                code = status_set(status, STATUS_NO_MEMORY, "no memory to check a net of %d %ss", count, what);
         }
     }
     HASH_ITER(hh, table, entry, next)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define HASH_NONFATAL_OOM 1 /* an element that could not be added has no hh.tbl */
 #include <uthash.h>
 
 #include "common/net_onnx.h"

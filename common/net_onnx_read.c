@@ -16,6 +16,10 @@ static enum status_code count_use(struct onnx_reader *reader, const char *name)
             return onnx_fail(reader, STATUS_NO_MEMORY, "no memory");
         use->name = name;
         HASH_ADD_KEYPTR(hh, reader->uses, use->name, strlen(use->name), use);
+        if (use->hh.tbl == NULL) {
+            free(use);
+            return onnx_fail(reader, STATUS_NO_MEMORY, "no memory");
+        }
     }
     use->count++;
     return STATUS_OK;

@@ -76,6 +76,10 @@ enum status_code onnx_define(struct onnx_reader *reader, const char *name, struc
         return onnx_fail(reader, STATUS_NO_MEMORY, "no memory");
     value->name = name;
     HASH_ADD_KEYPTR(hh, reader->values, value->name, strlen(value->name), value);
+    if (value->hh.tbl == NULL) {
+        free(value);
+        return onnx_fail(reader, STATUS_NO_MEMORY, "no memory");
+    }
     *out = value;
     return STATUS_OK;
 }
@@ -180,7 +184,10 @@ int onnx_take_name(struct onnx_name **names, const char *text)
         return -1;
     snprintf(name->text, sizeof name->text, "%s", text);
     HASH_ADD_STR(*names, text, name);
-    return 1;
+    if (name->hh.tbl != NULL)
+        return 1;
+    free(name);
+    return -1;
 }
 
 static bool is_usable_name(const char *text, size_t room)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HASH_NONFATAL_OOM 1 /* an element that could not be added has no hh.tbl */
 #include <uthash.h>
 
 #include "common/space_nb201_cell.h"
@@ -16,7 +17,7 @@ const struct nb201_edge nb201_edges[NB201_EDGES] = {{0, 1}, {0, 2}, {1, 2}, {0, 
 static const char *const operation_names[NB201_OPERATIONS] = {"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3",
                                                               "avg_pool_3x3"};
 
-/* Longest text of a node: node 3 with three edges of a nested convolution each, 112 bytes, and room to spare. */
+/* Longest text of a node: 112 bytes, of node 3 with three nested convolutions, and room to spare. */
 enum { NODE_TEXT_BYTES = 256 };
 
 /* space->tables: for every cell, by the number its genes spell in base 5, the number of its class's representative. */
@@ -147,36 +148,62 @@ static bool nb201_connected(const struct space *space, const struct arch *arch)
 
 /* --- classes of isomorphic cells ------------------------------------------------------------------------- */
 
+/* Copies text to `at` and returns the new end; the texts are far shorter than their room. */
+static char *append(char *at, const char *text)
+{
+    size_t length = strlen(text);
+    memcpy(at, text, length + 1);
+    return at + length;
+}
+
 static void edge_text(const char *source, uint8_t operation, char out[NODE_TEXT_BYTES])
 {
     if (operation == NB201_NONE || strcmp(source, "#") == 0)
-        strcpy(out, "#");
+        append(out, "#");
     else if (operation == NB201_SKIP)
-        strcpy(out, source);
+        append(out, source);
     else
-        snprintf(out, NODE_TEXT_BYTES, "(%.200s)@%s", source, operation_names[operation]);
+        append(append(append(append(out, "("), source), ")@"), operation_names[operation]);
 }
 
-static int compare_texts(const void *a, const void *b)
+static void swap_to_order(const char **a, const char **b)
 {
-    return strcmp(a, b);
+    if (strcmp(*a, *b) <= 0)
+        return;
+    const char *first = *b;
+    *b = *a;
+    *a = first;
+}
+
+/* Up to three texts. */
+static void sort_texts(const char **texts, int count)
+{
+    if (count == 3)
+        swap_to_order(&texts[1], &texts[2]);
+    if (count >= 2)
+        swap_to_order(&texts[0], &texts[1]);
+    if (count == 3)
+        swap_to_order(&texts[1], &texts[2]);
 }
 
 /* The benchmark's own text of a cell; equal texts make one class (rule and source: space_nb201.h). */
 static void class_text(const struct arch *arch, char out[NODE_TEXT_BYTES])
 {
-    char nodes[NB201_NODES][NODE_TEXT_BYTES] = {"0"};
+    char nodes[NB201_NODES][NODE_TEXT_BYTES], edges[NB201_NODES - 1][NODE_TEXT_BYTES];
     size_t edge = 0;
+    append(nodes[0], "0");
     for (int node = 1; node < NB201_NODES; node++) {
-        char edges[NB201_NODES - 1][NODE_TEXT_BYTES];
-        for (int from = 0; from < node; from++, edge++)
+        const char *sorted[NB201_NODES - 1];
+        for (int from = 0; from < node; from++, edge++) {
             edge_text(nodes[from], arch->genes[edge], edges[from]);
-        qsort(edges, (size_t)node, sizeof edges[0], compare_texts);
-        size_t used = 0;
+            sorted[from] = edges[from];
+        }
+        sort_texts(sorted, node);
+        char *end = nodes[node];
         for (int i = 0; i < node; i++)
-            used += (size_t)snprintf(nodes[node] + used, NODE_TEXT_BYTES - used, "%s%s", i > 0 ? "+" : "", edges[i]);
+            end = append(append(end, i > 0 ? "+" : ""), sorted[i]);
     }
-    strcpy(out, nodes[NB201_NODES - 1]);
+    append(out, nodes[NB201_NODES - 1]);
 }
 
 struct class_entry {
@@ -202,9 +229,14 @@ static int fill_representatives(struct nb201_tables *tables)
                 failed = 1;
                 break;
             }
-            strcpy(entry->text, text);
+            append(entry->text, text);
             entry->representative = (uint16_t)number;
             HASH_ADD_STR(classes, text, entry);
+            if (entry->hh.tbl == NULL) {
+                free(entry);
+                failed = 1;
+                break;
+            }
         }
         tables->representative[number] = entry->representative;
     }

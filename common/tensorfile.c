@@ -359,13 +359,32 @@ enum status_code tensorfile_set(struct tensorfile *file, const char *key, const 
     return STATUS_OK;
 }
 
+/* NULL without memory. */
 static json_t *describe_entry(const struct tensorfile_entry *entry, size_t offset)
 {
     json_t *shape = json_array();
-    for (int i = 0; i < entry->rank; i++)
-        json_array_append_new(shape, json_integer(entry->dims[i]));
+    for (int i = 0; i < entry->rank; i++) {
+        if (json_array_append_new(shape, json_integer(entry->dims[i])) != 0) {
+            json_decref(shape);
+            return NULL;
+        }
+    }
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtypes[entry->dtype].name, "shape", shape, "data_offsets", (json_int_t)offset,
                      (json_int_t)(offset + entry->bytes));
+}
+
+/* jansson's json_dumps can lose a key when memory runs out while its text grows; into room of the right size nothing grows. */
+static char *dump_text(const json_t *header)
+{
+    size_t length = json_dumpb(header, NULL, 0, JSON_COMPACT);
+    char *text = length > 0 ? malloc(length + 1) : NULL;
+    if (text != NULL && json_dumpb(header, text, length, JSON_COMPACT) != length) {
+        free(text);
+        return NULL;
+    }
+    if (text != NULL)
+        text[length] = '\0';
+    return text;
 }
 
 /* The header as text, or NULL with status filled. *data_bytes receives the size of all tensors. */
@@ -376,20 +395,22 @@ static char *describe_file(const struct tensorfile *file, size_t *data_bytes, st
     size_t offset = 0;
     for (size_t i = 0; i < file->metadata_count; i++) {
         if (json_object_set_new(metadata, file->metadata_keys[i], json_string(file->metadata_values[i])) != 0) {
-            status_set(status, STATUS_BAD_INPUT, "metadata %.100s: not valid UTF-8", file->metadata_keys[i]);
+            status_set(status, STATUS_BAD_INPUT, "metadata %.100s: not valid UTF-8, or no memory", file->metadata_keys[i]);
             goto done;
         }
     }
-    if (file->metadata_count > 0)
-        json_object_set(header, "__metadata__", metadata);
+    if (file->metadata_count > 0 && json_object_set(header, "__metadata__", metadata) != 0) {
+        status_set(status, STATUS_NO_MEMORY, "no memory for the header of %zu tensors", file->entry_count);
+        goto done;
+    }
     for (size_t i = 0; i < file->entry_count; i++) {
         if (json_object_set_new(header, file->entries[i].name, describe_entry(&file->entries[i], offset)) != 0) {
-            bad_tensor(file->entries[i].name, "its name is not valid UTF-8", status);
+            bad_tensor(file->entries[i].name, "its name is not valid UTF-8, or no memory", status);
             goto done;
         }
         offset += file->entries[i].bytes;
     }
-    text = json_dumps(header, JSON_COMPACT);
+    text = dump_text(header);
     if (text == NULL)
         status_set(status, STATUS_NO_MEMORY, "no memory for the header of %zu tensors", file->entry_count);
     *data_bytes = offset;

@@ -1,0 +1,259 @@
+/* net, net_onnx, space and tensorfile without memory: every allocation of each function fails once, and the function says so and
+ * leaves nothing behind that crashes. malloc and its kin are replaced in this program; the sanitizers bring their own, so it skips
+ * there. */
+#include "tests/support/test.h"
+
+#include <string.h>
+
+#include "common/net_onnx.h"
+#include "common/space.h"
+#include "common/tensorfile.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+
+int main(void)
+{
+    printf("1..0 # SKIP the sanitizer owns malloc\n");
+    return 0;
+}
+
+#else
+
+static long calls_until_failure = -1; /* -1: never */
+
+static int fails_now(void)
+{
+    return calls_until_failure >= 0 && calls_until_failure-- == 0;
+}
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+
+void *malloc(size_t size)
+{
+    return fails_now() ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return fails_now() ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+    return fails_now() ? NULL : __libc_realloc(old, size);
+}
+
+static struct status status;
+static struct space space;
+static struct net net; /* what most actions read */
+static void *model;
+static size_t model_size;
+
+static int prepare(void **state)
+{
+    (void)state;
+    const struct space_build build = {.channels = 2, .cells = 1, .classes = 2, .input = {1, 4, 4}};
+    struct arch arch;
+    net_init_empty(&net);
+    return space_open("nb201", &space, &status) == STATUS_OK && space_parse(&space, "241302", &arch, &status) == STATUS_OK &&
+                   space_build_net(&space, &arch, &build, &net, &status) == STATUS_OK &&
+                   net_onnx_write(&net, &model, &model_size, &status) == STATUS_OK
+               ? 0
+               : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    net_free(&net);
+    free(model);
+    space_close(&space);
+    return 0;
+}
+
+/* Lets allocation 0, 1, 2, ... of the action fail until one run gets through. */
+static void fail_each_allocation(enum status_code (*action)(void))
+{
+    for (long k = 0; k < 100000; k++) {
+        memset(&status, 0, sizeof status);
+        calls_until_failure = k;
+        enum status_code code = action();
+        int failed = calls_until_failure < 0;
+        calls_until_failure = -1;
+        if (!failed) {
+            assert_ok(code, status);
+            assert_true(k > 0);
+            return;
+        }
+        /* A library may do without what it asked for; whoever fails has a sentence. */
+        assert_true(code == STATUS_OK || status.message[0] != '\0');
+    }
+    fail_msg("no run got through");
+}
+
+static enum status_code do_open(void)
+{
+    struct space other;
+    enum status_code code = space_open("nb201", &other, &status);
+    if (code == STATUS_OK)
+        space_close(&other);
+    return code;
+}
+
+static enum status_code do_build(void)
+{
+    const struct space_build build = {.channels = 2, .cells = 1, .classes = 2, .input = {1, 4, 4}};
+    struct arch arch;
+    struct net out;
+    net_init_empty(&out);
+    enum status_code code = space_parse(&space, "241302", &arch, &status);
+    if (code == STATUS_OK)
+        code = space_build_net(&space, &arch, &build, &out, &status);
+    net_free(&out);
+    return code;
+}
+
+static enum status_code do_copy(void)
+{
+    struct net out;
+    net_init_empty(&out);
+    enum status_code code = net_copy(&net, &out, &status);
+    net_free(&out);
+    return code;
+}
+
+static enum status_code do_fold(void)
+{
+    struct net out;
+    net_init_empty(&out);
+    enum status_code code = net_fold(&net, &out, &status);
+    net_free(&out);
+    return code;
+}
+
+static enum status_code do_check(void)
+{
+    return net_check(&net, &status);
+}
+
+static enum status_code do_write(void)
+{
+    void *data = NULL;
+    size_t size = 0;
+    enum status_code code = net_onnx_write(&net, &data, &size, &status);
+    free(data);
+    return code;
+}
+
+static enum status_code do_read(void)
+{
+    struct net out;
+    net_init_empty(&out);
+    enum status_code code = net_onnx_read(model, model_size, NULL, 0, &out, &status);
+    net_free(&out);
+    return code;
+}
+
+static enum status_code do_tensorfile(void)
+{
+    struct tensorfile file = {0}, back = {0};
+    const int64_t dims[] = {2};
+    const float data[] = {1.0F, 2.0F};
+    void *bytes = NULL;
+    size_t size = 0;
+    enum status_code code = tensorfile_add(&file, "x", TENSORFILE_F32, 1, dims, data, &status);
+    if (code == STATUS_OK)
+        code = tensorfile_set(&file, "key", "value", &status);
+    if (code == STATUS_OK)
+        code = tensorfile_write(&file, &bytes, &size, &status);
+    if (code == STATUS_OK) {
+        long armed = calls_until_failure;
+        calls_until_failure = -1; /* what was written without complaint is whole */
+        assert_ok(tensorfile_read(bytes, size, &back, &status), status);
+        assert_string_equal(tensorfile_metadata(&back, "key"), "value");
+        tensorfile_free(&back);
+        calls_until_failure = armed;
+        code = tensorfile_read(bytes, size, &back, &status);
+    }
+    free(bytes);
+    tensorfile_free(&file);
+    tensorfile_free(&back);
+    return code;
+}
+
+static void a_space_opens_or_says_that_it_cannot(void **state)
+{
+    (void)state;
+    /* Its thousands of class entries fail alike: a stride would miss the table's own growth, so the first 300 and the success do.
+     */
+    for (long k = 0; k < 300; k++) {
+        calls_until_failure = k;
+        enum status_code code = do_open();
+        calls_until_failure = -1;
+        assert_int_equal(code, STATUS_NO_MEMORY);
+    }
+    assert_ok(do_open(), status);
+}
+
+static void building_says_so(void **state)
+{
+    (void)state;
+    fail_each_allocation(do_build);
+}
+
+static void copying_says_so(void **state)
+{
+    (void)state;
+    fail_each_allocation(do_copy);
+}
+
+static void folding_says_so(void **state)
+{
+    (void)state;
+    fail_each_allocation(do_fold);
+}
+
+static void checking_says_so(void **state)
+{
+    (void)state;
+    fail_each_allocation(do_check);
+}
+
+static void writing_onnx_says_so(void **state)
+{
+    (void)state;
+    fail_each_allocation(do_write);
+}
+
+static void reading_onnx_says_so(void **state)
+{
+    (void)state;
+    fail_each_allocation(do_read);
+}
+
+static void tensor_files_say_so(void **state)
+{
+    (void)state;
+    fail_each_allocation(do_tensorfile);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_space_opens_or_says_that_it_cannot),
+        cmocka_unit_test(building_says_so),
+        cmocka_unit_test(copying_says_so),
+        cmocka_unit_test(folding_says_so),
+        cmocka_unit_test(checking_says_so),
+        cmocka_unit_test(writing_onnx_says_so),
+        cmocka_unit_test(reading_onnx_says_so),
+        cmocka_unit_test(tensor_files_say_so),
+    };
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests_name(__FILE__, tests, prepare, tear_down);
+}
+
+#endif

@@ -87,6 +87,16 @@ static double optimum(const struct known *known, double max_ms)
     return best;
 }
 
+/* The best that any cell within the limit has in another column. */
+static double best_within(const struct known *known, const struct table *column, double max_ms)
+{
+    double best = 0, value;
+    for (size_t i = 0; i < known->count; i++)
+        if (known->latency_ms[i] <= max_ms && table_get(column, &known->arch[i], &value))
+            best = fmax(best, value);
+    return best;
+}
+
 /* --- three ways to search --- */
 
 /* The whole thing: study, files, budget. */
@@ -198,12 +208,12 @@ static void mean_regret_is_at_most_half_a_point_at_each_of_the_nine_constraints(
     int failed = 0;
     known_open(&known, "cifar100_val", DERIVED, "fpga", "cifar100");
     assert_ok(table_load(ACCURACY, &known.space, NULL, NULL, "cifar100_test", &test, &status), status);
-    print_message("#   ms  best val | evrsnas regret asked distinct test (paper) | plain regret distinct | random regret\n");
+    print_message("#  ms | best val  test (paper's) | regret asked distinct  test | plain: regret distinct | random: regret\n");
     for (int i = 0; i < LEVELS; i++) {
         struct level_means m = run_level(&known, test, levels_ms[i]);
-        print_message("# %4.1f  %8.2f | %14.3f %5.0f %8.0f %4.1f (%5.1f) | %12.3f %8.0f | %13.3f\n", levels_ms[i],
-                      optimum(&known, levels_ms[i]), m.regret, m.asked, m.distinct, m.test, paper_test[i], m.plain_regret,
-                      m.plain_distinct, m.random_regret);
+        print_message("# %3.1f | %8.2f %5.2f (%7.1f) | %6.3f %5.0f %8.0f %5.1f | %13.3f %8.0f | %14.3f\n", levels_ms[i],
+                      optimum(&known, levels_ms[i]), best_within(&known, test, levels_ms[i]), paper_test[i], m.regret, m.asked,
+                      m.distinct, m.test, m.plain_regret, m.plain_distinct, m.random_regret);
         failed += !(m.regret <= 0.5);
     }
     table_free(test);

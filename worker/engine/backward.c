@@ -94,7 +94,7 @@ static void run_dense_back(struct engine *e, const struct plan_step *step)
               (size_t)c_in, 1, out, in_row);
 }
 
-void backward_step(struct engine *e, const struct plan_step *step)
+void engine_backward_step(struct engine *e, const struct plan_step *step)
 {
     const struct net_node *n = &e->plan.nodes[step->node];
     const engine_real *gradient = engine_buffer(e, step->gradient), *addend = engine_buffer(e, step->addend);
@@ -124,6 +124,6 @@ void backward_step(struct engine *e, const struct plan_step *step)
         break;
     case PLAN_MEAN_BACK: k->mean_backward(e->plan.batch, n->shape.c, engine_plane(e, n->inputs[0]), gradient, addend, out); break;
     case PLAN_DENSE_BACK: run_dense_back(e, step); break;
-    default: forward_step(e, step); break; /* PLAN_SUM */
+    default: engine_forward_step(e, step); break; /* PLAN_SUM */
     }
 }

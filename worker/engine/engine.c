@@ -159,7 +159,7 @@ void engine_forward(struct engine *engine, const engine_real *images)
     const struct plan *p = &engine->plan;
     engine->images = images;
     for (int i = 0; i < p->forward_count; i++)
-        forward_step(engine, &p->steps[i]);
+        engine_forward_step(engine, &p->steps[i]);
     for (int i = 0; p->mode == ENGINE_TRAIN && i < p->output_count; i++)
         memset(engine_buffer(engine, p->output_gradients[i]), 0, plan_node_elements(p, p->outputs[i]) * sizeof(engine_real));
 }
@@ -192,7 +192,7 @@ void engine_backward(struct engine *engine)
     const struct plan *p = &engine->plan;
     assert(p->mode == ENGINE_TRAIN);
     for (int i = p->forward_count; i < p->step_count; i++)
-        backward_step(engine, &p->steps[i]);
+        engine_backward_step(engine, &p->steps[i]);
 }
 
 void engine_step(struct engine *engine, const struct engine_sgd *sgd)

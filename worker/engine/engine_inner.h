@@ -18,8 +18,8 @@ struct engine {
 };
 
 /* Carry out one step. */
-void forward_step(struct engine *engine, const struct plan_step *step);
-void backward_step(struct engine *engine, const struct plan_step *step);
+void engine_forward_step(struct engine *engine, const struct plan_step *step);
+void engine_backward_step(struct engine *engine, const struct plan_step *step);
 
 static inline engine_real *engine_buffer(const struct engine *e, int buffer)
 {

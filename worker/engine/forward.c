@@ -101,7 +101,7 @@ static void run_statistics(struct engine *e, const struct plan_step *step)
                            engine_squares(e, step->norm), engine_norm(e, step->norm, PLAN_CENTER));
 }
 
-void forward_step(struct engine *e, const struct plan_step *step)
+void engine_forward_step(struct engine *e, const struct plan_step *step)
 {
     const struct net_node *n = &e->plan.nodes[step->node];
     engine_real *out = engine_buffer(e, step->out);

@@ -1,0 +1,416 @@
+/* engine operators: each against its naive twin, forward and gradients, on every instruction set of this CPU, and random nets of
+ * all of them, which is where fusion and buffer lifetimes go wrong. Built in float32 and in double. */
+#include "tests/support/test.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "tests/support/naive.h"
+#include "worker/engine/engine.h"
+#include "worker/engine/isa.h"
+
+static const double tolerance = sizeof(engine_real) == sizeof(double) ? 1e-9 : 3e-4;
+
+/* --- comparing a net
+ * ----------------------------------------------------------------------------------------------------------------- */
+
+static double uniform(struct rng *rng)
+{
+    return 2 * rng_uniform(rng) - 1;
+}
+
+/* Weights and norms away from their special values, so that no term can go missing unseen. */
+static void scramble(struct net *net, struct rng *rng)
+{
+    net_init(net, rng);
+    for (int t = 0; t < net->tensor_count; t++) {
+        struct net_tensor *tensor = &net->tensors[t];
+        const int variance = strstr(tensor->name, "running_var") != NULL;
+        for (size_t k = 0; k < tensor->count && tensor->rank == 1; k++)
+            tensor->data[k] = (float)(variance ? 0.5 + rng_uniform(rng) : tensor->data[k] + 0.3F * (float)uniform(rng));
+    }
+}
+
+/* Where element (c, pixel) of an image stands in an engine row. */
+static size_t place(struct net_shape s, int lanes, int c, int pixel)
+{
+    return (size_t)((c / lanes * s.h * s.w + pixel) * lanes + c % lanes);
+}
+
+/* Largest difference between rows and a plain array, relative to the array's largest number. Padding lanes must be 0. */
+static double rows_differ(struct engine_rows rows, struct net_shape s, int lanes, const double *want)
+{
+    double worst = 0, largest = 1e-12;
+    const int padded = (s.c + lanes - 1) / lanes * lanes;
+    for (int n = 0; n < rows.rows; n++)
+        for (int c = 0; c < padded; c++)
+            for (int p = 0; p < s.h * s.w; p++) {
+                const double expected = c < s.c ? want[(size_t)((n * s.c + c) * s.h * s.w + p)] : 0;
+                const double got = (double)rows.data[(size_t)n * rows.stride + place(s, lanes, c, p)];
+                largest = fmax(largest, fabs(expected));
+                if (!(fabs(got - expected) <= worst))
+                    worst = fabs(got - expected);
+            }
+    return worst / largest;
+}
+
+struct trial {
+    struct net *net;
+    int batch;
+    enum engine_isa isa;
+    enum engine_mode mode;
+    const char *what;
+    engine_real *images;
+    double *exact_images;
+    double *seeds[NET_OUTPUTS_MAX];
+};
+
+static void draw_inputs(struct trial *t, struct rng *rng, const struct naive *v)
+{
+    const size_t count = naive_elements(v, 0);
+    t->images = calloc(count, sizeof *t->images);
+    t->exact_images = calloc(count, sizeof *t->exact_images);
+    assert_true(t->images && t->exact_images);
+    for (size_t i = 0; i < count; i++)
+        t->exact_images[i] = (double)(t->images[i] = (engine_real)uniform(rng));
+    for (int i = 0; i < t->net->output_count; i++) {
+        const size_t elements = naive_elements(v, t->net->outputs[i]);
+        t->seeds[i] = calloc(elements, sizeof(double));
+        assert_non_null(t->seeds[i]);
+        for (size_t k = 0; k < elements; k++)
+            t->seeds[i][k] = (double)(engine_real)uniform(rng);
+    }
+}
+
+static void free_inputs(struct trial *t)
+{
+    free(t->images);
+    free(t->exact_images);
+    for (int i = 0; i < t->net->output_count; i++)
+        free(t->seeds[i]);
+}
+
+static void put_seeds(struct trial *t, struct engine *engine, int lanes)
+{
+    for (int i = 0; i < t->net->output_count; i++) {
+        const struct net_shape s = t->net->nodes[t->net->outputs[i]].shape;
+        struct engine_rows rows = engine_output_gradient(engine, i);
+        for (int n = 0; n < t->batch; n++)
+            for (int c = 0; c < s.c; c++)
+                for (int p = 0; p < s.h * s.w; p++)
+                    rows.data[(size_t)n * rows.stride + place(s, lanes, c, p)] +=
+                        (engine_real)t->seeds[i][(size_t)((n * s.c + c) * s.h * s.w + p)];
+    }
+}
+
+static void compare_gradients(struct trial *t, struct engine *engine, const struct naive *v)
+{
+    /* Relative to the largest gradient of the net: a norm's backward leaves rounding where the true gradient is zero. */
+    double largest = 1e-12;
+    for (int k = 0; k < t->net->tensor_count; k++)
+        for (size_t i = 0; i < t->net->tensors[k].count; i++)
+            largest = fmax(largest, fabs(v->weight_gradients[k][i]));
+    for (int k = 0; k < t->net->tensor_count; k++) {
+        const struct net_tensor *tensor = &t->net->tensors[k];
+        engine_real *got = calloc(tensor->count, sizeof *got);
+        assert_non_null(got);
+        engine_gradient(engine, k, got);
+        double worst = 0;
+        for (size_t i = 0; i < tensor->count; i++) {
+            const double want = tensor->trainable ? v->weight_gradients[k][i] : 0;
+            if (!(fabs((double)got[i] - want) <= worst))
+                worst = fabs((double)got[i] - want);
+        }
+        free(got);
+        if (!(worst <= tolerance * largest))
+            fail_msg("%s on %s, batch %d: gradient of %s differs by %.3g (largest gradient %.3g)", t->what, engine_isa_name(engine),
+                     t->batch, tensor->name, worst, largest);
+    }
+}
+
+static void run_trial(struct trial *t, uint64_t seed)
+{
+    struct status status = {0};
+    struct engine *engine;
+    struct rng rng;
+    rng_seed(&rng, seed);
+    scramble(t->net, &rng);
+    struct naive *v = naive_make(t->net, t->batch, t->mode == ENGINE_INFER);
+    const struct engine_options options = {.mode = t->mode, .batch = t->batch, .isa = t->isa};
+    const int lanes = isa_kernels(t->isa)->lanes;
+    draw_inputs(t, &rng, v);
+    assert_ok(engine_create(t->net, &options, &engine, &status), status);
+    for (int repeat = 0; repeat < 2; repeat++) { /* the second pass finds what the first one left behind */
+        engine_forward(engine, t->images);
+        naive_forward(v, t->exact_images);
+        for (int i = 0; i < t->net->output_count; i++) {
+            const int node = t->net->outputs[i];
+            const double differ = rows_differ(engine_output(engine, i), t->net->nodes[node].shape, lanes, v->values[node]);
+            if (!(differ <= tolerance))
+                fail_msg("%s on %s, batch %d, seed %lu: output %d differs by %.3g", t->what, engine_isa_name(engine), t->batch,
+                         (unsigned long)seed, i, differ);
+        }
+        if (t->mode != ENGINE_TRAIN)
+            continue;
+        put_seeds(t, engine, lanes);
+        engine_backward(engine);
+        naive_backward(v, t->seeds);
+        compare_gradients(t, engine, v);
+    }
+    engine_free(engine);
+    free_inputs(t);
+    naive_free(v);
+}
+
+static void run_everywhere(struct net *net, const char *what, uint64_t seed)
+{
+    static const int batches[] = {1, 3};
+    for (enum engine_isa isa = ENGINE_ISA_PORTABLE; isa <= isa_best(); isa++)
+        for (int b = 0; b < 2; b++)
+            for (enum engine_mode mode = ENGINE_TRAIN; mode <= ENGINE_INFER; mode++)
+                run_trial(&(struct trial){.net = net, .batch = batches[b], .isa = isa, .mode = mode, .what = what}, seed);
+}
+
+/* --- single operators: between two convolutions, so that the gradient of their input is seen
+ * ------------------------------------------- */
+
+static struct status status;
+
+static int start(struct net *net, int c_in, int h, int w, int channels)
+{
+    net_init_empty(net);
+    return net_add_conv(net, "first", net_add_input(net, (struct net_shape){c_in, h, w}, &status), channels, 3, 1, 1, 1, 1,
+                        &status);
+}
+
+static void finish(struct net *net, int node, const char *what)
+{
+    if (node < 0)
+        fail_msg("%s: %s", what, status.message);
+    const int vector = net->nodes[node].shape.h == 1 && net->nodes[node].shape.w == 1;
+    const int pooled = vector ? node : net_add_global_avg_pool(net, "pooled", node, &status);
+    assert_ok(net_add_output(net, net_add_dense(net, "logits", pooled, 4, &status), &status), status);
+    assert_ok(net_add_output(net, node, &status), status);
+    run_everywhere(net, what, 42);
+    net_free(net);
+}
+
+static void try_conv(int c_in, int c_out, int h, int w, int kernel, int stride, int pad, int relu, int bias)
+{
+    struct net net;
+    char what[128];
+    snprintf(what, sizeof what, "conv %d->%d on %dx%d, kernel %d, stride %d, pad %d%s", c_in, c_out, h, w, kernel, stride, pad,
+             relu ? " after relu" : "");
+    int x = start(&net, 3, h, w, c_in);
+    if (relu)
+        x = net_add_relu(&net, "relu", x, &status);
+    finish(&net, net_add_conv(&net, "conv", x, c_out, kernel, stride, pad, 1, bias, &status), what);
+}
+
+static void convolutions_of_every_channel_count_agree_with_the_naive_ones(void **state)
+{
+    (void)state;
+    static const int channels[] = {3, 5, 16, 17, 20, 32, 64};
+    for (int i = 0; i < 7; i++) {
+        try_conv(channels[i], channels[6 - i], 5, 7, 3, 1, 1, 1, 0);
+        try_conv(channels[i], channels[(i + 3) % 7], 4, 8, 1, 1, 0, i % 2, 1);
+    }
+}
+
+static void convolutions_of_every_kernel_stride_and_padding_agree_with_the_naive_ones(void **state)
+{
+    (void)state;
+    for (int kernel = 1; kernel <= 5; kernel++)
+        for (int stride = 1; stride <= 3; stride++)
+            for (int pad = 0; pad <= 3 && pad < kernel; pad++)
+                try_conv(5, 17, 8, 9, kernel, stride, pad, (kernel + pad) % 2, 0);
+}
+
+static void convolutions_on_long_rows_and_several_chunks_agree_with_the_naive_ones(void **state)
+{
+    (void)state;
+    try_conv(16, 16, 32, 32, 3, 1, 1, 1, 0);
+    try_conv(16, 32, 32, 32, 3, 2, 1, 1, 0);
+    try_conv(16, 16, 32, 32, 1, 1, 0, 1, 0);
+    try_conv(20, 20, 3, 37, 3, 1, 1, 0, 1);
+    try_conv(64, 64, 8, 8, 3, 1, 1, 1, 0);
+}
+
+static void pools_agree_with_the_naive_ones(void **state)
+{
+    (void)state;
+    for (int kernel = 1; kernel <= 3; kernel++)
+        for (int stride = 1; stride <= 2; stride++)
+            for (int pad = 0; pad <= kernel / 2; pad++) {
+                struct net net;
+                char what[64];
+                const int x = start(&net, 3, 7, 9, 20);
+                snprintf(what, sizeof what, "pool kernel %d, stride %d, pad %d", kernel, stride, pad);
+                finish(&net, net_add_avg_pool(&net, "pool", x, kernel, stride, pad, &status), what);
+            }
+}
+
+static void norms_agree_with_the_naive_ones(void **state)
+{
+    (void)state;
+    static const int channels[] = {3, 16, 17, 64};
+    for (int i = 0; i < 4; i++) {
+        struct net net;
+        finish(&net, net_add_batch_norm(&net, "norm", start(&net, 3, 6, 5, channels[i]), 1e-5F, &status), "norm");
+    }
+}
+
+static void a_norm_after_a_relu_after_a_norm_agrees_with_the_naive_one(void **state)
+{
+    (void)state;
+    struct net net;
+    int x = net_add_batch_norm(&net, "n1", start(&net, 3, 6, 5, 17), 1e-5F, &status);
+    x = net_add_batch_norm(&net, "n2", net_add_relu(&net, "r", x, &status), 1e-5F, &status);
+    finish(&net, net_add_avg_pool(&net, "p", net_add_relu(&net, "r2", x, &status), 3, 1, 1, &status), "norm after relu");
+}
+
+static void the_shortcut_agrees_with_the_naive_one(void **state)
+{
+    (void)state;
+    struct net net;
+    const int x = net_add_relu(&net, "r", start(&net, 3, 7, 6, 20), &status);
+    const int half = net_add_subsample(&net, "half", x, 2, &status);
+    finish(&net, net_add_channel_pad(&net, "wide", half, 5, 7, &status), "shortcut");
+}
+
+static void the_head_agrees_with_the_naive_one(void **state)
+{
+    (void)state;
+    struct net net;
+    int x = net_add_batch_norm(&net, "n", start(&net, 3, 5, 4, 17), 1e-5F, &status);
+    x = net_add_global_avg_pool(&net, "g", net_add_relu(&net, "r", x, &status), &status);
+    finish(&net, net_add_dense(&net, "d", x, 10, &status), "head");
+}
+
+/* --- random nets
+ * ----------------------------------------------------------------------------------------------------------------------- */
+
+enum { RANDOM_NETS = 40, RANDOM_NODES = 14 };
+
+/* A node of the same shape as `like`, other than by accident of drawing. */
+static int draw_node(struct net *net, struct rng *rng, const int *same, int same_count, int index)
+{
+    char name[32];
+    const int x = same[rng_below(rng, (uint64_t)same_count)], y = same[rng_below(rng, (uint64_t)same_count)];
+    const int channels = net->nodes[x].shape.c;
+    snprintf(name, sizeof name, "node%d", index);
+    switch (rng_below(rng, 8)) {
+    case 0: return net_add_conv(net, name, x, channels, 3, 1, 1, 1, 0, &status);
+    case 1: return net_add_conv(net, name, x, channels, 1, 1, 0, 1, 1, &status);
+    case 2: return net_add_relu(net, name, x, &status);
+    case 3: return net_add_avg_pool(net, name, x, 3, 1, 1, &status);
+    case 4: return net_add_add(net, name, (int[]){x, y, same[0]}, 2 + (int)rng_below(rng, 2), &status);
+    default: return net_add_batch_norm(net, name, x, 1e-5F, &status);
+    }
+}
+
+static void draw_net(struct net *net, uint64_t seed)
+{
+    struct rng rng;
+    int same[RANDOM_NODES + 1], count = 1;
+    rng_seed(&rng, seed);
+    same[0] = start(net, 3, 4 + (int)rng_below(&rng, 5), 4 + (int)rng_below(&rng, 14), 3 + (int)rng_below(&rng, 30));
+    for (; count <= RANDOM_NODES; count++)
+        same[count] = draw_node(net, &rng, same, count, count);
+    const int pooled = net_add_global_avg_pool(net, "pooled", same[RANDOM_NODES], &status);
+    assert_ok(net_add_output(net, net_add_dense(net, "dense", pooled, 10, &status), &status), status);
+    for (int i = 0; i < 3; i++)
+        assert_ok(net_add_output(net, same[1 + rng_below(&rng, RANDOM_NODES)], &status), status);
+}
+
+static void random_nets_agree_with_the_naive_ones(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= RANDOM_NETS; seed++) {
+        struct net net;
+        char what[32];
+        draw_net(&net, seed);
+        snprintf(what, sizeof what, "random net %d", (int)seed);
+        run_everywhere(&net, what, seed);
+        net_free(&net);
+    }
+}
+
+/* --- the oracle itself
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/* A net with every operator, its inputs, and the naive gradients. */
+struct oracle {
+    struct net net;
+    struct naive *naive;
+    struct trial trial;
+};
+
+static void oracle_make(struct oracle *o)
+{
+    struct rng rng;
+    rng_seed(&rng, 5);
+    int x = net_add_batch_norm(&o->net, "n", start(&o->net, 3, 6, 6, 5), 1e-5F, &status);
+    const int side = net_add_channel_pad(&o->net, "wide", net_add_subsample(&o->net, "half", x, 2, &status), 1, 2, &status);
+    x = net_add_conv(&o->net, "c", net_add_relu(&o->net, "r", x, &status), 8, 3, 2, 1, 1, 0, &status);
+    x = net_add_add(&o->net, "a", (int[]){net_add_avg_pool(&o->net, "p", x, 3, 1, 1, &status), side}, 2, &status);
+    x = net_add_dense(&o->net, "d", net_add_global_avg_pool(&o->net, "g", x, &status), 4, &status);
+    assert_ok(net_add_output(&o->net, x, &status), status);
+    scramble(&o->net, &rng);
+    o->trial = (struct trial){.net = &o->net, .batch = 2};
+    o->naive = naive_make(&o->net, 2, 0);
+    draw_inputs(&o->trial, &rng, o->naive);
+    naive_forward(o->naive, o->trial.exact_images);
+    naive_backward(o->naive, o->trial.seeds);
+}
+
+static void oracle_free(struct oracle *o)
+{
+    free_inputs(&o->trial);
+    naive_free(o->naive);
+    net_free(&o->net);
+}
+
+static void naive_gradients_agree_with_finite_differences(void **state)
+{
+    (void)state;
+    struct oracle o;
+    oracle_make(&o);
+    for (int t = 0; t < o.net.tensor_count; t++) {
+        double worst;
+        if (o.net.tensors[t].trainable &&
+            !naive_check_gradient(o.naive, o.trial.exact_images, o.trial.seeds, t, o.naive->weight_gradients[t], 20, 1e-5, &worst))
+            fail_msg("%s: %.3g", o.net.tensors[t].name, worst);
+    }
+    oracle_free(&o);
+}
+
+static void the_finite_difference_check_refuses_a_wrong_gradient(void **state)
+{
+    (void)state;
+    struct oracle o;
+    oracle_make(&o);
+    double worst;
+    o.naive->weight_gradients[0][0] *= 1.01;
+    assert_false(
+        naive_check_gradient(o.naive, o.trial.exact_images, o.trial.seeds, 0, o.naive->weight_gradients[0], 1, 1e-5, &worst));
+    oracle_free(&o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(naive_gradients_agree_with_finite_differences),
+        cmocka_unit_test(the_finite_difference_check_refuses_a_wrong_gradient),
+        cmocka_unit_test(convolutions_of_every_channel_count_agree_with_the_naive_ones),
+        cmocka_unit_test(convolutions_of_every_kernel_stride_and_padding_agree_with_the_naive_ones),
+        cmocka_unit_test(convolutions_on_long_rows_and_several_chunks_agree_with_the_naive_ones),
+        cmocka_unit_test(pools_agree_with_the_naive_ones),
+        cmocka_unit_test(norms_agree_with_the_naive_ones),
+        cmocka_unit_test(a_norm_after_a_relu_after_a_norm_agrees_with_the_naive_one),
+        cmocka_unit_test(the_shortcut_agrees_with_the_naive_one),
+        cmocka_unit_test(the_head_agrees_with_the_naive_one),
+        cmocka_unit_test(random_nets_agree_with_the_naive_ones),
+    };
+    return TEST_RUN(tests);
+}

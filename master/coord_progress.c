@@ -23,23 +23,46 @@ static json_t *best_json(const struct coord *coord)
     return json_pack("{s:s,s:o,s:o}", "arch", best->arch_text, "fitness", number(best->result.fitness), "costs", costs);
 }
 
+/* How much of what was asked is done, in candidates: of one that needs an evaluation and a measurement, the evaluation alone is
+ * half. */
+static double done_count(const struct coord *coord, const struct study_counts *counts, const struct dispatch_counts *work)
+{
+    const struct config_study *config = search_config(coord->search);
+    size_t parts = config->fitness.source == CONFIG_FITNESS_RMI, pending;
+    for (uint32_t i = 0; i < config->cost_count; i++)
+        parts += config->costs[i].source == CONFIG_COST_AGENT;
+    pending = work->leased_rmi + work->waiting_rmi + work->leased_measure + work->waiting_measure;
+    if (parts == 0 || (double)pending > (double)(parts * counts->asked))
+        return (double)counts->told;
+    return fmax((double)counts->told, (double)counts->asked - (double)pending / (double)parts);
+}
+
 /* Seconds to go at the mean speed since the start; negative when that cannot be said. A table alone is so fast that nobody asks. */
-static double eta_seconds(const struct coord *coord, const struct study_counts *counts, int64_t now_ms)
+static double eta_seconds(const struct coord *coord, const struct study_counts *counts, double done, int64_t now_ms)
 {
     double spent = (double)(now_ms - coord->opened_ms) / 1000;
-    uint64_t told = counts->told - coord->told_at_start;
+    double new = done - (double)coord->told_at_start;
     if (search_finished(coord->search))
         return 0;
-    if (counts->total == 0 || told == 0 || counts->told > counts->total)
+    if (counts->total == 0 || new <= 0 || done > (double)counts->total)
         return -1;
-    double share = (double)(counts->total - counts->told) / (double)told;
+    double share = ((double)counts->total - done) / new;
     uint32_t budget = search_config(coord->search)->budget.evaluations;
     if (budget > 0 && counts->distinct > 0 && counts->distinct <= budget) {
         /* Whichever ends it first. */
-        double by_budget = (double)(budget - counts->distinct) / (double)counts->distinct * (double)counts->told / (double)told;
+        double by_budget = (double)(budget - counts->distinct) / (double)counts->distinct * done / new;
         share = by_budget < share ? by_budget : share;
     }
     return share * spent;
+}
+
+/* From 0 to 1, by the candidates or by the budget of evaluations, whichever ends the search first. */
+static double fraction_done(const struct coord *coord, const struct study_counts *counts, double done, uint64_t scored)
+{
+    uint32_t budget = search_config(coord->search)->budget.evaluations;
+    double by_candidates = counts->total > 0 ? done / (double)counts->total : 0;
+    double by_budget = budget > 0 ? (double)scored / (double)budget : 0;
+    return search_finished(coord->search) ? 1 : fmin(1, fmax(by_candidates, by_budget));
 }
 
 void coord_print_progress(const struct coord *coord, int64_t now_ms)
@@ -57,11 +80,13 @@ void coord_print_progress(const struct coord *coord, int64_t now_ms)
         dispatch_count(coord->dispatch, &work);
         dispatch_waiting_for(coord->dispatch, waiting_for, sizeof waiting_for);
     }
-    double eta = eta_seconds(coord, &counts, now_ms);
+    double done = done_count(coord, &counts, &work), eta = eta_seconds(coord, &counts, done, now_ms);
+    uint64_t unscored = work.leased_rmi + work.waiting_rmi, scored = counts.distinct > unscored ? counts.distinct - unscored : 0;
     json_t *line = json_pack(
-        "{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:f,s:o,s:s}", "study", config->name, "state",
+        "{s:s,s:s,s:I,s:I,s:I,s:I,s:f,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:f,s:o,s:s}", "study", config->name, "state",
         search_finished(coord->search) ? "finished" : "running", "generation", (json_int_t)counts.generation, "generations",
-        (json_int_t)config->strategy.generations, "asked", (json_int_t)counts.asked, "total", (json_int_t)counts.total, "distinct",
+        (json_int_t)config->strategy.generations, "asked", (json_int_t)counts.asked, "total", (json_int_t)counts.total, "done",
+        done, "fraction", fraction_done(coord, &counts, done, scored), "scored", (json_int_t)scored, "distinct",
         (json_int_t)counts.distinct, "cached", (json_int_t)counts.cached, "running", (json_int_t)work.leased_rmi, "queued",
         (json_int_t)(work.waiting_rmi + work.waiting_measure), "measuring", (json_int_t)work.leased_measure, "workers",
         (json_int_t)work.workers, "agents", (json_int_t)work.agents, "best", best_json(coord), "seconds",

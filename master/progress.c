@@ -59,6 +59,9 @@ enum status_code progress_parse(const char *line, struct progress *out, struct s
         .generations = count_of(object, "generations"),
         .asked = count_of(object, "asked"),
         .total = count_of(object, "total"),
+        .done = json_number_value(json_object_get(object, "done")),
+        .fraction = json_number_value(json_object_get(object, "fraction")),
+        .scored = count_of(object, "scored"),
         .distinct = count_of(object, "distinct"),
         .cached = count_of(object, "cached"),
         .running = count_of(object, "running"),
@@ -82,17 +85,17 @@ double progress_rate_update(struct progress_rate *rate, const struct progress *p
 {
     static const double window_seconds = 10;
     double passed = progress->seconds - rate->seconds;
-    if (!rate->started || passed < 0 || progress->distinct < rate->distinct) {
-        *rate = (struct progress_rate){.started = true, .seconds = progress->seconds, .distinct = progress->distinct};
+    if (!rate->started || passed < 0 || progress->scored < rate->scored) {
+        *rate = (struct progress_rate){.started = true, .seconds = progress->seconds, .scored = progress->scored};
         return 0;
     }
     if (passed < 0.2) /* too short to say anything */
         return rate->per_second;
-    double now = (double)(progress->distinct - rate->distinct) / passed;
+    double now = (double)(progress->scored - rate->scored) / passed;
     double weight = rate->per_second > 0 ? -expm1(-passed / window_seconds) : 1;
     rate->per_second += weight * (now - rate->per_second);
     rate->seconds = progress->seconds;
-    rate->distinct = progress->distinct;
+    rate->scored = progress->scored;
     return rate->per_second;
 }
 
@@ -114,10 +117,7 @@ static double fraction_done(const struct progress *progress)
 {
     if (progress->finished)
         return 1;
-    if (progress->total == 0)
-        return 0;
-    double fraction = (double)progress->asked / (double)progress->total;
-    return fraction < 1 ? fraction : 1;
+    return progress->fraction > 0 ? fmin(progress->fraction, 1) : 0; /* neither NaN nor below 0 */
 }
 
 /* --- drawing ----------------------------------------------------------------------------------------------------------------- */
@@ -183,15 +183,15 @@ static void add_bar(struct canvas *canvas, double fraction, bool colour)
 /* The most telling first: the last ones are left out on narrow terminals. */
 static void add_counts(struct canvas *canvas, const struct progress *progress, double per_second)
 {
-    add_part(canvas, "%ju scored", (uintmax_t)progress->distinct);
+    add_part(canvas, "%ju scored", (uintmax_t)progress->scored);
     if (per_second > 0 && !progress->finished)
         add_part(canvas, per_second < 10 ? "%.2f/s" : "%.0f/s", per_second);
     if (progress->generations > 0)
         add_part(canvas, "generation %ju/%ju", (uintmax_t)progress->generation, (uintmax_t)progress->generations);
     if (progress->total > 0)
-        add_part(canvas, "%ju/%ju asked", (uintmax_t)progress->asked, (uintmax_t)progress->total);
+        add_part(canvas, "%.0f/%ju candidates", floor(progress->done), (uintmax_t)progress->total);
     else
-        add_part(canvas, "%ju asked", (uintmax_t)progress->asked);
+        add_part(canvas, "%.0f candidates", floor(progress->done));
 }
 
 static void add_time(struct canvas *canvas, const struct progress *progress)

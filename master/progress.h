@@ -21,7 +21,8 @@ struct progress {
     char study[CONFIG_NAME_BYTES];
     bool finished;
     uint64_t generation, generations;
-    uint64_t asked, total, distinct, cached;
+    uint64_t asked, total, scored, distinct, cached;
+    double done, fraction;
     uint64_t running, queued, measuring, workers, agents;
     bool has_best;
     char best_arch[ARCH_TEXT_BYTES];
@@ -42,7 +43,7 @@ enum status_code progress_parse(const char *line, struct progress *out, struct s
 struct progress_rate {
     bool started;
     double seconds, per_second;
-    uint64_t distinct;
+    uint64_t scored;
 };
 double progress_rate_update(struct progress_rate *rate, const struct progress *progress);
 

@@ -40,8 +40,8 @@ write_program() { # write_program NAME SHELL-CODE
     printf '#!/bin/bash\nstate=%q\n%s\n' "$tap_folder/state" "$2" >"$1"
     chmod +x "$1"
 }
-running='{"study":"s","state":"running","generation":1,"generations":100,"asked":20,"total":2000,"distinct":19,"best":null,"seconds":1,"eta_seconds":90,"waiting_for":""}'
-finished='{"study":"s","state":"finished","generation":100,"generations":100,"asked":2000,"total":2000,"distinct":19,"best":null,"seconds":1,"eta_seconds":null,"waiting_for":""}'
+running='{"study":"s","state":"running","generation":1,"generations":100,"asked":20,"total":2000,"done":20,"fraction":0.01,"scored":19,"distinct":19,"best":null,"seconds":1,"eta_seconds":90,"waiting_for":""}'
+finished='{"study":"s","state":"finished","generation":100,"generations":100,"asked":2000,"total":2000,"done":2000,"fraction":1,"scored":19,"distinct":19,"best":null,"seconds":1,"eta_seconds":null,"waiting_for":""}'
 wait_for_term='trap "exit 0" TERM; while :; do read -r -t 60 <>$state/never; done'
 mkfifo state/never
 write_program hwnas-worker 'printf "%s\n" "$*" >>$state/workers; env >$state/worker.env; '"$wait_for_term"

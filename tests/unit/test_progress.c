@@ -6,7 +6,9 @@
 #include "master/progress.h"
 
 #define COUNTS                                                                                                                     \
-    "\"study\":\"s\",\"state\":\"running\",\"generation\":51,\"generations\":100,\"asked\":1032,\"total\":2000,\"distinct\":410,"  \
+    "\"study\":\"s\",\"state\":\"running\",\"generation\":51,\"generations\":100,\"asked\":1032,\"total\":2000,\"done\":1032.5,"   \
+    "\"fraction\":0.516,"                                                                                                          \
+    "\"scored\":410,\"distinct\":414,"                                                                                             \
     "\"cached\":622,\"running\":4,\"queued\":9,\"measuring\":1,\"workers\":4,\"agents\":1,\"seconds\":12.5"
 #define BEST "\"best\":{\"arch\":\"|a~0|\",\"fitness\":71.53,\"costs\":{\"latency_ms\":3.94,\"macs\":1e8}}"
 #define RUNNING "{" COUNTS "," BEST ",\"eta_seconds\":13.2,\"waiting_for\":\"\"}"
@@ -29,7 +31,9 @@ static void a_line_is_read_with_every_figure(void **state)
     assert_int_equal(progress.generations, 100);
     assert_int_equal(progress.asked, 1032);
     assert_int_equal(progress.total, 2000);
-    assert_int_equal(progress.distinct, 410);
+    assert_near(progress.done, 1032.5, 0, 0);
+    assert_int_equal(progress.scored, 410);
+    assert_int_equal(progress.distinct, 414);
     assert_int_equal(progress.cached, 622);
     assert_int_equal(progress.running, 4);
     assert_int_equal(progress.queued, 9);
@@ -71,7 +75,7 @@ static void odd_values_neither_crash_nor_pass_for_counts(void **state)
     assert_int_equal(progress.asked, 0);
     assert_int_equal(progress.total, 0);
     progress_line(&progress, 0, out);
-    assert_non_null(strstr(out, "0 asked"));
+    assert_non_null(strstr(out, "0 candidates"));
 }
 
 static void control_characters_do_not_reach_the_terminal(void **state)
@@ -90,9 +94,9 @@ static void the_plain_line_tells_the_whole_story(void **state)
     char out[PROGRESS_TEXT_BYTES];
     struct progress progress = parsed(RUNNING);
     progress_line(&progress, 81.2, out);
-    assert_string_equal(out,
-                        "s: 51 %  ETA 0:13  410 scored  81/s  generation 51/100  1032/2000 asked  best 71.53  latency_ms 3.94  "
-                        "macs 1e+08  4 workers  measuring  |a~0|");
+    assert_string_equal(
+        out, "s: 51 %  ETA 0:13  410 scored  81/s  generation 51/100  1032/2000 candidates  best 71.53  latency_ms 3.94  "
+             "macs 1e+08  4 workers  measuring  |a~0|");
 }
 
 static void the_screen_has_a_bar_and_two_lines(void **state)
@@ -101,9 +105,9 @@ static void the_screen_has_a_bar_and_two_lines(void **state)
     char out[PROGRESS_TEXT_BYTES];
     struct progress progress = parsed(RUNNING);
     progress_screen(&progress, 8.125, 200, false, out);
-    assert_string_equal(out,
-                        "s  [############............]  51 %  ETA 0:13  410 scored  8.12/s  generation 51/100  1032/2000 asked\n"
-                        "best 71.53  latency_ms 3.94  macs 1e+08  4 workers  measuring  |a~0|");
+    assert_string_equal(
+        out, "s  [############............]  51 %  ETA 0:13  410 scored  8.12/s  generation 51/100  1032/2000 candidates\n"
+             "best 71.53  latency_ms 3.94  macs 1e+08  4 workers  measuring  |a~0|");
 }
 
 static void a_narrow_screen_leaves_whole_parts_out(void **state)
@@ -177,12 +181,12 @@ static void the_rate_settles_on_evaluations_per_second(void **state)
 {
     (void)state;
     struct progress_rate rate = {.started = false};
-    struct progress progress = {.seconds = 100, .distinct = 500};
+    struct progress progress = {.seconds = 100, .scored = 500};
     double per_second = progress_rate_update(&rate, &progress);
     assert_near(per_second, 0, 0, 0); /* what was there before says nothing of now */
     for (int i = 0; i < 100; i++) {
         progress.seconds += 1;
-        progress.distinct += 20;
+        progress.scored += 20;
         per_second = progress_rate_update(&rate, &progress);
     }
     assert_near(per_second, 20, 1e-6, 0);

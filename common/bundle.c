@@ -332,11 +332,11 @@ enum status_code bundle_write(const struct bundle *bundle, void **data, size_t *
     return code;
 }
 
-void bundle_normalise(const struct bundle *bundle, float *out)
+void bundle_normalise(const struct bundle *bundle, double *out)
 {
     size_t plane = (size_t)bundle->shape.h * (size_t)bundle->shape.w, channels = (size_t)bundle->shape.c;
     for (size_t i = 0; i < (size_t)bundle->batch * image_bytes(bundle); i++) {
         size_t c = i / plane % channels;
-        out[i] = (float)((bundle->images[i] / 255.0 - (double)bundle->mean[c]) / (double)bundle->std[c]);
+        out[i] = (bundle->images[i] / 255.0 - (double)bundle->mean[c]) / (double)bundle->std[c];
     }
 }

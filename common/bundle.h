@@ -39,7 +39,8 @@ void bundle_free(struct bundle *bundle);
 /* Serialises; caller frees *data. */
 enum status_code bundle_write(const struct bundle *bundle, void **data, size_t *size, struct status *status);
 
-/* The images as the engine wants them: (value/255 - mean[c]) / std[c], float32 (N,C,H,W) into out (N*C*H*W floats). */
-void bundle_normalise(const struct bundle *bundle, float *out);
+/* The images as networks take them: (value/255 - mean[c]) / std[c] in (N,C,H,W) order into out (N*C*H*W numbers). In double, so
+ * that an engine of either precision rounds once. */
+void bundle_normalise(const struct bundle *bundle, double *out);
 
 #endif

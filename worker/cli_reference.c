@@ -40,26 +40,37 @@ static enum status_code load_state_dict(const char *path, struct net *out, struc
     return code;
 }
 
-enum status_code reference_model_load(const struct reference_model *model, struct net *out, struct status *status)
+enum status_code cli_model_load(const struct cli_model *model, struct net *out, struct status *status)
 {
     if (!ends_with(model->path, ".safetensors"))
-        return net_onnx_load(model->path, (const char *const *)model->taps, (size_t)model->tap_count, out, status);
+        return net_onnx_load(model->path, model->tap_count > 0 ? (const char *const *)model->taps : NULL, (size_t)model->tap_count,
+                             out, status);
     if (model->tap_count > 0)
         return status_set(status, STATUS_BAD_INPUT, "%s: --taps belongs to ONNX; a ResNet-20's taps are its three stages",
                           model->path);
     return load_state_dict(model->path, out, status);
 }
 
-bool reference_model_option(struct reference_model *model, int key, char *text, struct argp_state *state)
+enum { KEY_TAPS = 256, KEY_LABELS, KEY_FORMAT, KEY_MEAN, KEY_STD };
+
+static error_t parse_model_option(int key, char *text, struct argp_state *state)
 {
+    struct cli_model *model = state->input;
     if (key == 'm')
         model->path = text;
-    else if (key == REFERENCE_KEY_TAPS)
+    else if (key == KEY_TAPS)
         model->tap_count = cli_option_list("taps", text, model->taps, NET_OUTPUTS_MAX - 1, state);
     else
-        return false;
-    return true;
+        return ARGP_ERR_UNKNOWN;
+    return 0;
 }
+
+static const struct argp_option model_options[] = {
+    {"model", 'm', "FILE", 0, "the reference: an ONNX file, or a ResNet-20 state dict in .safetensors (needed)", 0},
+    {"taps", KEY_TAPS, "A,B,C", 0, "ONNX values to tap; default: every output after the first", 0},
+    {0}};
+
+const struct argp cli_model_argp = {model_options, parse_model_option, NULL, NULL, NULL, NULL, NULL};
 
 /* --- images --- */
 
@@ -72,23 +83,35 @@ static int read_channels(const char *option, char *text, float out[4], double lo
     return count;
 }
 
-bool reference_image_option(struct reference_images *images, int key, char *text, struct argp_state *state)
+static error_t parse_images_option(int key, char *text, struct argp_state *state)
 {
-    if (key == REFERENCE_KEY_LABELS)
+    struct cli_images *images = state->input;
+    if (key == 'i')
+        images->path = text;
+    else if (key == KEY_LABELS)
         images->labels = text;
-    else if (key == REFERENCE_KEY_FORMAT)
+    else if (key == KEY_FORMAT)
         images->format = text;
-    else if (key == REFERENCE_KEY_MEAN)
+    else if (key == KEY_MEAN)
         images->mean_count = read_channels("mean", text, images->mean, -1000, 1000, state);
-    else if (key == REFERENCE_KEY_STD)
+    else if (key == KEY_STD)
         images->std_count = read_channels("std", text, images->std, 1e-6, 1e6, state);
     else
-        return false;
-    return true;
+        return ARGP_ERR_UNKNOWN;
+    return 0;
 }
 
-enum status_code reference_images_load(const struct reference_images *images, size_t max_count, struct data_set *out,
-                                       struct status *status)
+static const struct argp_option images_options[] = {
+    {"images", 'i', "FILE", 0, "labelled images: CIFAR-10 or CIFAR-100 binary, or IDX; plain or .gz", 0},
+    {"labels", KEY_LABELS, "FILE", 0, "labels of IDX images; default: the file beside them", 0},
+    {"format", KEY_FORMAT, "NAME", 0, "cifar10, cifar100 or idx; default: recognised by contents", 0},
+    {"mean", KEY_MEAN, "A,B,C", 0, "normalisation of values in 0..1, one number a channel; default: the set's own", 0},
+    {"std", KEY_STD, "A,B,C", 0, "deviation, the same", 0},
+    {0}};
+
+const struct argp cli_images_argp = {images_options, parse_images_option, NULL, NULL, NULL, NULL, NULL};
+
+enum status_code cli_images_load(const struct cli_images *images, size_t max_count, struct data_set *out, struct status *status)
 {
     enum status_code code = data_load(images->path, images->labels, images->format, max_count, out, status);
     if (code != STATUS_OK)

@@ -9,31 +9,30 @@
 #include "worker/reference.h"
 
 struct build_options {
-    struct reference_model model;
-    struct reference_images images;
+    struct cli_model model;
+    struct cli_images images;
     int pool, batch;
     const char *out;
     enum cli_format format;
 };
 
-enum { KEY_POOL = REFERENCE_KEY_OWN, KEY_BATCH };
+enum { KEY_POOL = 256, KEY_BATCH };
 
 static const struct argp_option option_table[] = {
-    REFERENCE_MODEL_OPTIONS,
-    {"images", 'i', "FILE", 0, "training images: CIFAR-10 or CIFAR-100 binary, or IDX; plain or .gz (needed)", 1},
     {"output", 'o', "FILE", 0, "the bundle to write (needed)", 1},
-    REFERENCE_IMAGE_OPTIONS,
-    {"pool", KEY_POOL, "N", 0, "images scored together, the first of the file; default 512", 3},
-    {"batch", KEY_BATCH, "N", 0, "images kept, those of lowest cross-entropy; default 32", 3},
-    {NULL, 'f', "FORMAT", 0, "print what was made as table (default), csv or json", 4},
+    {"pool", KEY_POOL, "N", 0, "images scored together, the first of the file; default 512", 1},
+    {"batch", KEY_BATCH, "N", 0, "images kept, those of lowest cross-entropy; default 32", 1},
+    {NULL, 'f', "FORMAT", 0, "print what was made as table (default), csv or json", 1},
     {0}};
 
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
     struct build_options *options = state->input;
-    if (reference_model_option(&options->model, key, text, state) || reference_image_option(&options->images, key, text, state))
-        return 0;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &options->model;
+        state->child_inputs[1] = &options->images;
+        break;
     case 'i': options->images.path = text; break;
     case 'o': options->out = text; break;
     case 'f': options->format = cli_option_format(text, state); break;
@@ -125,9 +124,9 @@ static enum status_code build(const struct build_options *options, struct status
     struct bundle bundle = {0};
     int64_t started_ns = clock_monotonic_ns();
     net_init_empty(&net);
-    enum status_code code = reference_model_load(&options->model, &net, status);
+    enum status_code code = cli_model_load(&options->model, &net, status);
     if (code == STATUS_OK)
-        code = reference_images_load(&options->images, (size_t)options->pool, &set, status);
+        code = cli_images_load(&options->images, (size_t)options->pool, &set, status);
     if (code == STATUS_OK)
         code = reference_bundle(&net, base_name(options->model.path), &set, options->pool, options->batch, &bundle, status);
     if (code == STATUS_OK)
@@ -140,13 +139,15 @@ static enum status_code build(const struct build_options *options, struct status
 
 int cli_reference_build(int argc, char **argv)
 {
+    static const struct argp_child children[] = {
+        {&cli_model_argp, 0, "The model:", 2}, {&cli_images_argp, 0, "The images:", 3}, {0}};
     static const struct argp argp = {
         option_table,
         parse_option,
         NULL,
         "Scores the first images of a training set with a reference model, freezes those it is surest of, and writes them with the "
         "reference's centred Gram matrices as one bundle: all that workers need.",
-        NULL,
+        children,
         NULL,
         NULL};
     struct build_options options = {.pool = 512, .batch = 32};

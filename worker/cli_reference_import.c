@@ -9,26 +9,25 @@
 #include "worker/reference.h"
 
 struct import_options {
-    struct reference_model model;
-    struct reference_images images; /* path NULL: no accuracy */
-    const char *out;                /* NULL: only checked */
+    struct cli_model model;
+    struct cli_images images; /* path NULL: no accuracy */
+    const char *out;          /* NULL: only checked */
     enum cli_format format;
 };
 
 static const struct argp_option option_table[] = {
-    REFERENCE_MODEL_OPTIONS,
     {"output", 'o', "FILE", 0, "write the model as ONNX: logits first, then the taps", 1},
-    {"images", 'i', "FILE", 0, "labelled images to measure the accuracy on", 1},
-    REFERENCE_IMAGE_OPTIONS,
-    {NULL, 'f', "FORMAT", 0, "table (default), csv or json", 4},
+    {NULL, 'f', "FORMAT", 0, "table (default), csv or json", 1},
     {0}};
 
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
     struct import_options *options = state->input;
-    if (reference_model_option(&options->model, key, text, state) || reference_image_option(&options->images, key, text, state))
-        return 0;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &options->model;
+        state->child_inputs[1] = &options->images;
+        break;
     case 'i': options->images.path = text; break;
     case 'o': options->out = text; break;
     case 'f': options->format = cli_option_format(text, state); break;
@@ -116,7 +115,7 @@ static enum status_code measure_accuracy(const struct import_options *options, c
                                          struct status *status)
 {
     struct data_set set = {0};
-    enum status_code code = reference_images_load(&options->images, 0, &set, status);
+    enum status_code code = cli_images_load(&options->images, 0, &set, status);
     if (code == STATUS_OK)
         code = reference_accuracy(net, &set, accuracy, status);
     data_free(&set);
@@ -128,7 +127,7 @@ static enum status_code import(const struct import_options *options, struct stat
     struct net net;
     double accuracy = NAN;
     net_init_empty(&net);
-    enum status_code code = reference_model_load(&options->model, &net, status);
+    enum status_code code = cli_model_load(&options->model, &net, status);
     if (code == STATUS_OK && options->images.path != NULL)
         code = measure_accuracy(options, &net, &accuracy, status);
     if (code == STATUS_OK && options->out != NULL)
@@ -141,13 +140,15 @@ static enum status_code import(const struct import_options *options, struct stat
 
 int cli_reference_import(int argc, char **argv)
 {
+    static const struct argp_child children[] = {
+        {&cli_model_argp, 0, "The model:", 2}, {&cli_images_argp, 0, "The images:", 3}, {0}};
     static const struct argp argp = {
         option_table,
         parse_option,
         NULL,
         "Reads a model, prints its layers, taps, parameters and MACs (and with --images its accuracy), and "
         "with -o writes it as ONNX with its taps as outputs.",
-        NULL,
+        children,
         NULL,
         NULL};
     struct import_options options = {0};

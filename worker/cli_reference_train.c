@@ -9,36 +9,25 @@
 #include "worker/reference.h"
 
 struct train_options {
-    struct reference_images images, test; /* test.path NULL: none */
+    struct cli_images images, test; /* test.path NULL: none */
     struct reference_training training;
     const char *out;
     enum cli_format format;
 };
 
-enum {
-    KEY_TEST_IMAGES = REFERENCE_KEY_OWN,
-    KEY_TEST_LABELS,
-    KEY_EPOCHS,
-    KEY_MAX_SECONDS,
-    KEY_SEED,
-    KEY_BATCH,
-    KEY_RATE,
-    KEY_NO_AUGMENT
-};
+enum { KEY_TEST_IMAGES = 256, KEY_TEST_LABELS, KEY_EPOCHS, KEY_MAX_SECONDS, KEY_SEED, KEY_BATCH, KEY_RATE, KEY_NO_AUGMENT };
 
 static const struct argp_option option_table[] = {
-    {"images", 'i', "FILE", 0, "training images: CIFAR-10 or CIFAR-100 binary, or IDX; plain or .gz (needed)", 1},
     {"output", 'o', "FILE", 0, "the ONNX file to write (needed)", 1},
     {"test-images", KEY_TEST_IMAGES, "FILE", 0, "images to measure the accuracy on, in the same format", 1},
-    REFERENCE_IMAGE_OPTIONS,
-    {"test-labels", KEY_TEST_LABELS, "FILE", 0, "labels of the test images; default: the file beside them", 2},
-    {"epochs", KEY_EPOCHS, "N", 0, "passes over the images; default 30", 3},
-    {"max-seconds", KEY_MAX_SECONDS, "S", 0, "end by then, with the schedule fitted to it; default: no limit", 3},
-    {"seed", KEY_SEED, "S", 0, "seed of weights and batches; default 1", 3},
-    {"batch", KEY_BATCH, "N", 0, "images a step; default 64", 3},
-    {"learning-rate", KEY_RATE, "R", 0, "peak of the one-cycle schedule; default 0.1", 3},
-    {"no-augment", KEY_NO_AUGMENT, NULL, 0, "neither crop nor flip the images", 3},
-    {NULL, 'f', "FORMAT", 0, "print the outcome as table (default), csv or json", 4},
+    {"test-labels", KEY_TEST_LABELS, "FILE", 0, "labels of the test images; default: the file beside them", 1},
+    {"epochs", KEY_EPOCHS, "N", 0, "passes over the images; default 30", 1},
+    {"max-seconds", KEY_MAX_SECONDS, "S", 0, "end by then, with the schedule fitted to it; default: no limit", 1},
+    {"seed", KEY_SEED, "S", 0, "seed of weights and batches; default 1", 1},
+    {"batch", KEY_BATCH, "N", 0, "images a step; default 64", 1},
+    {"learning-rate", KEY_RATE, "R", 0, "peak of the one-cycle schedule; default 0.1", 1},
+    {"no-augment", KEY_NO_AUGMENT, NULL, 0, "neither crop nor flip the images", 1},
+    {NULL, 'f', "FORMAT", 0, "print the outcome as table (default), csv or json", 1},
     {0}};
 
 static void require_files(const struct train_options *options, struct argp_state *state)
@@ -50,9 +39,8 @@ static void require_files(const struct train_options *options, struct argp_state
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
     struct train_options *options = state->input;
-    if (reference_image_option(&options->images, key, text, state))
-        return 0;
     switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &options->images; break;
     case 'i': options->images.path = text; break;
     case 'o': options->out = text; break;
     case 'f': options->format = cli_option_format(text, state); break;
@@ -104,12 +92,12 @@ static enum status_code print_report(const struct train_options *options, const 
 static enum status_code load_sets(const struct train_options *options, struct data_set *train, struct data_set *test,
                                   struct status *status)
 {
-    enum status_code code = reference_images_load(&options->images, 0, train, status);
+    enum status_code code = cli_images_load(&options->images, 0, train, status);
     if (code != STATUS_OK || options->test.path == NULL)
         return code;
-    struct reference_images images = options->test;
+    struct cli_images images = options->test;
     images.format = options->images.format;
-    code = reference_images_load(&images, 0, test, status);
+    code = cli_images_load(&images, 0, test, status);
     if (code == STATUS_OK && (test->shape.c != train->shape.c || test->shape.h != train->shape.h ||
                               test->shape.w != train->shape.w || test->classes > train->classes))
         return status_set(status, STATUS_BAD_INPUT, "%s: its images or classes are others than those of %s", images.path,
@@ -150,13 +138,14 @@ static enum status_code train(struct train_options *options, struct status *stat
 
 int cli_reference_train(int argc, char **argv)
 {
+    static const struct argp_child children[] = {{&cli_images_argp, 0, "The training images:", 2}, {0}};
     static const struct argp argp = {option_table,
                                      parse_option,
                                      NULL,
                                      "Trains a ResNet-20 on labelled images and writes it as ONNX with its three stages as taps: a "
                                      "reference for `hwnas reference "
                                      "build`.\vProgress goes to standard error: a bar on a terminal, plain lines otherwise.",
-                                     NULL,
+                                     children,
                                      NULL,
                                      NULL};
     struct train_options options = {

@@ -40,7 +40,7 @@ static const struct argp_option option_table[] = {
     {"steps", KEY_STEPS, "N", 0, "forward passes recorded; default 151, rmi-fast 51", 2},
     {"cells", KEY_CELLS, "N", 0, "cells in each stage; default 5, rmi-fast 1", 2},
     {"channels", KEY_CHANNELS, "N", 0, "channels of the first stage; default 16", 2},
-    {"seed", KEY_SEED, "S", 0, "seed of the initial weights, as a study's `seed`; default 1", 2},
+    {"seed", KEY_SEED, "S", 0, "seed of the initial weights, as a study's `seed`; default 0", 2},
     {"exact", KEY_EXACT, NULL, 0, "build the cell as it is written, not its canonical form", 3},
     {"weights", KEY_WEIGHTS, "FILE", 0, "initial weights by name (safetensors) instead of drawn ones; implies --exact", 3},
     {"gradients", KEY_GRADIENTS, "FILE", 0, "write the loss's gradients at step 0 there (safetensors)", 3},
@@ -164,9 +164,10 @@ static enum status_code print_json(const char *arch, const struct protocol *prot
                                    struct status *status)
 {
     json_t *why_not = trace->feasible ? json_null() : json_string(trace->why_not);
-    return cli_json_print(json_pack("{s:s,s:f,s:o,s:f,s:b,s:o,s:i,s:i,s:I}", "arch", arch, "seconds", trace->seconds, "trace",
+    return cli_json_print(json_pack("{s:s,s:f,s:o,s:f,s:b,s:o,s:i,s:i,s:s*,s:I}", "arch", arch, "seconds", trace->seconds, "trace",
                                     trace_rows(trace), "phi", trace->phi, "feasible", trace->feasible, "why_not", why_not, "cells",
-                                    protocol->cells, "channels", protocol->channels, "arena_bytes", (json_int_t)trace->arena_bytes),
+                                    protocol->cells, "channels", protocol->channels, "isa", trace->isa, "arena_bytes",
+                                    (json_int_t)trace->arena_bytes),
                           status);
 }
 
@@ -246,7 +247,7 @@ static int rmi_run(int argc, char **argv)
         NULL,
         NULL,
         NULL};
-    struct rmi_options options = {.space = "nb201", .protocol = "rmi-full", .seed = 1};
+    struct rmi_options options = {.space = "nb201", .protocol = "rmi-full"};
     struct inputs in = {0};
     struct status status = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &options);

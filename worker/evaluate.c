@@ -18,7 +18,7 @@ struct run {
     const struct evaluate_task *task;
     struct net net;
     struct engine *engine;
-    float *images;                         /* (N,C,H,W) normalised */
+    engine_real *images;                   /* (N,C,H,W) normalised */
     int *labels;                           /* (N) */
     engine_real *student[BUNDLE_TAPS_MAX]; /* (N,N) centred Grams of this step */
     engine_real *teacher[BUNDLE_TAPS_MAX]; /* (N,N) the bundle's, in the engine's type */
@@ -87,6 +87,20 @@ static enum status_code allocate_run(struct run *run, struct status *status)
                     : status_set(status, STATUS_NO_MEMORY, "evaluate: no memory for a batch of %d images", bundle->batch);
 }
 
+static enum status_code fill_images(struct run *run, struct status *status)
+{
+    const struct bundle *bundle = run->task->bundle;
+    size_t count = (size_t)bundle->batch * (size_t)bundle->shape.c * (size_t)bundle->shape.h * (size_t)bundle->shape.w;
+    double *images = malloc(count * sizeof *images);
+    if (images == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "evaluate: no memory for a batch of %d images", bundle->batch);
+    bundle_normalise(bundle, images);
+    for (size_t i = 0; i < count; i++)
+        run->images[i] = (engine_real)images[i];
+    free(images);
+    return STATUS_OK;
+}
+
 static enum status_code prepare(struct run *run, const struct arch *arch, struct status *status)
 {
     const struct bundle *bundle = run->task->bundle;
@@ -98,13 +112,13 @@ static enum status_code prepare(struct run *run, const struct arch *arch, struct
         code = engine_create(&run->net, &options, &run->engine, status);
     if (code != STATUS_OK)
         return code;
-    bundle_normalise(bundle, run->images);
+    code = fill_images(run, status);
     for (int i = 0; i < bundle->batch; i++)
         run->labels[i] = bundle->labels[i];
     for (int tap = 0; tap < bundle->taps; tap++)
         for (int i = 0; i < bundle->batch * bundle->batch; i++)
             run->teacher[tap][i] = (engine_real)bundle->grams[tap][i];
-    return STATUS_OK;
+    return code;
 }
 
 /* --- one step --- */
@@ -229,6 +243,7 @@ static enum status_code run_connected(const struct evaluate_task *task, const st
         code = train(&run, trace, gradients, gradient_data, status);
         trace->seconds = (double)(clock_monotonic_ns() - started_ns) * 1e-9;
         trace->arena_bytes = engine_arena_bytes(run.engine);
+        trace->isa = engine_isa_name(run.engine);
     }
     run_free(&run);
     return code;

@@ -27,6 +27,7 @@ struct evaluate_trace {
     char why_not[128];
     double seconds; /* spent in the training loop; for display, not part of the result */
     size_t arena_bytes;
+    const char *isa; /* "avx512", ...: static; NULL when nothing ran */
 };
 
 struct evaluate_task {

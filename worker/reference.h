@@ -19,7 +19,7 @@ struct reference_training {
     int batch;            /* images a step */
     double learning_rate; /* peak of a one-cycle schedule: linear warm-up over the first fifth of all steps, cosine to 0 */
     double momentum, weight_decay;
-    bool augment;
+    bool augment;       /* crop and flip from the second epoch on */
     double max_seconds; /* 0: no limit. The schedule follows the steps or the time, whichever is further on, so it always ends at 0;
                            with a limit the outcome depends on the machine's speed */
     uint64_t seed;

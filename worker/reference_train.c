@@ -93,7 +93,8 @@ static void shuffle(struct training *training)
     }
 }
 
-/* The next batch of the epoch; images that do not fill a batch at its end wait for the next shuffle. */
+/* The next batch of the epoch; images that do not fill a batch at its end wait for the next shuffle. The first epoch is not
+ * augmented: nothing has been seen twice yet, and a training of a minute may never get beyond it. */
 static void load_batch(struct training *training)
 {
     const struct data_set *set = training->set;
@@ -102,7 +103,7 @@ static void load_batch(struct training *training)
     if (at == 0)
         shuffle(training);
     const uint32_t *indices = training->order + (size_t)at * batch;
-    if (training->options->augment)
+    if (training->options->augment && training->step >= training->steps_per_epoch)
         data_batch_augmented(set, indices, batch, &training->rng, training->images);
     else
         data_batch(set, indices, batch, training->images);

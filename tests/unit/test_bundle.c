@@ -95,12 +95,12 @@ static void images_are_normalised_channel_by_channel(void **state)
 {
     (void)state;
     struct bundle bundle;
-    float out[N * IMAGE];
+    double out[N * IMAGE];
     make(&bundle);
     bundle_normalise(&bundle, out);
     int at = 3 * IMAGE + 2 * H * W + 4; /* image 3, channel 2 */
-    assert_near((double)out[at], (bundle.images[at] / 255.0 - 0.3) / 0.4, 1e-6, 0);
-    assert_near((double)out[0], (bundle.images[0] / 255.0 - 0.1) / 0.2, 1e-6, 0);
+    assert_near(out[at], (bundle.images[at] / 255.0 - 0.3) / 0.4, 1e-6, 0);
+    assert_near(out[0], (bundle.images[0] / 255.0 - 0.1) / 0.2, 1e-6, 0);
     bundle_free(&bundle);
 }
 

@@ -152,7 +152,8 @@ static enum status_code train_loop(struct training *training, struct status *sta
 {
     const struct reference_training *options = training->options;
     int reported = -1;
-    for (double done = 0; done < 1; done = fraction_done(training)) {
+    double done = 0;
+    while (done < 1) {
         double loss = train_step(training, scheduled_rate(options->learning_rate, done));
         if (!isfinite(loss))
             return status_set(status, STATUS_BAD_INPUT, "training diverged at step %ld (loss %g): lower the learning rate",
@@ -160,10 +161,11 @@ static enum status_code train_loop(struct training *training, struct status *sta
         double keep = fmin(0.98, (double)training->step / ((double)training->step + 1));
         training->running_loss = keep * training->running_loss + (1 - keep) * loss;
         training->step++;
+        done = fraction_done(training);
         if (options->progress != NULL && (int)(done * 100) > reported) {
-            double elapsed = seconds_since(training->started_ns), now = fraction_done(training);
             reported = (int)(done * 100);
-            options->progress(options->context, now, training->running_loss, elapsed * (1 - now) / now);
+            options->progress(options->context, done, training->running_loss,
+                              seconds_since(training->started_ns) * (1 - done) / done);
         }
     }
     return STATUS_OK;

@@ -207,6 +207,7 @@ enum ledger_answer ledger_task(struct ledger *ledger, int64_t now_ms, const stru
                                      .listed_from = ledger->sequence + 1,
                                      .good_until_ms = good_until_ms};
         memcpy(item->key, task->key, sizeof item->key);
+        ledger->next_ms = now_ms; /* a Heartbeat at once: if the task kills this process, the master shall know that it was here */
         return LEDGER_START;
     }
     return LEDGER_RETURN;

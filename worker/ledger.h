@@ -7,6 +7,7 @@
  *   - A lease is good until 3/4 of lease_ms after THIS side sent the last Hello or Heartbeat the master is known to have heard (it
  *     echoes its sequence number). Past that the master may have given the task to another: computing pauses until the next answer.
  *   - A result is kept and sent again until its ResultAck comes with any verdict but RETRY_LATER.
+ *   - A Task taken is confirmed by a Heartbeat at once, before it is computed.
  *   - A Task is started once: copies are ignored, one that came too late or finds no room is returned. */
 #ifndef HWNAS_WORKER_LEDGER_H
 #define HWNAS_WORKER_LEDGER_H

@@ -455,6 +455,7 @@ static void go_on(struct session *session)
         leave(session);
         return;
     }
+    do_what_is_due(session); /* first, so that a task is confirmed before it is begun */
     start_tasks(session);
     int64_t wait_ms = do_what_is_due(session), now_ms = clock_monotonic_ms();
     if (session->failure.code != STATUS_OK) {

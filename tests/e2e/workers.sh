@@ -44,6 +44,7 @@ start_worker killed-a
 victim=$worker
 expect 'the worker computes' until_true computed killed-a 3
 kill -9 "$victim"
+wait "$victim" 2>/dev/null
 start_worker killed-b
 wait "$master"
 stop "$worker"
@@ -57,6 +58,7 @@ start_worker again
 victim=$worker
 expect 'the worker computes' until_true computed again 3
 kill -9 "$victim"
+wait "$victim" 2>/dev/null
 start_worker again
 wait "$master"
 stop "$worker"
@@ -80,7 +82,7 @@ same 'no attempt was lost by it' "$(sql drained "SELECT count(*) FROM lease WHER
 says 2 'beyond this machine' 'a worker does not connect beyond this machine' "$HWNAS_BUILD/hwnas-worker" --connect tcp://10.1.2.3:5000
 says 2 'beyond this machine' 'a master does not listen beyond this machine' \
     "$HWNAS_BUILD/hwnas-master" --study "$tap_folder/one.yaml" --set name=other --db "$tap_folder/other.db" --listen 'tcp://*:5000'
-says 2 'need workers' 'a master that needs workers wants an address' \
+says 2 'needs workers' 'a master that needs workers wants an address' \
     "$HWNAS_BUILD/hwnas-master" --study "$tap_folder/one.yaml" --set name=other --db "$tap_folder/other.db"
 
 [ $tap_failed -eq 0 ] || show_logs

@@ -90,6 +90,6 @@ stop() {
 show_logs() {
     for log in "$tap_folder"/*.err; do
         echo "# --- ${log##*/}"
-        tail -n 15 "$log" | sed 's/^/# /'
+        tail -n 6 "$log" | sed 's/^/# /'
     done
 }

@@ -92,16 +92,26 @@ void dispatch_place_lease(struct lease *lease, struct peer *peer, struct host *h
 {
     lease->peer = peer;
     lease->host = host;
-    if (peer != NULL)
+    if (peer != NULL) {
         peer->leases++;
+        peer->last_attempts += lease->alone;
+    }
     count_on_host(lease, 1);
+}
+
+static void leave_peer(struct lease *lease)
+{
+    if (lease->peer == NULL)
+        return;
+    lease->peer->leases--;
+    lease->peer->last_attempts -= lease->alone;
+    lease->peer = NULL;
 }
 
 /* The host gets the lease off its back: the peer cannot be computing any more. */
 static void end_ghost(struct dispatch *dispatch, struct lease *lease)
 {
-    if (lease->peer != NULL)
-        lease->peer->leases--;
+    leave_peer(lease);
     count_on_host(lease, (uint32_t)-1);
     queue_end_lease(&dispatch->queue, lease);
 }
@@ -279,8 +289,7 @@ static void replace_process(struct dispatch *dispatch, struct peer *peer)
         if (lease->task != NULL)
             lose_lease(dispatch, lease, lease->confirmed ? DISPATCH_LOST : DISPATCH_RETURNED,
                        "its process was replaced by a later one");
-        lease->peer = NULL;
-        peer->leases--;
+        leave_peer(lease);
     }
     struct dispatch_action *action = peer->link == 0 ? NULL : dispatch_add_action(dispatch, DISPATCH_REPLACED);
     if (action != NULL)

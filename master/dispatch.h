@@ -5,6 +5,7 @@
  *   - Peers pull: a peer gets at most as many tasks as it has free slots, and none while it is silent for more than 2.5 heartbeats.
  *   - A lease ends lease_ms after the last heartbeat that listed it (or after the grant). The peer counts its own, earlier deadline
  *     from when it SENT that heartbeat, and stops computing there: so a lease never runs on two peers at once.
+ *   - The last attempt of a task runs alone on its peer: another task that kills the process cannot take it along.
  *   - A lost or failed attempt counts, if the peer had confirmed the lease; a lease handed back or never confirmed does not. After
  *     failures_max of them, on at least two nodes when there are two, the task is given up. It is offered to another node first.
  *   - A result is taken once: from the open lease, or late from a lease of this very key, node and master that was lost while the

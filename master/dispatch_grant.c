@@ -96,7 +96,7 @@ static unsigned leases_somewhere(const struct dispatch *dispatch)
 
 static bool may_start(const struct dispatch *dispatch, const struct peer *peer, unsigned somewhere)
 {
-    if (peer->leases >= peer->slots || is_torpid(dispatch, peer))
+    if (peer->leases >= peer->slots || peer->last_attempts > 0 || is_torpid(dispatch, peer))
         return false;
     const struct host *host = peer->host;
     if (peer->role == WIRE_WORKER)
@@ -104,15 +104,22 @@ static bool may_start(const struct dispatch *dispatch, const struct peer *peer, 
     return host->measuring == 0 && host->computing == 0 && (host->measure_turn || host->workers == 0) && somewhere == 0;
 }
 
-/* The earliest waiting task for the peer. One that failed on this node is left to others while there are others. */
+static bool is_last_attempt(const struct dispatch *dispatch, const struct task *task)
+{
+    return task->failures >= dispatch->options.failures_max - 1;
+}
+
+/* The earliest waiting task for the peer. One that failed on this node is left to others while there are others. A last attempt
+ * waits for the peer to be empty, and the peer takes nothing else meanwhile. */
 static struct task *choose_task(const struct dispatch *dispatch, const struct peer *peer)
 {
     struct task *task = queue_waiting(&dispatch->queue, peer->role == WIRE_WORKER ? WIRE_RMI : WIRE_MEASURE);
     for (; task != NULL; task = task->next) {
         if (!could_take(dispatch, peer, task))
             continue;
-        if (!queue_failed_on(task, peer->node) || !dispatch_other_node_exists(dispatch, task))
-            return task;
+        if (queue_failed_on(task, peer->node) && dispatch_other_node_exists(dispatch, task))
+            continue;
+        return is_last_attempt(dispatch, task) && peer->leases > 0 ? NULL : task;
     }
     return NULL;
 }
@@ -129,6 +136,7 @@ static bool grant_one(struct dispatch *dispatch, struct peer *peer)
         dispatch->broken = true;
         return false;
     }
+    lease->alone = is_last_attempt(dispatch, task);
     dispatch_place_lease(lease, peer, peer->host);
     memcpy(action->key, task->key, sizeof action->key);
     memcpy(action->node, peer->node, sizeof action->node);

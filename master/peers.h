@@ -29,6 +29,7 @@ struct peer {
     uint32_t link; /* the bus' number of its connection; 0: the connection is gone */
     uint32_t slots;
     uint32_t leases;                    /* on this peer, ghosts included */
+    uint32_t last_attempts;             /* of these: tasks that must run alone */
     char device_key[WIRE_DEVICE_BYTES]; /* agents */
     uint64_t sequence;                  /* the highest heard */
     int64_t heard_ms;                   /* when */

@@ -60,6 +60,7 @@ struct lease {
     struct host *host; /* NULL: restored, not known yet: could be any */
     int64_t deadline_ms;
     bool confirmed; /* the peer has said that it holds it */
+    bool alone;     /* the task's last attempt: nothing else on that peer */
     struct lease *prev, *next;
     UT_hash_handle hh; /* by id, once it has one */
 };

@@ -4,30 +4,11 @@
 set -u
 . tests/support/tap.sh
 cp "$HWNAS_BUILD/hwnas" "$tap_folder/hwnas"
+tests/support/make_bundle.py "$tap_folder/ref.bundle"
 cd "$tap_folder" || exit 1
 export TMPDIR=$tap_folder/tmp OPENBLAS_CORETYPE=Haswell OPENBLAS_L2_SIZE=1
 mkdir tmp state
 
-# A bundle that passes every check: two grey-level gradients and their labels.
-python3 - <<'PY'
-import json, struct
-n, tensors, data = 2, {}, b""
-def add(name, dtype, shape, raw):
-    global data
-    tensors[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
-    data += raw
-add("images", "U8", [n, 3, 32, 32], bytes(i % 251 for i in range(n * 3 * 32 * 32)))
-add("labels", "I32", [n], struct.pack("<2i", 0, 1))
-for tap in (1, 2, 3):
-    add("gram%d" % tap, "F32", [n, n], struct.pack("<4f", 1, -1, -1, 1))
-add("indices", "I32", [n], struct.pack("<2i", 0, 1))
-add("cross_entropy", "F64", [n], struct.pack("<2d", 0.5, 0.5))
-tensors["__metadata__"] = {"format": "hwnas-bundle-1", "dataset": "made up", "reference": "made up", "classes": "10",
-                           "mean": "0.5,0.5,0.5", "std": "0.25,0.25,0.25"}
-header = json.dumps(tensors).encode()
-header += b" " * (-len(header) % 8)
-open("ref.bundle", "wb").write(struct.pack("<Q", len(header)) + header + data)
-PY
 cat >s.yaml <<'YAML'
 name: s
 space: nb201

@@ -1,0 +1,61 @@
+#!/bin/bash
+# A small search that really computes, by `hwnas run` alone: the same answer with any number of workers and after kills, and a latency that
+# an agent measured. The reference is made up, so this says nothing of how good the answer is.
+set -u
+. tests/support/tap.sh
+hwnas=$HWNAS_BUILD/hwnas
+tests/support/make_bundle.py "$tap_folder/ref.bundle" 8
+cd "$tap_folder" || exit 1
+cat >s.yaml <<'YAML'
+name: s
+space: nb201
+strategy: {population: 6, generations: 3, tournament: 2}
+fitness: {source: rmi, bundle: ref.bundle, protocol: rmi-fast}
+costs: [{source: macs, max: 120e6}]
+seed: 3
+YAML
+answer() { sed 's/,"seconds":.*//' "$1"; }
+
+$hwnas run s.yaml --db one.db --workers 1 -f json >one 2>err
+same 'a search with one worker runs to its end' $? 0
+same 'it finds something' "$(python3 -c 'import json; print(json.load(open("one"))["best"]["fitness"] > 0)')" True
+$hwnas run s.yaml --db three.db --workers 3 -f json >three 2>err
+same 'three workers find the same' "$(answer three)" "$(answer one)"
+
+# --- killed: a worker, then everything
+scored() { grep -q " [1-9][0-9]* scored" "$1"; }
+$hwnas run s.yaml --db killed.db --workers 1 -f json >killed 2>killed.err &
+pid=$!
+until_true scored killed.err
+worker=$(pgrep -P $pid -f hwnas-worker)
+kill -9 "$worker"
+until_true grep -q 'was ended by signal 9' killed.err
+holds 'a killed worker is started again' killed.err 'hwnas-worker 1 was ended by signal 9 (Killed); it is started again'
+children=$(pgrep -P $pid)
+kill -9 $pid
+{ wait $pid; } 2>/dev/null
+gone() {
+    local child
+    for child in $children; do [ ! -d "/proc/$child" ] || return 1; done
+}
+until_true gone
+ok $? 'when hwnas is killed its children end too'
+same 'no result was printed' "$(cat killed)" ''
+$hwnas run s.yaml --db killed.db --workers 2 -f json >killed 2>err
+same 'run again it ends with the same answer' "$(answer killed)" "$(answer one)"
+evaluations() { /usr/bin/python3 -c 'import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute("SELECT count(*) FROM evaluation").fetchone())' "$1"; }
+same 'every distinct candidate was evaluated once' "$(evaluations one.db)" "$(python3 -c 'import json; print(json.load(open("one"))["evaluations"]["distinct"])')"
+same 'with as many evaluations as the whole search had' "$(evaluations killed.db)" "$(evaluations one.db)"
+
+# --- another study on the same database looks up what is known
+$hwnas run s.yaml --db one.db --set name=t --workers 1 -f json >t 2>err
+same 'a second study of the same settings finds the same' "$(answer t | sed 's/"study":"t"/"study":"s"/')" "$(answer one)"
+same 'and evaluates nothing anew' "$(evaluations one.db)" "$(evaluations three.db)"
+
+# --- latency measured here
+$hwnas run s.yaml --db agent.db --workers 1 --set name=measured --set strategy.population=2 --set strategy.generations=1 \
+    --set strategy.elites=0 --set network.cells=1 --set costs.0.source=agent --set costs.0.max=1000 -f json >measured 2>err
+same 'a search with a measured cost runs to its end' $? 0
+same 'the latency is a number above 0' "$(python3 -c 'import json; print(json.load(open("measured"))["best"]["costs"]["latency_ms"] > 0)')" True
+
+done_testing

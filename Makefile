@@ -87,10 +87,10 @@ deps: ## install the Debian packages that are missing (needs root)
 	scripts/install-deps
 
 test: $(PROGRAMS) $(UNIT_TESTS) ## run every test; ends with prove's `Result: PASS`
-	scripts/run-tests $(B) $(UNIT_TESTS) $(E2E_TESTS)
+	$(Q)scripts/run-tests $(B) $(UNIT_TESTS) $(E2E_TESTS)
 
 test-quick: $(PROGRAMS) $(UNIT_TESTS) ## unit, simulation and golden tests only
-	scripts/run-tests $(B) $(UNIT_TESTS)
+	$(Q)scripts/run-tests $(B) $(UNIT_TESTS)
 
 demo: $(PROGRAMS) ## a whole search on Fashion-MNIST on this machine, under 5 minutes
 	scripts/demo $(B)

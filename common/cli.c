@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/nearest.h"
+
 enum status_code cli_parse_format(const char *word, enum cli_format *out, struct status *status)
 {
     static const char *const words[] = {[CLI_TABLE] = "table", [CLI_CSV] = "csv", [CLI_JSON] = "json"};
@@ -121,25 +123,37 @@ static void print_commands(FILE *out, const char *verb, const char *about, const
     fprintf(out, "\n`hwnas %s COMMAND --help` lists the options of a command.\n", verb);
 }
 
+static int unknown_command(const char *verb, const struct cli_verb *commands, size_t count, const char *word)
+{
+    enum { COMMANDS_MAX = 16 };
+    const char *names[COMMANDS_MAX];
+    struct status status;
+    if (count > COMMANDS_MAX)
+        count = COMMANDS_MAX;
+    for (size_t i = 0; i < count; i++)
+        names[i] = commands[i].name;
+    status_set(&status, STATUS_BAD_INPUT, "'%.40s' is no command of it; did you mean %s? `hwnas %s --help` lists them", word,
+               names[nearest_word(word, names, count)], verb);
+    return cli_fail(verb, &status);
+}
+
 int cli_run_command(const char *verb, const char *about, const struct cli_verb *commands, size_t count, int argc, char **argv)
 {
     char name[64];
-    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0)) {
+    if (argc < 2) {
+        print_commands(stderr, verb, about, commands, count);
+        return 2;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0 || strcmp(argv[1], "-h") == 0) {
         print_commands(stdout, verb, about, commands, count);
         return 0;
     }
-    for (size_t i = 0; argc >= 2 && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
             snprintf(name, sizeof name, "hwnas %s %s", verb, commands[i].name);
             argv[1] = name;
             return commands[i].run(argc - 1, argv + 1);
         }
     }
-    if (argc >= 2) {
-        fprintf(stderr, "hwnas %s: '", verb);
-        cli_print_safe(stderr, argv[1]);
-        fputs("' is no command of it\n", stderr);
-    }
-    print_commands(stderr, verb, about, commands, count);
-    return 2;
+    return unknown_command(verb, commands, count, argv[1]);
 }

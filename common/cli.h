@@ -18,8 +18,8 @@ struct cli_verb {
     int (*run)(int argc, char **argv);
 };
 
-/* Hands a verb's arguments to one of its commands (`hwnas study list`): argv[1] names it, --help lists them under `about`. Returns
- * the command's exit code, 2 when there is none of that name. */
+/* Hands a verb's arguments to one of its commands (`hwnas study list`, at most 16 of them): argv[1] names it, --help lists them
+ * under `about`. Returns the command's exit code; 2, with the nearest name, when there is none of that name. */
 int cli_run_command(const char *verb, const char *about, const struct cli_verb *commands, size_t count, int argc, char **argv);
 
 enum cli_format { CLI_TABLE, CLI_CSV, CLI_JSON };

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "common/fileio.h"
-#include "common/nearest.h"
 #include "master/cli_run.h"
 #include "master/report.h"
 #include "master/store.h"
@@ -254,50 +253,12 @@ static int resume_verb(int argc, char **argv)
 /* --- the verb
  * ---------------------------------------------------------------------------------------------------------------------- */
 
-static const struct cli_verb subverbs[] = {{"list", "list the studies of a database", list_verb},
-                                           {"show", "settings, state and result of one", show_verb},
-                                           {"resume", "go on with one from its stored settings", resume_verb}};
-
-enum { SUBVERB_COUNT = sizeof subverbs / sizeof subverbs[0] };
-
-static void print_help(FILE *out)
-{
-    fputs("Usage: hwnas study VERB --db FILE [ARGUMENT...]\n\n", out);
-    for (size_t i = 0; i < SUBVERB_COUNT; i++)
-        fprintf(out, "  %-8s %s\n", subverbs[i].name, subverbs[i].summary);
-    fputs("\n`hwnas study VERB --help` says more.\n", out);
-}
-
-static int unknown_subverb(const char *word)
-{
-    const char *names[SUBVERB_COUNT];
-    struct status status;
-    for (size_t i = 0; i < SUBVERB_COUNT; i++)
-        names[i] = subverbs[i].name;
-    status_set(&status, STATUS_BAD_INPUT, "'%.40s' is not one of list, show and resume; did you mean %s?", word,
-               names[nearest_word(word, names, SUBVERB_COUNT)]);
-    return cli_fail("study", &status);
-}
-
 static int run_verb(int argc, char **argv)
 {
-    char program[64];
-    if (argc < 2) {
-        print_help(stderr);
-        return 2;
-    }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0 || strcmp(argv[1], "-h") == 0) {
-        print_help(stdout);
-        return 0;
-    }
-    for (size_t i = 0; i < SUBVERB_COUNT; i++) {
-        if (strcmp(argv[1], subverbs[i].name) == 0) {
-            snprintf(program, sizeof program, "hwnas study %s", subverbs[i].name);
-            argv[1] = program;
-            return subverbs[i].run(argc - 1, argv + 1);
-        }
-    }
-    return unknown_subverb(argv[1]);
+    static const struct cli_verb commands[] = {{"list", "list the studies of a database", list_verb},
+                                               {"show", "settings, state and result of one", show_verb},
+                                               {"resume", "go on with one from its stored settings", resume_verb}};
+    return cli_run_command("study", "The studies of a database.", commands, sizeof commands / sizeof commands[0], argc, argv);
 }
 
 const struct cli_verb cli_study_verb = {"study", "list, show or resume the studies of a database", run_verb};

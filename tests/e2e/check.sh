@@ -1,37 +1,37 @@
 #!/bin/bash
 # scripts/check finds each kind of violation, planted one at a time in a copy of the sources, and nothing in the sources as they are.
 set -u
-copy=$(mktemp -d)
-trap 'rm -rf "$copy"' EXIT
-mkdir "$copy/pristine"
-tar -cf - --exclude=./build --exclude=./.git --exclude=./demo . | tar -xf - -C "$copy/pristine"
+. tests/support/tap.sh
 
-number=0
-result() { # result STATUS SENTENCE: status 0 is a pass
-    number=$((number + 1))
-    if [ "$1" -eq 0 ]; then echo "ok $number - $2"; else echo "not ok $number - $2"; fi
+# A small project that keeps the rules: the checker itself and a few files of each folder.
+mkdir "$tap_folder/pristine"
+tar -cf - scripts/check common/status.[ch] common/clock.[ch] master/hwnas_main.c master/pareto.[ch] worker/measure.[ch] worker/engine/blas.[ch] \
+    tests/support/test.h tests/e2e/device.sh .clang-format | tar -xf - -C "$tap_folder/pristine"
+
+fresh_tree() {
+    rm -rf "$tap_folder/tree" && cp -r "$tap_folder/pristine" "$tap_folder/tree" && mkdir -p "$tap_folder/tree/tests/unit"
 }
 
 # planted SENTENCE FILE TEXT COMPLAINT: FILE with TEXT appended (a new file starts with a comment) makes check name it and fail.
 planted() {
-    local said code
-    rm -rf "$copy/tree" && cp -r "$copy/pristine" "$copy/tree"
-    [ -e "$copy/tree/$2" ] || echo '/* planted */' >"$copy/tree/$2"
-    printf '%b\n' "$3" >>"$copy/tree/$2"
-    said=$("$copy/tree/scripts/check" rules 2>&1)
-    code=$?
-    if [ $code -eq 1 ] && grep -qF "$2:" <<<"$said" && grep -qF "$4" <<<"$said"; then
-        result 0 "$1"
+    fresh_tree
+    [ -e "$tap_folder/tree/$2" ] || echo '/* planted */' >"$tap_folder/tree/$2"
+    printf '%b\n' "$3" >>"$tap_folder/tree/$2"
+    "$tap_folder/tree/scripts/check" rules >"$tap_folder/said" 2>&1
+    if [ $? -eq 1 ] && grep -F "$2:" "$tap_folder/said" | grep -qF "$4"; then
+        ok 0 "$1"
     else
-        sed 's/^/# /' <<<"$said"
-        result 1 "$1 (exit $code)"
+        sed 's/^/# /' "$tap_folder/said"
+        ok 1 "$1"
     fi
 }
 
-scripts/check >"$copy/said" 2>&1
+scripts/check >"$tap_folder/said" 2>&1
 code=$?
-sed 's/^/# /' "$copy/said"
-result $code 'the sources keep the rules'
+sed 's/^/# /' "$tap_folder/said"
+ok $code 'the sources keep the rules'
+fresh_tree
+expect 'so does the small project before anything is planted' "$tap_folder/tree/scripts/check" rules
 
 planted 'sqlite3.h outside the store is refused' master/planted.c '#include <sqlite3.h>' 'master/store alone'
 planted 'zmq.h outside the bus is refused' worker/planted.c '#include <zmq.h>' 'common/bus alone'
@@ -63,17 +63,16 @@ planted 'a wrong include guard is refused' common/planted.h '#ifndef PLANTED_H\n
 planted 'unfinished work is refused' master/planted.c '/* TO''DO: more */' 'finish it or leave it out'
 planted 'a script that does not parse is refused' scripts/check-planted '#!/bin/sh\nif' 'executable'
 
-rm -rf "$copy/tree" && cp -r "$copy/pristine" "$copy/tree"
-printf '%s\n' '/* planted: exit(1) and usleep(5) stand in a comment, "TO' 'DO" not. */' 'const char *planted = "exit(1); sleep(5)";' \
-    >"$copy/tree/common/planted.c"
-"$copy/tree/scripts/check" rules >/dev/null 2>&1
-result $? 'what stands in comments and strings is no call'
+fresh_tree
+printf '%s\n' '/* planted: exit(1) and usleep(5) stand in a comment. */' 'const char *planted = "exit(1); sleep(5)";' \
+    >"$tap_folder/tree/common/planted.c"
+expect 'what stands in comments and strings is no call' "$tap_folder/tree/scripts/check" rules
 
 if [ "$(clang-format --version 2>/dev/null | sed -n 's/.*version \([0-9]*\)\..*/\1/p')" = 14 ]; then
-    printf '/* planted */\nint  planted( void );\n' >"$copy/tree/common/planted.c"
-    ! "$copy/tree/scripts/check" format >/dev/null 2>&1
-    result $? 'badly formatted code is refused'
+    printf '/* planted */\nint  planted( void );\n' >"$tap_folder/tree/common/planted.c"
+    ! "$tap_folder/tree/scripts/check" format >"$tap_folder/said" 2>&1
+    ok $? 'badly formatted code is refused'
 else
-    result 0 'badly formatted code is refused # SKIP clang-format 14 is not installed'
+    ok 0 'badly formatted code is refused # SKIP clang-format 14 is not installed'
 fi
-echo "1..$number"
+done_testing

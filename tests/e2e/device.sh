@@ -1,51 +1,46 @@
 #!/bin/bash
 # `hwnas device`: what it prints is well-formed, agrees with itself, and wrong input ends in exit code 2 with a sentence.
 set -u
+. tests/support/tap.sh
 hwnas=$HWNAS_BUILD/hwnas
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+out=$tap_folder/out
 cell='|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|avg_pool_3x3~0|none~1|nor_conv_3x3~2|'
 small='--channels 4 --cells 1'
 
-number=0
-result() { # result STATUS SENTENCE: status 0 is a pass
-    number=$((number + 1))
-    if [ "$1" -eq 0 ]; then echo "ok $number - $2"; else echo "not ok $number - $2"; fi
-}
-judge() { # judge SENTENCE PYTHON: d is the JSON object of the last line of $work/out
-    python3 - "$work/out" <<END
+# judge SENTENCE PYTHON: d is the JSON object of the last line of $out
+judge() {
+    python3 - "$out" <<END
 import json, statistics, sys
 d = json.loads(open(sys.argv[1]).read().splitlines()[-1])
 sys.exit(not ($2))
 END
-    result $? "$1"
+    ok $? "$1"
 }
-refused() { # refused SENTENCE WORD ARGUMENT...: exit code 2, WORD on standard error, nothing on standard output
-    local sentence=$1 word=$2 code
+# refused SENTENCE TEXT ARGUMENT...: exit code 2, TEXT on standard error, nothing on standard output.
+refused() {
+    local sentence=$1 text=$2
     shift 2
-    "$hwnas" "$@" >"$work/out" 2>"$work/err"
-    code=$?
-    [ $code -eq 2 ] && grep -qF -- "$word" "$work/err" && [ ! -s "$work/out" ]
-    result $? "$sentence"
+    says 2 "$text" "$sentence" "$hwnas" "$@"
+    same "$sentence: nothing on standard output" "$(cat "$out")" ''
 }
 
-"$hwnas" device --help >"$work/out" 2>"$work/err" && grep -q measure "$work/out"
-result $? 'help lists the commands'
-"$hwnas" device measure --help >"$work/out" 2>"$work/err" && grep -q -- --arch "$work/out"
-result $? 'help of a command lists its options'
+"$hwnas" device --help >"$out" && grep -q measure "$out"
+ok $? 'help lists the commands'
+"$hwnas" device measure --help >"$out" && grep -q -- --arch "$out"
+ok $? 'help of a command lists its options'
 
-"$hwnas" device show -f json >"$work/out" 2>"$work/err"
-result $? 'show ends well'
+"$hwnas" device show -f json >"$out"
+ok $? 'show ends well'
 judge 'show names the device, conditions and warnings' 'd["device"].startswith("host-") and "isa=" in d["conditions"] and isinstance(d["warnings"], list)'
-device=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["device"])' "$work/out")
-"$hwnas" device show >"$work/out" && grep -qF "$device" "$work/out"
-result $? 'the table names the same device'
-"$hwnas" device show -f csv >"$work/out" && grep -qxF "device,$device" "$work/out"
-result $? 'so does the CSV'
+device=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["device"])' "$out")
+"$hwnas" device show >"$out" && grep -qF "$device" "$out"
+ok $? 'the table names the same device'
+"$hwnas" device show -f csv >"$out" && grep -qxF "device,$device" "$out"
+ok $? 'so does the CSV'
 
 # shellcheck disable=SC2086  # two options
-"$hwnas" device measure --arch "$cell" $small -f json >"$work/out" 2>"$work/err"
-result $? 'measure ends well'
+"$hwnas" device measure --arch "$cell" $small -f json >"$out"
+ok $? 'measure ends well'
 judge 'the device of the measurement is the device shown' "d['device'] == '$device'"
 judge 'all samples are there and positive' 'len(d["samples_ms"]) == d["samples"] >= 10 and min(d["samples_ms"]) > 0'
 judge 'the headline is the median of five window medians, computed again from the samples' \
@@ -57,12 +52,12 @@ judge 'a doubtful first attempt, and only that, was repeated' 'd["attempts"] == 
 judge 'the architecture is printed as it was given' "d['arch'] == '$cell'"
 
 # shellcheck disable=SC2086
-"$hwnas" device measure --arch "$cell" $small --cpu "$(taskset -cp $$ | sed 's/.*[ ,-]//')" -f csv >"$work/out" &&
-    [ "$(wc -l <"$work/out")" -eq 2 ] && [ "$(awk -F, '{ print NF }' "$work/out" | sort -u | wc -l)" -eq 1 ]
-result $? 'the CSV has a header and one row of as many fields; a CPU can be chosen'
+"$hwnas" device measure --arch "$cell" $small --cpu "$(taskset -cp $$ | sed 's/.*[ ,-]//')" -f csv >"$out" &&
+    [ "$(wc -l <"$out")" -eq 2 ] && [ "$(awk -F, '{ print NF }' "$out" | sort -u | wc -l)" -eq 1 ]
+ok $? 'the CSV has a header and one row of as many fields; a CPU can be chosen'
 # shellcheck disable=SC2086
-"$hwnas" device measure --arch "$cell" $small >"$work/out" && grep -q '^latency_ms ' "$work/out" && grep -q '^verdict ' "$work/out"
-result $? 'the table shows the headline and the verdict'
+"$hwnas" device measure --arch "$cell" $small >"$out" && grep -q '^latency_ms ' "$out" && grep -q '^verdict ' "$out"
+ok $? 'the table shows the headline and the verdict'
 
 refused 'a command that does not exist is refused' "'fly'" device fly
 refused 'a broken architecture is refused' 'nor_conv_9x9' device measure --arch '|nor_conv_9x9~0|'
@@ -72,4 +67,4 @@ refused 'an unknown space is refused' 'mars' device measure --arch "$cell" --spa
 refused 'a missing architecture is asked for' '--arch' device measure
 refused 'a CPU that is not there is refused' 'CPU 4000' device show --cpu 4000
 refused 'a format that does not exist is refused' 'xml' device show -f xml
-echo "1..$number"
+done_testing

@@ -1,5 +1,6 @@
 # cluster.sh: masters, workers and agents for the shell tests; sourced after tap.sh. Everything lives in $tap_folder; what is started
 # here is ended when the test ends, whatever way it ends.
+: "${HWNAS_BUILD:?is the folder with the programs: run the tests with scripts/run-tests}"
 python3 tests/support/tiny_bundle.py "$tap_folder/tiny.bundle"
 mkdir -m 700 "$tap_folder/socket"
 address=ipc://$tap_folder/socket/hwnas.sock

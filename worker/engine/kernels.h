@@ -112,6 +112,9 @@ struct kernels {
      * step. */
     void (*sgd)(size_t count, engine_real *weights, const engine_real *gradients, engine_real *velocity, engine_real rate,
                 engine_real momentum, engine_real decay);
+    /* GFLOP/s of independent fused multiply-adds in registers, by the given clock in seconds: what bench_kernels measures against.
+     */
+    double (*peak_gflops)(double (*clock)(void));
 };
 
 #define KERNELS_JOIN_(a, b) a##_##b

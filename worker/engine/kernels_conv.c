@@ -108,7 +108,16 @@ void KERNEL(conv_forward)(const struct kernels_forward *call)
         memset(call->sums, 0, lanes_out * sizeof *call->sums);
         memset(call->squares, 0, lanes_out * sizeof *call->squares);
     }
+    const size_t image = (size_t)blocks * (size_t)(at->h * at->w) * LANES,
+                 tiles = (size_t)groups * (size_t)(at->oh * at->ow) / TILE_ONE;
+    struct ahead ahead = {.share = 0};
+    s.ahead = &ahead;
     for (int n = 0; n < at->n; n++) {
+        if (n + 1 < at->n) {
+            ahead.at[0] = (const char *)(call->in.data + (size_t)(n + 1) * image);
+            ahead.lines[0] = image * sizeof(engine_real) / CACHE_LINE;
+        }
+        ahead_share(&ahead, tiles);
         for (int first = 0; first < at->oh; first += chunk) {
             s.rows = first + chunk > at->oh ? at->oh - first : chunk;
             const int rows = chunk_input_rows(at, s.rows), top = first * at->stride - at->pad;

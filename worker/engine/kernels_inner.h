@@ -101,13 +101,46 @@ void KERNEL(pack_source)(const struct kernels_source *in, int n, int channels, i
 void KERNEL(pack_gradient)(const struct kernels_gradient *in, int n, int channels, int h, int w, int first, int rows, int left,
                            int columns, struct packed to);
 
-enum { TAPS_MAX = 1024 };
+enum { TAPS_MAX = 1024, CACHE_LINE = 64, AHEAD_REGIONS = 3 };
+
+/* Memory that will be read soon: asked for a little at a time while arithmetic goes on, because packing reads in bursts that the
+ * hardware's own prefetching does not see coming. */
+struct ahead {
+    const char *at[AHEAD_REGIONS];
+    size_t lines[AHEAD_REGIONS]; /* left */
+    int share;                   /* lines per call of ahead_touch */
+};
+
+/* Spreads what is in *a over `calls` calls. */
+INLINE void ahead_share(struct ahead *a, size_t calls)
+{
+    size_t lines = 0;
+    for (int i = 0; i < AHEAD_REGIONS; i++)
+        lines += a->lines[i];
+    a->share = (int)(lines / (calls ? calls : 1)) + 1;
+}
+
+INLINE void ahead_touch(struct ahead *a)
+{
+    for (int i = 0, left = a->share; i < AHEAD_REGIONS && left > 0; i++)
+        for (; a->lines[i] > 0 && left > 0; left--, a->lines[i]--, a->at[i] += CACHE_LINE)
+            __builtin_prefetch(a->at[i], 0, 2);
+}
 
 /* One kernel position: where it reads relative to an output pixel's origin, and where its weights are (elements). */
 struct tap {
     ptrdiff_t offset;
     size_t weight;
 };
+
+/* Tile widths that keep accumulators, weights and one broadcast in the vector registers: 32 with AVX-512 and NEON, 16 else. */
+#if ENGINE_LANES == 16
+enum { TILE_ONE = 16, TILE_TWO = 8 };
+#elif ENGINE_LANES == 8 || !defined(__aarch64__)
+enum { TILE_ONE = 8, TILE_TWO = 4 };
+#else
+enum { TILE_ONE = 16, TILE_TWO = 8 };
+#endif
 
 /* A convolution over packed scratch: out(g, r, c) = sum over blocks, taps, lanes of in * weights. All strides in elements. */
 struct sweep {
@@ -128,6 +161,7 @@ struct sweep {
     const engine_real *addend;   /* laid out as out; NULL: nothing */
     engine_real *sums, *squares; /* (groups * LANES) running sums of results less center, and of their squares; or NULL */
     const engine_real *center;
+    struct ahead *ahead; /* touched once a tile; NULL: nothing */
 };
 
 void KERNEL(sweep_run)(const struct sweep *sweep);

@@ -5,15 +5,6 @@
  * serves three taps at once: each broadcast feeds three products, which makes it bound by arithmetic and not by loads. */
 #include "worker/engine/kernels_inner.h"
 
-/* Tile widths that keep accumulators, weights and one broadcast in the vector registers: 32 with AVX-512 and NEON, 16 else. */
-#if ENGINE_LANES == 16
-enum { TILE_ONE = 16, TILE_TWO = 8 };
-#elif ENGINE_LANES == 8 || !defined(__aarch64__)
-enum { TILE_ONE = 8, TILE_TWO = 4 };
-#else
-enum { TILE_ONE = 16, TILE_TWO = 8 };
-#endif
-
 INLINE void tile_taps(vec *acc, const int GROUPS, const int TILE, const size_t pixel, const struct sweep *s, const engine_real *in,
                       const engine_real *weights)
 {
@@ -106,6 +97,18 @@ INLINE void tile_finish_part(const vec *acc, const int TILE, int count, const st
         tile_finish(kept + p, 1, s, group, row, column + p);
 }
 
+/* Asks for the lines a tile will write (and add to) before its arithmetic, which takes longer than they take to come. */
+INLINE void tile_announce(const int TILE, const struct sweep *s, int group, int row, int column)
+{
+    const size_t at = (size_t)group * s->out_group + (size_t)row * s->out_row + (size_t)column * s->out_pixel;
+    UNROLL for (int p = 0; p<TILE; p += CACHE_LINE / (int)sizeof(vec)> 1 ? CACHE_LINE / (int)sizeof(vec) : 1)
+    {
+        __builtin_prefetch(s->out + at + (size_t)p * s->out_pixel, 1, 3);
+        if (s->addend)
+            __builtin_prefetch(s->addend + at + (size_t)p * s->out_pixel, 0, 3);
+    }
+}
+
 INLINE void run_groups(const int GROUPS, const int TILE, const int TRIPLE, const size_t pixel, const struct sweep *s, int group)
 {
     const engine_real *weights = s->weights + (size_t)group * s->weight_group;
@@ -113,8 +116,11 @@ INLINE void run_groups(const int GROUPS, const int TILE, const int TRIPLE, const
         for (int c = 0; c < s->columns; c += TILE) {
             const engine_real *in = s->in + (size_t)r * s->in_row + (size_t)c * pixel;
             vec acc[32];
+            if (s->ahead)
+                ahead_touch(s->ahead);
             UNROLL for (int g = 0; g < GROUPS; g++)
             {
+                tile_announce(TILE, s, group + g, r, c);
                 const vec start = s->bias ? load(s->bias + (group + g) * LANES) : (vec){0};
                 UNROLL for (int p = 0; p < TILE; p++) acc[g * TILE + p] = start;
             }

@@ -59,6 +59,7 @@ struct weight_job {
     const engine_real *x, *dy;
     size_t x_block, x_row, x_pixel, dy_block, dy_row; /* x_row and x_pixel step by one output row and pixel */
     int rows, columns;
+    struct ahead *ahead; /* touched once a row */
 };
 
 INLINE void add_tile(engine_real *to, const vec *acc, const int count)
@@ -74,6 +75,7 @@ INLINE void triple_tile(const struct weight_job *j, const engine_real *x, const 
     UNROLL for (int i = 0; i < 3 * TRIPLE_LANES; i++) acc[i] = (vec){0};
     for (int r = 0; r < j->rows; r++, x += j->x_row, dy += j->dy_row) {
         vec left = load(dy - LANES), here = load(dy);
+        ahead_touch(j->ahead);
         for (int c = 0; c < j->columns; c++) {
             const vec right = load(dy + (c + 1) * LANES);
             UNROLL for (int i = 0; i < TRIPLE_LANES; i++)
@@ -97,6 +99,7 @@ INLINE void tap_tile(const int GROUPS, const int WIDTH, const size_t pixel, cons
     vec acc[32];
     UNROLL for (int i = 0; i < GROUPS * WIDTH; i++) acc[i] = (vec){0};
     for (int r = 0; r < j->rows; r++, x += j->x_row, dy += j->dy_row) {
+        ahead_touch(j->ahead);
         for (int c = 0; c < j->columns; c++) {
             const vec d0 = load(dy + c * LANES), d1 = GROUPS > 1 ? load(dy + j->dy_block + c * LANES) : d0;
             UNROLL for (int i = 0; i < WIDTH; i++)
@@ -161,7 +164,7 @@ static void weights_single(const struct kernels_geometry *at, const struct weigh
 
 /* Adds one packed image's share to the weight gradient. */
 static void weight_gradient(const struct kernels_geometry *at, const struct layout *l, const struct packed *x,
-                            const struct packed *dy, engine_real *to)
+                            const struct packed *dy, struct ahead *ahead, engine_real *to)
 {
     struct weight_job j = {.x = x->data,
                            .dy = dy->data + ((size_t)l->before * dy->row + (size_t)l->before * LANES),
@@ -171,7 +174,8 @@ static void weight_gradient(const struct kernels_geometry *at, const struct layo
                            .dy_block = dy->block,
                            .dy_row = dy->row,
                            .rows = at->oh,
-                           .columns = at->ow};
+                           .columns = at->ow,
+                           .ahead = ahead};
     if (at->kw == 3 && at->stride == 1 && at->pad == 1) {
         weights_triple(at, &j, to);
         return;
@@ -297,6 +301,25 @@ static void bias_gradient(const struct kernels_geometry *at, const struct layout
     }
 }
 
+/* What packing image n will read, to be asked for while the image before it is worked on. */
+static void announce_image(const struct kernels_backward *call, int n, struct ahead *ahead)
+{
+    const struct kernels_geometry *at = &call->at;
+    const size_t in = (size_t)(blocks_of(at->c_in) * at->h * at->w) * LANES,
+                 out = (size_t)(blocks_of(at->c_out) * at->oh * at->ow) * LANES;
+    const size_t vectors = CACHE_LINE / sizeof(engine_real);
+    if (n >= at->n)
+        return;
+    ahead->at[0] = (const char *)(call->in.data + (size_t)n * in);
+    ahead->at[1] = (const char *)(call->gradient.gradient + (size_t)n * out);
+    ahead->at[2] = (const char *)(call->gradient.raw + (size_t)n * out);
+    ahead->lines[0] = in / vectors;
+    ahead->lines[1] = out / vectors;
+    ahead->lines[2] = call->gradient.raw ? out / vectors : 0;
+    /* Touched once a row of every weight tile; kernels with single taps have at least this many. */
+    ahead_share(ahead, (size_t)(blocks_of(at->c_in) * at->kh * at->oh) * (size_t)blocks_of(at->c_out));
+}
+
 void KERNEL(conv_backward)(const struct kernels_backward *call);
 void KERNEL(conv_backward)(const struct kernels_backward *call)
 {
@@ -310,10 +333,12 @@ void KERNEL(conv_backward)(const struct kernels_backward *call)
         memset(call->bias_gradient, 0, (size_t)blocks_of(at->c_out) * LANES * sizeof(engine_real));
     if (call->in_gradient)
         transpose_weights(at, call->weights, transposed);
+    struct ahead ahead = {.share = 0};
     for (int n = 0; n < at->n; n++) {
         KERNEL(pack_source)(&call->in, n, at->c_in, at->h, at->w, -at->pad, l.in_rows, at->pad, l.in_columns, x);
         KERNEL(pack_gradient)(&call->gradient, n, at->c_out, at->oh, at->ow, -l.before, l.rows, l.before, l.columns, dy);
-        weight_gradient(at, &l, &x, &dy, call->weight_gradient);
+        announce_image(call, n + 1, &ahead);
+        weight_gradient(at, &l, &x, &dy, &ahead, call->weight_gradient);
         if (call->bias_gradient)
             bias_gradient(at, &l, &dy, call->bias_gradient);
         if (call->in_gradient)

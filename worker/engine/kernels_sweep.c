@@ -2,7 +2,7 @@
  *
  * A tile is GROUPS output blocks x TILE neighbouring pixels of one output row, kept in registers over all input channels and taps.
  * Per input channel one weight vector is loaded for each group, and one input number is broadcast for each pixel. The sliding form
- * serves three taps at once: each broadcast feeds three products, which makes it bound by arithmetic and not by loads. */
+ * (triples) serves three taps at once: each broadcast feeds three products, which makes it bound by arithmetic and not by loads. */
 #include "worker/engine/kernels_inner.h"
 
 INLINE void tile_taps(vec *acc, const int GROUPS, const int TILE, const size_t pixel, const struct sweep *s, const engine_real *in,
@@ -27,8 +27,19 @@ INLINE void tile_taps(vec *acc, const int GROUPS, const int TILE, const size_t p
     }
 }
 
-/* Three taps of one kernel row: pixel p of the tile reads columns p, p+1 and p+2. */
-INLINE void tile_triples(vec *acc, const int GROUPS, const int TILE, const struct sweep *s, const engine_real *in,
+/* One input number of column c of a tile's row meets the three taps: pixel p reads columns p, p+1 and p+2. */
+INLINE void meet_triple(vec *acc, const int TILE, const int c, vec w0, vec w1, vec w2, engine_real value)
+{
+    if (c < TILE)
+        acc[c] += w0 * value;
+    if (c >= 1 && c <= TILE)
+        acc[c - 1] += w1 * value;
+    if (c >= 2)
+        acc[c - 2] += w2 * value;
+}
+
+/* Three taps of one kernel row, on ROWS rows of one output block: short rows share the weights that way. */
+INLINE void tile_triples(vec *acc, const int ROWS, const int TILE, const struct sweep *s, const engine_real *in,
                          const engine_real *weights)
 {
     for (int b = 0; b < blocks_of(s->c_in); b++) {
@@ -37,25 +48,9 @@ INLINE void tile_triples(vec *acc, const int GROUPS, const int TILE, const struc
             const engine_real *x = in + (size_t)b * s->in_block + s->taps[t].offset;
             const engine_real *w = weights + (size_t)b * s->weight_block + s->taps[t].weight;
             for (int i = 0; i < lanes; i++, x++, w += LANES) {
-                const vec a0 = load(w), a1 = load(w + LANES * LANES), a2 = load(w + 2 * LANES * LANES);
-                const engine_real *v = w + (GROUPS > 1 ? s->weight_group : 0);
-                const vec b0 = load(v), b1 = load(v + LANES * LANES), b2 = load(v + 2 * LANES * LANES);
-                UNROLL for (int c = 0; c < TILE + 2; c++)
-                {
-                    const engine_real value = x[c * LANES];
-                    if (c < TILE)
-                        acc[c] += a0 * value;
-                    if (c >= 1 && c <= TILE)
-                        acc[c - 1] += a1 * value;
-                    if (c >= 2)
-                        acc[c - 2] += a2 * value;
-                    if (GROUPS > 1 && c < TILE)
-                        acc[TILE + c] += b0 * value;
-                    if (GROUPS > 1 && c >= 1 && c <= TILE)
-                        acc[TILE + c - 1] += b1 * value;
-                    if (GROUPS > 1 && c >= 2)
-                        acc[TILE + c - 2] += b2 * value;
-                }
+                const vec w0 = load(w), w1 = load(w + LANES * LANES), w2 = load(w + 2 * LANES * LANES);
+                UNROLL for (int r = 0; r < ROWS; r++) UNROLL for (int c = 0; c < TILE + 2; c++)
+                    meet_triple(acc + r * TILE, TILE, c, w0, w1, w2, x[(size_t)r * s->in_row + (size_t)(c * LANES)]);
             }
         }
     }
@@ -109,75 +104,84 @@ INLINE void tile_announce(const int TILE, const struct sweep *s, int group, int 
     }
 }
 
-INLINE void run_groups(const int GROUPS, const int TILE, const int TRIPLE, const size_t pixel, const struct sweep *s, int group)
+/* A tile of GROUPS output blocks x ROWS rows x TILE pixels, of which one of GROUPS and ROWS is 1. */
+INLINE void run_tile(const int GROUPS, const int ROWS, const int TILE, const int TRIPLE, const size_t pixel, const struct sweep *s,
+                     int group, int row, int column)
 {
+    const engine_real *in = s->in + (size_t)row * s->in_row + (size_t)column * pixel;
     const engine_real *weights = s->weights + (size_t)group * s->weight_group;
-    for (int r = 0; r < s->rows; r++) {
-        for (int c = 0; c < s->columns; c += TILE) {
-            const engine_real *in = s->in + (size_t)r * s->in_row + (size_t)c * pixel;
-            vec acc[32];
-            if (s->ahead)
-                ahead_touch(s->ahead);
-            UNROLL for (int g = 0; g < GROUPS; g++)
-            {
-                tile_announce(TILE, s, group + g, r, c);
-                const vec start = s->bias ? load(s->bias + (group + g) * LANES) : (vec){0};
-                UNROLL for (int p = 0; p < TILE; p++) acc[g * TILE + p] = start;
-            }
-            if (TRIPLE)
-                tile_triples(acc, GROUPS, TILE, s, in, weights);
-            else
-                tile_taps(acc, GROUPS, TILE, pixel, s, in, weights);
-            UNROLL for (int g = 0; g < GROUPS; g++)
-            {
-                if (c + TILE <= s->columns)
-                    tile_finish(acc + g * TILE, TILE, s, group + g, r, c);
-                else
-                    tile_finish_part(acc + g * TILE, TILE, s->columns - c, s, group + g, r, c);
-            }
-        }
+    vec acc[32];
+    if (s->ahead)
+        ahead_touch(s->ahead);
+    UNROLL for (int i = 0; i < GROUPS * ROWS; i++)
+    {
+        tile_announce(TILE, s, group + i / ROWS, row + i % ROWS, column);
+        const vec start = s->bias ? load(s->bias + (group + i / ROWS) * LANES) : (vec){0};
+        UNROLL for (int p = 0; p < TILE; p++) acc[i * TILE + p] = start;
+    }
+    if (TRIPLE)
+        tile_triples(acc, ROWS, TILE, s, in, weights);
+    else
+        tile_taps(acc, GROUPS, TILE, pixel, s, in, weights);
+    UNROLL for (int i = 0; i < GROUPS * ROWS; i++)
+    {
+        if (column + TILE <= s->columns)
+            tile_finish(acc + i * TILE, TILE, s, group + i / ROWS, row + i % ROWS, column);
+        else
+            tile_finish_part(acc + i * TILE, TILE, s->columns - column, s, group + i / ROWS, row + i % ROWS, column);
     }
 }
 
-static void triples_one(const struct sweep *s, int group)
+INLINE void run_groups(const int GROUPS, const int ROWS, const int TILE, const int TRIPLE, const size_t pixel,
+                       const struct sweep *s, int group)
 {
-    run_groups(1, TILE_ONE, 1, LANES, s, group);
+    int row = 0;
+    for (; row + ROWS <= s->rows; row += ROWS)
+        for (int c = 0; c < s->columns; c += TILE)
+            run_tile(GROUPS, ROWS, TILE, TRIPLE, pixel, s, group, row, c);
+    for (; ROWS > 1 && row < s->rows; row++)
+        for (int c = 0; c < s->columns; c += TILE)
+            run_tile(GROUPS, 1, TILE, TRIPLE, pixel, s, group, row, c);
 }
 
-static void triples_two(const struct sweep *s, int group)
+static void triples_long(const struct sweep *s, int group)
 {
-    run_groups(2, TILE_TWO, 1, LANES, s, group);
+    run_groups(1, 1, TILE_ONE, 1, LANES, s, group);
+}
+
+static void triples_short(const struct sweep *s, int group)
+{
+    run_groups(1, TILE_ONE / TILE_TWO, TILE_TWO, 1, LANES, s, group);
 }
 
 static void near_one(const struct sweep *s, int group)
 {
-    run_groups(1, TILE_ONE, 0, LANES, s, group);
+    run_groups(1, 1, TILE_ONE, 0, LANES, s, group);
 }
 
 static void near_two(const struct sweep *s, int group)
 {
-    run_groups(2, TILE_TWO, 0, LANES, s, group);
+    run_groups(2, 1, TILE_TWO, 0, LANES, s, group);
 }
 
 static void far_one(const struct sweep *s, int group)
 {
-    run_groups(1, TILE_TWO, 0, s->in_pixel, s, group);
+    run_groups(1, 1, TILE_TWO, 0, s->in_pixel, s, group);
 }
 
 static void far_two(const struct sweep *s, int group)
 {
-    run_groups(2, TILE_TWO, 0, s->in_pixel, s, group);
+    run_groups(2, 1, TILE_TWO, 0, s->in_pixel, s, group);
 }
 
 void KERNEL(sweep_run)(const struct sweep *s)
 {
     const int near = s->in_pixel == LANES;
-    /* Pairs of groups share each broadcast; the sliding kernel has enough reuse without, and takes pairs only for short rows. */
-    const int pairs = s->triple ? s->columns <= TILE_TWO && ENGINE_LANES == 16 : 1;
-    void (*const one)(const struct sweep *, int) = s->triple ? triples_one : near ? near_one : far_one;
-    void (*const two)(const struct sweep *, int) = s->triple ? triples_two : near ? near_two : far_two;
+    void (*const triples)(const struct sweep *, int) = s->columns <= TILE_TWO ? triples_short : triples_long;
+    void (*const one)(const struct sweep *, int) = s->triple ? triples : near ? near_one : far_one;
+    void (*const two)(const struct sweep *, int) = near ? near_two : far_two;
     int group = 0;
-    for (; pairs && group + 2 <= s->groups; group += 2)
+    for (; !s->triple && group + 2 <= s->groups; group += 2)
         two(s, group);
     for (; group < s->groups; group++)
         one(s, group);

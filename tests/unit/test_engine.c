@@ -1,0 +1,350 @@
+/* engine: what its header promises beside the operators (test_engine_ops): SGD, running statistics, weights in and out,
+ * determinism, no allocation in the loop, refusals, the loss. */
+#include "tests/support/test.h"
+
+#include <malloc.h>
+#include <math.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "common/space.h"
+#include "worker/engine/engine.h"
+#include "worker/engine/isa.h"
+
+enum { BATCH = 4, PIXELS = 3 * 16 * 16, CLASSES = 10 };
+
+static struct status status;
+
+struct fixture {
+    struct net net;
+    struct engine *engine;
+    float images[BATCH * PIXELS];
+    int labels[BATCH];
+};
+
+static void make(struct fixture *f, const char *digits, const struct engine_options *options)
+{
+    struct space space;
+    struct arch arch;
+    struct rng rng;
+    const struct space_build build = {.channels = 16, .cells = 1, .classes = CLASSES, .input = {3, 16, 16}};
+    assert_ok(space_open("nb201", &space, &status), status);
+    assert_ok(space_parse(&space, digits, &arch, &status), status);
+    net_init_empty(&f->net);
+    assert_ok(space_build_net(&space, &arch, &build, &f->net, &status), status);
+    space_close(&space);
+    rng_seed(&rng, 11);
+    net_init(&f->net, &rng);
+    assert_ok(engine_create(&f->net, options, &f->engine, &status), status);
+    for (int i = 0; i < BATCH * PIXELS; i++)
+        f->images[i] = (float)rng_uniform(&rng) - 0.5F;
+    for (int i = 0; i < BATCH; i++)
+        f->labels[i] = i;
+}
+
+static void drop(struct fixture *f)
+{
+    engine_free(f->engine);
+    net_free(&f->net);
+}
+
+static const struct engine_sgd sgd = {.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 5e-4};
+static const struct engine_options training = {.mode = ENGINE_TRAIN, .batch = BATCH};
+
+static double train_step(struct fixture *f)
+{
+    engine_forward(f->engine, f->images);
+    struct engine_rows gradient = engine_output_gradient(f->engine, 0);
+    const double loss = engine_cross_entropy(engine_output(f->engine, 0), f->labels, CLASSES, 1, &gradient, NULL);
+    engine_backward(f->engine);
+    engine_step(f->engine, &sgd);
+    return loss;
+}
+
+static void training_on_one_batch_brings_the_loss_down(void **state)
+{
+    (void)state;
+    struct fixture f;
+    make(&f, "342123", &training);
+    const double first = train_step(&f);
+    double last = first;
+    for (int i = 0; i < 20; i++)
+        last = train_step(&f);
+    assert_true(last < first / 4);
+    drop(&f);
+}
+
+static void equal_inputs_give_bitwise_equal_outputs(void **state)
+{
+    (void)state;
+    for (enum engine_isa isa = ENGINE_ISA_PORTABLE; isa <= isa_best(); isa++) {
+        struct fixture a, b;
+        const struct engine_options options = {.mode = ENGINE_TRAIN, .batch = BATCH, .isa = isa};
+        make(&a, "342123", &options);
+        make(&b, "342123", &options);
+        for (int i = 0; i < 5; i++) {
+            const double one = train_step(&a), other = train_step(&b);
+            assert_memory_equal(&one, &other, sizeof one);
+        }
+        engine_store_weights(a.engine, &a.net);
+        engine_store_weights(b.engine, &b.net);
+        for (int t = 0; t < a.net.tensor_count; t++)
+            assert_memory_equal(a.net.tensors[t].data, b.net.tensors[t].data, a.net.tensors[t].count * sizeof(float));
+        drop(&a);
+        drop(&b);
+    }
+}
+
+/* One weight followed by hand through two steps of PyTorch's SGD. */
+static void sgd_is_pytorchs(void **state)
+{
+    (void)state;
+    struct fixture f;
+    make(&f, "000300", &training);
+    const int t = net_find_tensor(&f.net, "stem.0.weight");
+    float gradient[16 * 27];
+    double weight = (double)f.net.tensors[t].data[5], velocity = 0;
+    for (int step = 0; step < 2; step++) {
+        engine_forward(f.engine, f.images);
+        struct engine_rows out = engine_output_gradient(f.engine, 0);
+        engine_cross_entropy(engine_output(f.engine, 0), f.labels, CLASSES, 1, &out, NULL);
+        engine_backward(f.engine);
+        engine_gradient(f.engine, t, gradient);
+        velocity = 0.9 * velocity + (double)gradient[5] + 5e-4 * weight;
+        weight -= 0.1 * velocity;
+        engine_step(f.engine, &sgd);
+    }
+    engine_store_weights(f.engine, &f.net);
+    assert_near((double)f.net.tensors[t].data[5], weight, 1e-5, 1e-7);
+    drop(&f);
+}
+
+static void loading_weights_forgets_the_momentum(void **state)
+{
+    (void)state;
+    struct fixture used, fresh;
+    make(&used, "342123", &training);
+    make(&fresh, "342123", &training);
+    for (int i = 0; i < 3; i++)
+        train_step(&used);
+    engine_load_weights(used.engine, &used.net);
+    for (int i = 0; i < 3; i++) {
+        const double one = train_step(&used), other = train_step(&fresh);
+        assert_memory_equal(&one, &other, sizeof one);
+    }
+    drop(&used);
+    drop(&fresh);
+}
+
+static void weights_come_back_as_they_went_in(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct net copy;
+    make(&f, "342123", &training);
+    net_init_empty(&copy);
+    assert_ok(net_copy(&f.net, &copy, &status), status);
+    for (int t = 0; t < copy.tensor_count; t++)
+        memset(copy.tensors[t].data, 0, copy.tensors[t].count * sizeof(float));
+    engine_store_weights(f.engine, &copy);
+    for (int t = 0; t < copy.tensor_count; t++)
+        assert_memory_equal(copy.tensors[t].data, f.net.tensors[t].data, copy.tensors[t].count * sizeof(float));
+    net_free(&copy);
+    drop(&f);
+}
+
+static void running_statistics_move_a_tenth_towards_the_batch_only_when_asked(void **state)
+{
+    (void)state;
+    for (int track = 0; track < 2; track++) {
+        struct fixture f;
+        const struct engine_options options = {.mode = ENGINE_TRAIN, .batch = BATCH, .track_running_stats = track};
+        make(&f, "000300", &options);
+        const int t = net_find_tensor(&f.net, "stem.1.running_var");
+        for (int i = 0; i < 200; i++)
+            engine_forward(f.engine, f.images);
+        engine_store_weights(f.engine, &f.net);
+        const float variance = f.net.tensors[t].data[0];
+        assert_true(track ? fabsf(variance - 1) > 1e-3F : variance == 1);
+        drop(&f);
+    }
+}
+
+/* After 200 forwards the running statistics are those of the batch (but for the unbiased variance), so INFER gives what TRAIN
+ * gives. */
+static void inference_with_settled_running_statistics_gives_what_training_gives(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct engine *infer;
+    const struct engine_options track = {.mode = ENGINE_TRAIN, .batch = BATCH, .track_running_stats = 1};
+    const struct engine_options inference = {.mode = ENGINE_INFER, .batch = BATCH};
+    make(&f, "342123", &track);
+    for (int i = 0; i < 200; i++)
+        engine_forward(f.engine, f.images);
+    engine_store_weights(f.engine, &f.net);
+    assert_ok(engine_create(&f.net, &inference, &infer, &status), status);
+    engine_forward(infer, f.images);
+    const struct engine_rows want = engine_output(f.engine, 0), got = engine_output(infer, 0);
+    for (int c = 0; c < CLASSES; c++)
+        assert_near((double)got.data[c], (double)want.data[c], 0.1, 0.03);
+    engine_free(infer);
+    drop(&f);
+}
+
+static void folded_inference_at_batch_one_agrees_with_unfolded(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct net folded;
+    struct engine *fast;
+    const struct engine_options inference = {.mode = ENGINE_INFER, .batch = 1};
+    make(&f, "342123", &inference);
+    net_init_empty(&folded);
+    assert_ok(net_fold(&f.net, &folded, &status), status);
+    assert_ok(engine_create(&folded, &inference, &fast, &status), status);
+    engine_forward(f.engine, f.images);
+    engine_forward(fast, f.images);
+    for (int c = 0; c < CLASSES; c++)
+        assert_near((double)engine_output(fast, 0).data[c], (double)engine_output(f.engine, 0).data[c], 1e-4, 1e-5);
+    engine_free(fast);
+    net_free(&folded);
+    drop(&f);
+}
+
+static void nothing_is_allocated_after_the_first_step(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct rusage before, after;
+    make(&f, "342123", &training);
+    train_step(&f);
+    const struct mallinfo2 heap = mallinfo2();
+    getrusage(RUSAGE_SELF, &before);
+    for (int i = 0; i < 10; i++)
+        train_step(&f);
+    getrusage(RUSAGE_SELF, &after);
+    const struct mallinfo2 later = mallinfo2();
+    assert_int_equal(heap.uordblks, later.uordblks);
+    assert_int_equal(heap.hblkhd, later.hblkhd);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    assert_true(after.ru_minflt - before.ru_minflt <= 2); /* page faults: the process itself may take one for its stack */
+#endif
+    drop(&f);
+}
+
+static void the_planned_size_is_the_size_taken(void **state)
+{
+    (void)state;
+    struct fixture f;
+    size_t bytes = 0;
+    make(&f, "342123", &training);
+    assert_ok(engine_plan_bytes(&f.net, &training, &bytes, &status), status);
+    assert_int_equal(bytes, engine_arena_bytes(f.engine));
+    drop(&f);
+}
+
+static void forward_only_engines_take_less_memory(void **state)
+{
+    (void)state;
+    struct fixture f;
+    size_t bytes = 0, less = 0;
+    const struct engine_options forward = {.mode = ENGINE_BATCH_STATS, .batch = 64}, train = {.mode = ENGINE_TRAIN, .batch = 64};
+    make(&f, "333333", &training);
+    assert_ok(engine_plan_bytes(&f.net, &train, &bytes, &status), status);
+    assert_ok(engine_plan_bytes(&f.net, &forward, &less, &status), status);
+    assert_true(less < bytes / 2);
+    drop(&f);
+}
+
+static void grouped_convolutions_are_refused_by_name(void **state)
+{
+    (void)state;
+    struct net net;
+    struct engine *engine;
+    net_init_empty(&net);
+    const int x = net_add_input(&net, (struct net_shape){4, 8, 8}, &status);
+    const int y = net_add_conv(&net, "grouped", x, 4, 3, 1, 1, 2, 0, &status);
+    const int logits = net_add_dense(&net, "d", net_add_global_avg_pool(&net, "g", y, &status), 4, &status);
+    assert_ok(net_add_output(&net, logits, &status), status);
+    assert_int_equal(engine_create(&net, &training, &engine, &status), STATUS_UNSUPPORTED);
+    assert_non_null(strstr(status.message, "grouped"));
+    net_free(&net);
+}
+
+static void a_batch_of_no_images_is_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct engine *engine;
+    make(&f, "342123", &training);
+    assert_int_equal(engine_create(&f.net, &(struct engine_options){.batch = 0}, &engine, &status), STATUS_BAD_INPUT);
+    drop(&f);
+}
+
+static void cross_entropy_and_its_gradient_are_right_and_stable(void **state)
+{
+    (void)state;
+    float logits[2 * 16] = {[0] = 1000, [1] = 999, [2] = 998, [16] = 0, [17] = 0, [18] = 0}, slopes[2 * 16] = {0};
+    const int labels[] = {1, 2};
+    double each[2];
+    struct engine_rows gradient = {slopes, 3, 16, 2};
+    const double mean = engine_cross_entropy((struct engine_rows){logits, 3, 16, 2}, labels, 3, 0.5, &gradient, each);
+    const double first = 1 + log(1 + exp(-1) + exp(-2)), second = log(3);
+    assert_near(each[0], first, 1e-12, 0);
+    assert_near(each[1], second, 1e-12, 0);
+    assert_near(mean, (first + second) / 2, 1e-12, 0);
+    assert_near((double)slopes[1], 0.25 * (exp(-first) - 1), 1e-6, 0);
+    assert_near((double)slopes[16], 0.25 / 3, 1e-6, 0);
+}
+
+static void openblas_is_as_wide_as_the_cpu_when_the_environment_is_clean(void **state)
+{
+    (void)state;
+    const char *warning = engine_blas_warning();
+    if (!getenv("OPENBLAS_CORETYPE") && warning)
+        fail_msg("%s: %s", engine_blas_core(), warning);
+}
+
+/* OpenBLAS reads the variable while it is loaded, so it takes a process of its own: this very program, asked for its warning. */
+static void a_forced_narrow_openblas_is_warned_of_on_a_wide_cpu(void **state)
+{
+    (void)state;
+    char command[64], line[256] = "";
+    snprintf(command, sizeof command, "OPENBLAS_CORETYPE=Nehalem /proc/%d/exe warning", (int)getpid());
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    const int printed = fgets(line, sizeof line, pipe) != NULL;
+    pclose(pipe);
+    assert_int_equal(printed, isa_best() > ENGINE_ISA_PORTABLE);
+    assert_true(!printed || strstr(line, "OPENBLAS_CORETYPE"));
+}
+
+int main(int argc, char **argv)
+{
+    (void)argv;
+    if (argc > 1) {
+        if (engine_blas_warning())
+            puts(engine_blas_warning());
+        return 0;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(training_on_one_batch_brings_the_loss_down),
+        cmocka_unit_test(equal_inputs_give_bitwise_equal_outputs),
+        cmocka_unit_test(sgd_is_pytorchs),
+        cmocka_unit_test(loading_weights_forgets_the_momentum),
+        cmocka_unit_test(weights_come_back_as_they_went_in),
+        cmocka_unit_test(running_statistics_move_a_tenth_towards_the_batch_only_when_asked),
+        cmocka_unit_test(inference_with_settled_running_statistics_gives_what_training_gives),
+        cmocka_unit_test(folded_inference_at_batch_one_agrees_with_unfolded),
+        cmocka_unit_test(nothing_is_allocated_after_the_first_step),
+        cmocka_unit_test(the_planned_size_is_the_size_taken),
+        cmocka_unit_test(forward_only_engines_take_less_memory),
+        cmocka_unit_test(grouped_convolutions_are_refused_by_name),
+        cmocka_unit_test(a_batch_of_no_images_is_refused),
+        cmocka_unit_test(cross_entropy_and_its_gradient_are_right_and_stable),
+        cmocka_unit_test(openblas_is_as_wide_as_the_cpu_when_the_environment_is_clean),
+        cmocka_unit_test(a_forced_narrow_openblas_is_warned_of_on_a_wide_cpu),
+    };
+    return TEST_RUN(tests);
+}

@@ -18,8 +18,7 @@
 
 enum { STUDY_FILE_BYTES_MAX = 1 << 20 };
 
-/* --- values in
- * --------------------------------------------------------------------------------------------------------------------------- */
+/* --- values in --- */
 
 static void *base_of(struct config_study *study, const struct config_rule *rule, size_t cost)
 {
@@ -89,8 +88,7 @@ static enum status_code read_keys(const struct config_yaml *yaml, struct config_
     return code;
 }
 
-/* --- what keys mean together
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- what keys mean together --- */
 
 /* Sets the sentence and puts file, line and key before it. */
 static enum status_code __attribute__((format(printf, 4, 5)))
@@ -201,9 +199,7 @@ static enum status_code check_together(const struct config_yaml *yaml, struct co
     return code == STATUS_OK ? check_costs(yaml, study, status) : code;
 }
 
-/* --- files
- * ---------------------------------------------------------------------------------------------------------------------------------
- */
+/* --- files --- */
 
 /* The folder that relative paths are looked for in first: the study file's own. */
 static void folder_of(const char *path, char out[PATH_MAX])
@@ -265,9 +261,7 @@ static enum status_code find_files(const struct config_yaml *yaml, const char *f
     return STATUS_OK;
 }
 
-/* --- public
- * ----------------------------------------------------------------------------------------------------------------------------------
- */
+/* --- public --- */
 
 static enum status_code read_study(const struct config_yaml *yaml, const char *folder, struct config_study **out,
                                    struct status *status)
@@ -339,8 +333,7 @@ void config_free(struct config_study *study)
     free(study);
 }
 
-/* --- settings as text
- * ------------------------------------------------------------------------------------------------------------------------ */
+/* --- settings as text --- */
 
 /* Plain where YAML leaves no doubt, else as a JSON string, which is YAML too. */
 static void print_scalar(FILE *out, const char *text)
@@ -409,8 +402,7 @@ enum status_code config_text(const struct config_study *study, char **text, stru
     return STATUS_OK;
 }
 
-/* --- differences
- * ----------------------------------------------------------------------------------------------------------------------------- */
+/* --- differences --- */
 
 struct sentence {
     char *text;

@@ -48,8 +48,7 @@ struct complaint {
     size_t step_count;
 };
 
-/* --- the original text: nodes by path
- * ------------------------------------------------------------------------------------------------ */
+/* --- the original text: nodes by path --- */
 
 static yaml_node_t *child_of(yaml_document_t *document, yaml_node_t *node, const char *key, size_t length)
 {
@@ -114,8 +113,7 @@ void config_yaml_path(const struct config_rule *rule, size_t cost, char out[CONF
         snprintf(out, CONFIG_YAML_PATH_BYTES, "%s%s%s", section != NULL ? section : "", section != NULL ? "." : "", rule->key);
 }
 
-/* --- libyaml: text to document, overrides
- * ---------------------------------------------------------------------------------------------- */
+/* --- libyaml: text to document, overrides --- */
 
 static enum status_code parser_failed(const yaml_parser_t *parser, const char *origin, struct status *status)
 {
@@ -280,8 +278,7 @@ static enum status_code text_with_overrides(const struct config_yaml *yaml, cons
     return dump_document(&document, out, status);
 }
 
-/* --- libcyaml: text to values
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- libcyaml: text to values --- */
 
 static cyaml_schema_field_t text_field(const struct config_rule *rule, size_t index)
 {

@@ -211,8 +211,7 @@ static void start_peers(struct launcher *launcher)
         start_peer(&launcher->peers[i]);
 }
 
-/* --- peers that end
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- peers that end --- */
 
 /* Whether one more restart keeps within RESTARTS_MAX per window. */
 static bool may_restart(struct peer *peer)
@@ -288,8 +287,7 @@ static void on_grace_over(uv_timer_t *timer)
     signal_peers(timer->data, SIGKILL);
 }
 
-/* --- the master
- * -------------------------------------------------------------------------------------------------------------------- */
+/* --- the master --- */
 
 static void stop_master(struct launcher *launcher)
 {
@@ -387,8 +385,8 @@ static enum status_code start_master(struct launcher *launcher, struct status *s
     if (arguments == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory to start the master");
     size_t count = 1;
-    arguments[count++] = "--study";
-    arguments[count++] = launch->study_path;
+    arguments[count++] = launch->resume != NULL ? "--resume" : "--study";
+    arguments[count++] = launch->resume != NULL ? launch->resume : launch->study_path;
     arguments[count++] = "--db";
     arguments[count++] = launch->db;
     arguments[count++] = "--listen";
@@ -414,8 +412,7 @@ static enum status_code start_master(struct launcher *launcher, struct status *s
     return STATUS_OK;
 }
 
-/* --- the loop
- * ------------------------------------------------------------------------------------------------------------------------ */
+/* --- the loop --- */
 
 static void on_signal(uv_signal_t *handle, int signal)
 {
@@ -496,8 +493,7 @@ static void run_loop(struct launcher *launcher)
     uv_run(&launcher->loop, UV_RUN_DEFAULT);
 }
 
-/* --- how it ended
- * -------------------------------------------------------------------------------------------------------------------- */
+/* --- how it ended --- */
 
 /* The sentence of "2026-01-01T00:00:00.000Z error hwnas-master: SENTENCE". */
 static const char *sentence_of(const char *line)

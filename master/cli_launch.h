@@ -15,7 +15,8 @@
 enum { CLI_LAUNCH_WORKERS_MAX = 1024, CLI_LAUNCH_INTERRUPTED = 130 };
 
 struct cli_launch {
-    const char *study_path;
+    const char *study_path; /* the study file, or NULL with `resume`: the name of a study in the database */
+    const char *resume;
     const char *const *overrides; /* --set texts for the master */
     size_t override_count;
     const char *db;

@@ -17,10 +17,10 @@
 #include "common/space.h"
 #include "master/cli_launch.h"
 #include "master/report.h"
+#include "master/store.h"
 #include "master/study.h"
 
-/* --- checks before anything is started
- * -------------------------------------------------------------------------------------------- */
+/* --- checks before anything is started --- */
 
 /* Builds one connected architecture to see that the sizes make a network; returns how many outputs it has, the logits among them.
  */
@@ -142,8 +142,7 @@ static enum status_code count_workers(const struct cli_run *run, const struct co
     return STATUS_OK;
 }
 
-/* --- the result
- * ------------------------------------------------------------------------------------------------------------------- */
+/* --- the result --- */
 
 static int print_result(const struct cli_run *run, const char *db, const struct config_study *study)
 {
@@ -164,6 +163,7 @@ static int run_checked(const struct cli_run *run, const struct config_study *stu
 {
     struct status status = {0};
     struct cli_launch launch = {.study_path = run->study_path,
+                                .resume = run->resume,
                                 .overrides = run->overrides,
                                 .override_count = run->override_count,
                                 .db = db,
@@ -180,15 +180,35 @@ static int run_checked(const struct cli_run *run, const struct config_study *stu
     return print_result(run, db, study);
 }
 
+/* A study that is in the database already has passed the checks; the master looks whether its files are still the same, and takes a
+ * bundle that is gone out of the database. */
+static enum status_code load_stored(const struct cli_run *run, struct config_study **out, struct status *status)
+{
+    struct store *store = NULL;
+    struct store_study stored = {.name = NULL};
+    enum status_code code = store_open(run->db, STORE_READ, &store, status);
+    if (code != STATUS_OK)
+        return code;
+    code = store_study_find(store, run->resume, &stored, status);
+    if (code == STATUS_OK)
+        code = config_parse(stored.settings, strlen(stored.settings), "stored settings", out, status);
+    store_study_free(&stored);
+    store_close(store);
+    return code;
+}
+
+static enum status_code load_file(const struct cli_run *run, struct config_study **out, struct status *status)
+{
+    enum status_code code = config_load(run->study_path, run->overrides, run->override_count, out, status);
+    return code == STATUS_OK ? check_study(*out, status) : code;
+}
+
 int cli_run_study(const struct cli_run *run)
 {
     struct config_study *study = NULL;
     struct status status = {0};
     char db[CONFIG_NAME_BYTES + 8];
-    enum status_code code = config_load(run->study_path, run->overrides, run->override_count, &study, &status);
-    if (code == STATUS_OK)
-        code = check_study(study, &status);
-    if (code != STATUS_OK) {
+    if ((run->resume != NULL ? load_stored(run, &study, &status) : load_file(run, &study, &status)) != STATUS_OK) {
         config_free(study);
         return cli_fail(run->verb, &status);
     }
@@ -198,8 +218,7 @@ int cli_run_study(const struct cli_run *run)
     return exit_code;
 }
 
-/* --- the command line
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- the command line --- */
 
 enum { KEY_DB = 256, KEY_WORKERS, KEY_SET, KEY_LOG_LEVEL };
 

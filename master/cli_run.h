@@ -14,7 +14,8 @@ enum { CLI_RUN_OVERRIDES_MAX = 64, CLI_RUN_WORKERS_AUTO = -1 };
 
 struct cli_run {
     const char *verb;       /* for messages: "run" */
-    const char *study_path; /* YAML */
+    const char *study_path; /* YAML; NULL with `resume` */
+    const char *resume;     /* the name of a study that goes on from its settings in `db` */
     const char *overrides[CLI_RUN_OVERRIDES_MAX];
     size_t override_count;
     const char *db; /* NULL: NAME.db in the current folder */

@@ -3,14 +3,11 @@
 #include "master/cli_study.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "common/fileio.h"
 #include "master/cli_run.h"
 #include "master/report.h"
 #include "master/store.h"
@@ -31,8 +28,7 @@ static void wall_text(int64_t wall_ms, char out[32])
         snprintf(out, 32, "never");
 }
 
-/* --- list
- * -------------------------------------------------------------------------------------------------------------------------- */
+/* --- list --- */
 
 static void print_row_json(const struct report *report, FILE *out)
 {
@@ -96,8 +92,7 @@ static enum status_code list(struct store *store, const struct study_options *op
     return code;
 }
 
-/* --- show
- * -------------------------------------------------------------------------------------------------------------------------- */
+/* --- show --- */
 
 static void print_study(const struct report *report, enum cli_format format, FILE *out)
 {
@@ -132,8 +127,7 @@ static enum status_code show(struct store *store, const struct study_options *op
     return code;
 }
 
-/* --- the command line of list and show
- * --------------------------------------------------------------------------------------------- */
+/* --- the command line of list and show --- */
 
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
@@ -191,19 +185,7 @@ static int show_verb(int argc, char **argv)
     return read_verb(argc, argv, &argp, true, show);
 }
 
-/* --- resume
- * ------------------------------------------------------------------------------------------------------------------------ */
-
-static enum status_code stored_settings(const char *db, const char *name, char **settings, struct status *status)
-{
-    struct report report;
-    enum status_code code = report_read(db, name, &report, status);
-    if (code != STATUS_OK)
-        return code;
-    *settings = strdup(report.study.settings);
-    report_free(&report);
-    return *settings != NULL ? STATUS_OK : status_set(status, STATUS_NO_MEMORY, "no memory for the settings of %s", name);
-}
+/* --- resume --- */
 
 static error_t parse_resume(int key, char *text, struct argp_state *state)
 {
@@ -211,12 +193,12 @@ static error_t parse_resume(int key, char *text, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = run; return 0;
     case ARGP_KEY_ARG:
-        if (run->study_path != NULL)
+        if (run->resume != NULL)
             argp_error(state, "one study at a time; '%s' is a second", text);
-        run->study_path = text; /* the name, until its settings are a file */
+        run->resume = text;
         return 0;
     case ARGP_KEY_END:
-        if (run->db == NULL || run->study_path == NULL)
+        if (run->db == NULL || run->resume == NULL)
             argp_error(state, "a study and --db FILE are needed");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -232,26 +214,11 @@ static int resume_verb(int argc, char **argv)
                "came from.",
         .children = cli_run_children};
     struct cli_run run = {.verb = "study", .workers = CLI_RUN_WORKERS_AUTO, .log_level = "info"};
-    struct status status = {0};
-    char path[] = "/tmp/hwnas-settings-XXXXXX", *settings = NULL;
     argp_parse(&argp, argc, argv, 0, NULL, &run);
-    if (stored_settings(run.db, run.study_path, &settings, &status) != STATUS_OK)
-        return cli_fail("study", &status);
-    int fd = mkstemp(path);
-    enum status_code code = fd < 0 ? status_set(&status, STATUS_IO, "%s: %s", path, strerror(errno))
-                                   : fileio_write(path, settings, strlen(settings), &status);
-    free(settings);
-    run.study_path = path;
-    int exit_code = code == STATUS_OK ? cli_run_study(&run) : cli_fail("study", &status);
-    if (fd >= 0) {
-        close(fd);
-        unlink(path);
-    }
-    return exit_code;
+    return cli_run_study(&run);
 }
 
-/* --- the verb
- * ---------------------------------------------------------------------------------------------------------------------- */
+/* --- the verb --- */
 
 static int run_verb(int argc, char **argv)
 {

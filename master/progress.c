@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- reading ----------------------------------------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 /* Copies with everything that could drive a terminal replaced. */
 static void copy_text(const json_t *object, const char *key, char *out, size_t size)
@@ -79,7 +79,7 @@ enum status_code progress_parse(const char *line, struct progress *out, struct s
     return STATUS_OK;
 }
 
-/* --- figures ----------------------------------------------------------------------------------------------------------------- */
+/* --- figures --- */
 
 double progress_rate_update(struct progress_rate *rate, const struct progress *progress)
 {
@@ -120,7 +120,7 @@ static double fraction_done(const struct progress *progress)
     return progress->fraction > 0 ? fmin(progress->fraction, 1) : 0; /* neither NaN nor below 0 */
 }
 
-/* --- drawing ----------------------------------------------------------------------------------------------------------------- */
+/* --- drawing --- */
 
 /* Lines of a given width. What is not counted (colour) goes through add_raw. */
 struct canvas {

@@ -9,7 +9,7 @@ cd "$tap_folder" || exit 1
 cat >s.yaml <<'YAML'
 name: s
 space: nb201
-strategy: {population: 6, generations: 3, tournament: 2}
+strategy: {population: 4, generations: 3, tournament: 2}
 fitness: {source: rmi, bundle: ref.bundle, protocol: rmi-fast}
 costs: [{source: macs, max: 120e6}]
 seed: 3
@@ -46,6 +46,18 @@ same 'run again it ends with the same answer' "$(answer killed)" "$(answer one)"
 evaluations() { /usr/bin/python3 -c 'import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute("SELECT count(*) FROM evaluation").fetchone())' "$1"; }
 same 'every distinct candidate was evaluated once' "$(evaluations one.db)" "$(python3 -c 'import json; print(json.load(open("one"))["evaluations"]["distinct"])')"
 same 'with as many evaluations as the whole search had' "$(evaluations killed.db)" "$(evaluations one.db)"
+
+# --- the settings and the bundle are in the database
+$hwnas run s.yaml --db alone.db --workers 1 -f json >alone 2>alone.err &
+pid=$!
+until_true scored alone.err
+kill -INT $pid
+wait $pid
+same 'a search stopped by Ctrl-C exits 130' $? 130
+mv ref.bundle away.bundle
+$hwnas study resume s --db alone.db --workers 2 -f json >alone 2>err
+same 'it is resumed without its study file and bundle, to the same answer' "$(answer alone)" "$(answer one)"
+mv away.bundle ref.bundle
 
 # --- another study on the same database looks up what is known
 $hwnas run s.yaml --db one.db --set name=t --workers 1 -f json >t 2>err

@@ -73,8 +73,7 @@ struct launcher {
 static void stop_master(struct launcher *launcher);
 static void finish_if_done(struct launcher *launcher);
 
-/* --- preparing -------------------------------------------------------------------------------------------------------------------
- */
+/* --- preparing --- */
 
 int cli_launch_cpus(void)
 {
@@ -153,8 +152,7 @@ static void program_path(const struct launcher *launcher, const char *name, char
         snprintf(out, PATH_MAX + 32, "%s", name);
 }
 
-/* --- starting --------------------------------------------------------------------------------------------------------------------
- */
+/* --- starting --- */
 
 /* Starts one child with the given standard output and error. Returns libuv's error code. */
 static int spawn(struct launcher *launcher, uv_process_t *process, const char *name, char **arguments, uv_exit_cb on_exit,

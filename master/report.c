@@ -11,8 +11,7 @@
 
 #include "master/pareto.h"
 
-/* --- collecting ----------------------------------------------------------------------------------------------------------------
- */
+/* --- collecting --- */
 
 /* A satisfying architecture, the first time it was asked for. */
 struct seen {
@@ -191,8 +190,7 @@ void report_free(struct report *report)
     *report = (struct report){.front = NULL};
 }
 
-/* --- texts ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- texts --- */
 
 void report_number(double value, char out[DECIMAL_BYTES])
 {
@@ -227,8 +225,7 @@ void report_csv_field(const char *text, FILE *out)
     fputc('"', out);
 }
 
-/* --- printing ------------------------------------------------------------------------------------------------------------------
- */
+/* --- printing --- */
 
 static void print_point_json(const struct report *report, const struct report_point *point, FILE *out)
 {

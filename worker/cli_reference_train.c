@@ -24,8 +24,8 @@ static const struct argp_option option_table[] = {
     {"epochs", KEY_EPOCHS, "N", 0, "passes over the images; default 30", 1},
     {"max-seconds", KEY_MAX_SECONDS, "S", 0, "end by then, with the schedule fitted to it; default: no limit", 1},
     {"seed", KEY_SEED, "S", 0, "seed of weights and batches; default 1", 1},
-    {"batch", KEY_BATCH, "N", 0, "images a step; default 64", 1},
-    {"learning-rate", KEY_RATE, "R", 0, "peak of the one-cycle schedule; default 0.1", 1},
+    {"batch", KEY_BATCH, "N", 0, "images a step; default 16", 1},
+    {"learning-rate", KEY_RATE, "R", 0, "peak of the one-cycle schedule; default 0.05", 1},
     {"no-augment", KEY_NO_AUGMENT, NULL, 0, "neither crop nor flip the images", 1},
     {NULL, 'f', "FORMAT", 0, "print the outcome as table (default), csv or json", 1},
     {0}};
@@ -150,7 +150,7 @@ int cli_reference_train(int argc, char **argv)
                                      NULL};
     struct train_options options = {
         .training = {
-            .epochs = 30, .batch = 64, .learning_rate = 0.1, .momentum = 0.9, .weight_decay = 5e-4, .augment = true, .seed = 1}};
+            .epochs = 30, .batch = 16, .learning_rate = 0.05, .momentum = 0.9, .weight_decay = 5e-4, .augment = true, .seed = 1}};
     struct status status = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     cli_warn_of_blas("reference train");

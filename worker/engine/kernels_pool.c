@@ -1,4 +1,5 @@
-/* kernels_pool: average pooling whose padding is not counted, forward and transposed. */
+/* kernels_pool: average pooling whose padding is not counted, forward and transposed. The search spaces pool 3x3 with stride 1,
+ * which is a sum over columns of sums over rows and has a path of its own; everything else takes the plain loops. */
 #include "worker/engine/kernels_inner.h"
 
 /* The part [from, to) of a window at output position o that lies inside 0..size-1. */
@@ -9,10 +10,90 @@ INLINE void window(int o, int kernel, int stride, int pad, int size, int *from, 
     *to = start + kernel > size ? size : start + kernel;
 }
 
+enum { SMALL_ROW = 128 }; /* longest row of the 3x3 path: its column sums stand on the stack */
+
+INLINE int is_small_window(const struct kernels_pool *at)
+{
+    return at->kh == 3 && at->kw == 3 && at->stride == 1 && at->pad == 1 && at->w <= SMALL_ROW;
+}
+
+/* One over the rows (or columns) of a window of three around i that lie inside. */
+INLINE engine_real share_of(int i, int size)
+{
+    static const engine_real shares[] = {(engine_real)1 / 3, (engine_real)1 / 2, 1};
+    return shares[(i == 0) + (i == size - 1)];
+}
+
+/* Sums of three rows around r in column[1..w]; column[0] and column[w + 1] stay 0. */
+INLINE void column_sums(const engine_real *x, int r, int h, int w, vec scale, vec shift, const int RECTIFY, const int TRANSPOSED,
+                        vec *column)
+{
+    const int first = r > 0 ? r - 1 : 0, last = r + 1 < h ? r + 1 : h - 1;
+    for (int c = 0; c < w; c++) {
+        vec sum = {0};
+        for (int i = first; i <= last; i++) {
+            const vec v = load(x + (size_t)(i * w + c) * LANES);
+            if (TRANSPOSED)
+                sum += v * share_of(i, h);
+            else
+                sum += source_apply(v, scale, shift, 1, RECTIFY);
+        }
+        column[c + 1] = sum * (TRANSPOSED ? share_of(c, w) : 1);
+    }
+}
+
+/* One plane of the 3x3 path. The transposed weighs every gradient by its own window before summing, the forward after. */
+INLINE void small_window_plane(const engine_real *x, int h, int w, vec scale, vec shift, const int RECTIFY, const int TRANSPOSED,
+                               const engine_real *addend, engine_real *out)
+{
+    vec column[SMALL_ROW + 2];
+    column[0] = column[w + 1] = (vec){0};
+    for (int r = 0; r < h; r++) {
+        column_sums(x, r, h, w, scale, shift, RECTIFY, TRANSPOSED, column);
+        for (int c = 0; c < w; c++) {
+            const size_t at = (size_t)(r * w + c) * LANES;
+            vec v = column[c] + column[c + 1] + column[c + 2];
+            if (!TRANSPOSED)
+                v *= share_of(r, h) * share_of(c, w);
+            if (addend)
+                v += load(addend + at);
+            store(out + at, v);
+        }
+    }
+}
+
+static void small_window_forward(const struct kernels_pool *at, const struct kernels_source *in, engine_real *out)
+{
+    const size_t plane = (size_t)(at->h * at->w) * LANES;
+    const int blocks = blocks_of(at->channels);
+    for (int p = 0; p < at->n * blocks; p++) {
+        const vec scale = source_scale(in, p % blocks * LANES), shift = source_shift(in, p % blocks * LANES);
+        const engine_real *x = in->data + (size_t)p * plane;
+        if (in->relu)
+            small_window_plane(x, at->h, at->w, scale, shift, 1, 0, NULL, out + (size_t)p * plane);
+        else
+            small_window_plane(x, at->h, at->w, scale, shift, 0, 0, NULL, out + (size_t)p * plane);
+    }
+}
+
+static void small_window_backward(const struct kernels_pool *at, const engine_real *gradient, const engine_real *addend,
+                                  engine_real *out)
+{
+    const size_t plane = (size_t)(at->h * at->w) * LANES;
+    const vec unused = {0};
+    for (size_t p = 0; p < (size_t)(at->n * blocks_of(at->channels)); p++)
+        small_window_plane(gradient + p * plane, at->h, at->w, unused, unused, 0, 1, addend ? addend + p * plane : NULL,
+                           out + p * plane);
+}
+
 void KERNEL(pool_forward)(const struct kernels_pool *at, struct kernels_source in, engine_real *out);
 void KERNEL(pool_forward)(const struct kernels_pool *at, struct kernels_source in, engine_real *out)
 {
     const int blocks = blocks_of(at->channels);
+    if (is_small_window(at)) {
+        small_window_forward(at, &in, out);
+        return;
+    }
     for (int p = 0; p < at->n * blocks; p++) {
         const int channel = p % blocks * LANES;
         const vec scale = source_scale(&in, channel), shift = source_shift(&in, channel);
@@ -36,6 +117,10 @@ void KERNEL(pool_backward)(const struct kernels_pool *at, const engine_real *gra
 void KERNEL(pool_backward)(const struct kernels_pool *at, const engine_real *gradient, const engine_real *addend, engine_real *out)
 {
     const size_t plane = (size_t)(at->h * at->w) * LANES;
+    if (is_small_window(at)) {
+        small_window_backward(at, gradient, addend, out);
+        return;
+    }
     for (int p = 0; p < at->n * blocks_of(at->channels); p++) {
         const engine_real *d = gradient + (size_t)p * (size_t)(at->oh * at->ow) * LANES;
         engine_real *to = out + (size_t)p * plane;

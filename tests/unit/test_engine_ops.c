@@ -290,7 +290,7 @@ static void the_head_agrees_with_the_naive_one(void **state)
 /* --- random nets
  * ----------------------------------------------------------------------------------------------------------------------- */
 
-enum { RANDOM_NETS = 40, RANDOM_NODES = 14 };
+enum { RANDOM_NETS = 25, RANDOM_NODES = 14 };
 
 /* A node of the same shape as `like`, other than by accident of drawing. */
 static int draw_node(struct net *net, struct rng *rng, const int *same, int same_count, int index)

@@ -1,7 +1,8 @@
 /* bench_kernels: GFLOP/s of each convolution kernel and GB/s of each streaming one, against the peak of fused multiply-adds this
  * core shows, on the layers of NAS-Bench-201.
  *
- * usage: bench_kernels [batch [isa]]. Processor time, median of repeated runs; inputs rotate over more memory than the second-level
+ * usage: bench_kernels [batch [isa]]. Processor time, the second fastest of 15 runs, because the
+ * peak too is the best of several (a shared machine slows whatever it likes); inputs rotate over more memory than the second-level
  * cache holds. FLOPs are counted as multiplications and additions of the convolution as defined, whatever the kernel really does.
  */
 #include <stdio.h>

@@ -1,9 +1,9 @@
-"""The peer of bench_rmi: one RMI evaluation of a NAS-Bench-201 cell in plain PyTorch on the CPU, default settings.
+"""The peer of bench_rmi: one RMI evaluation of a NAS-Bench-201 cell in plain PyTorch on the CPU.
 
 Reads lines "DIGITS BATCH STEPS" from standard input; after each it builds and trains that cell's network (16 channels, 5 cells a stage)
 for STEPS steps on one random batch, scores it once more without gradients, and prints the processor seconds this took. DIGITS are the six
 operations on edges 1<-0, 2<-0, 2<-1, 3<-0, 3<-1, 3<-2: 0 none, 1 skip, 2 conv 1x1, 3 conv 3x3, 4 average pool 3x3.
-Edges that cannot reach the cell's output are left out, as bench_rmi leaves them out. usage: peer_torch.py [threads]
+Edges that cannot reach the cell's output are left out, as bench_rmi leaves them out. usage: peer_torch.py [threads [channels_last]]
 """
 import sys
 import time
@@ -94,8 +94,8 @@ def loss_of(network, images, labels, teacher):
     return 0.8 * (3 - similarity) + 0.2 * nn.functional.cross_entropy(logits, labels)
 
 
-def evaluate(digits, batch, steps, images, labels, teacher):
-    network = Network(digits).train()
+def evaluate(digits, steps, layout, images, labels, teacher):
+    network = Network(digits).train().to(memory_format=layout)
     if steps:
         optimiser = torch.optim.SGD(network.parameters(), 0.1, momentum=0.9, weight_decay=5e-4)
         for _ in range(steps):
@@ -108,6 +108,7 @@ def evaluate(digits, batch, steps, images, labels, teacher):
 
 def main():
     torch.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    layout = torch.channels_last if sys.argv[2:] == ["channels_last"] else torch.contiguous_format
     torch.manual_seed(0)
     inputs = {}
     for line in sys.stdin:
@@ -116,9 +117,10 @@ def main():
         if batch not in inputs:
             shapes = ((16, 32, 32), (32, 16, 16), (64, 8, 8))
             teacher = [centred_gram(torch.relu(torch.randn(batch, *shape))) for shape in shapes]
-            inputs[batch] = torch.randn(batch, 3, 32, 32), torch.randint(10, (batch,)), teacher
+            images = torch.randn(batch, 3, 32, 32).contiguous(memory_format=layout)
+            inputs[batch] = images, torch.randint(10, (batch,)), teacher
         start = time.process_time()
-        evaluate(digits, batch, steps, *inputs[batch])
+        evaluate(digits, steps, layout, *inputs[batch])
         print(time.process_time() - start, flush=True)
 
 

@@ -106,14 +106,14 @@ interrupt() { # interrupt NAME SIGNAL WHOM: starts the long study, and once a ge
     kill "-$2" "$target"
     { wait $pid; } 2>/dev/null
 }
-held() { # while the long study runs: others are kept out of its database
+held() { # while a study runs that does not end by itself: others are kept out of its database
     # shellcheck disable=SC2086
     says 3 'held.db' 'a second run on a database in use is refused' "$hwnas" run fpga.yaml $long --db held.db
     says 3 'held.db' 'so is reading it' "$hwnas" front long --db held.db
     kill -INT "$1"
 }
 # shellcheck disable=SC2086
-$hwnas run fpga.yaml $long --db held.db -q >held 2>err &
+$hwnas run fpga.yaml $long --set strategy.generations=1000000 --db held.db -q >held 2>err &
 until_true test -s held.db-wal
 held $!
 wait $!

@@ -62,12 +62,14 @@ REAL64_LIB := $(B)/real64/libengine.a
 
 PROGRAMS := $(B)/hwnas $(B)/hwnas-master $(B)/hwnas-worker $(B)/hwnas-agent
 
-UNIT_TESTS := $(patsubst %.c,$(B)/%.t,$(sort $(wildcard tests/unit/*.c tests/sim/*.c tests/golden/*.c)))
+# Golden tests compute for long on one thread each: ThreadSanitizer has nothing to find there.
+THREADED   := $(filter thread,$(SAN))
+UNIT_TESTS := $(patsubst %.c,$(B)/%.t,$(sort $(wildcard tests/unit/*.c tests/sim/*.c $(if $(THREADED),,tests/golden/*.c))))
 E2E_TESTS  := $(sort $(wildcard tests/e2e/*.sh))
 # Tests of the engine run a second time on a library with double in place of float: the oracle for its arithmetic.
 REAL64_SRC   := $(filter worker/engine/% worker/rmi.c,$(WORKER_SRC))
 REAL64_TESTS := $(patsubst %.c,$(B)/real64/%.t,$(wildcard tests/golden/test_golden_engine.c tests/unit/test_engine_ops.c))
-UNIT_TESTS   += $(REAL64_TESTS)
+UNIT_TESTS   += $(if $(THREADED),,$(REAL64_TESTS))
 TEST_HELP  := $(sort $(wildcard tests/support/*.c))
 BENCHES    := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
 

@@ -4,7 +4,8 @@
  * arithmetic. In float32, on every instruction set of this CPU, where they must agree within what rounding does to these nets,
  * measured by PyTorch's own float32 run. Training at lr 0.1 amplifies rounding up to a thousandfold a step, and one activation of
  * cell 241302 stands so close to a ReLU's corner that float32 puts it on either side: so the limits are a multiple of PyTorch's
- * WORST column, and cell 241302 is followed for its first five steps in double (there two double runs part at the sixth).
+ * WORST column, and cell 241302 is followed for its first five steps in double (PyTorch in double, given the same batch in reverse
+ * order, leaves its own trace by 1e-5 at the sixth).
  *
  * Only the engine, rmi, the NAS-Bench-201 space and the readers take part: when this fails and the tests of the operators pass,
  * look at rmi.c, loss.c and the optimiser. */

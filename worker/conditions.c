@@ -73,7 +73,6 @@ static void slug(const char *name, char *out, size_t size)
 struct cpuinfo {
     char brand[128], first[16], second[16];
     bool hypervisor;
-    int paragraphs; /* CPUs described */
 };
 
 static void take_field(struct cpuinfo *info, const char *key, const char *value)
@@ -108,10 +107,9 @@ static void read_cpuinfo(const char *root, int cpu, struct cpuinfo *info)
         *key_end = '\0';
         value += strspn(value, " \t");
         value[strcspn(value, "\n")] = '\0';
-        if (strcmp(line, "processor") == 0) {
+        if (strcmp(line, "processor") == 0)
             current = atoi(value);
-            info->paragraphs++;
-        } else if (current == cpu)
+        else if (current == cpu)
             take_field(info, line, value);
     }
     free(line);
@@ -128,12 +126,12 @@ static void name_processor(const struct cpuinfo *info, char out[CONDITIONS_PROCE
         snprintf(out, CONDITIONS_PROCESSOR_BYTES, "unknown");
 }
 
-/* CPUs on line, from the list "0-3,6"; 0 when it is not there. */
+/* CPUs on line, from the list "0-3,6". */
 static int count_online(const char *root)
 {
     FILE *file = open_under(root, "/sys/devices/system/cpu/online");
     if (file == NULL)
-        return 0;
+        return 1;
     int count = 0, from, to;
     while (fscanf(file, "%d", &from) == 1) {
         to = from;
@@ -145,7 +143,7 @@ static int count_online(const char *root)
             break;
     }
     fclose(file);
-    return count;
+    return count > 0 ? count : 1;
 }
 
 static double hottest_zone(const char *root)
@@ -184,8 +182,6 @@ void conditions_read(const char *root, int cpu, struct conditions *out)
     out->virtual = info.hypervisor;
     out->cpu = cpu;
     out->cpus = count_online(root);
-    if (out->cpus == 0) /* no /sys here */
-        out->cpus = info.paragraphs > 0 ? info.paragraphs : 1;
     first_word(open_under(root, "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_governor", cpu), out->governor);
     out->frequency_mhz = first_number(open_under(root, "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_cur_freq", cpu), 0) / 1000;
     out->frequency_max_mhz =

@@ -2,10 +2,11 @@
  *
  * Built twice. In double, where steps must agree to 1e-6 and gradients to the float32 they are stored in: this proves the
  * arithmetic. In float32, on every instruction set of this CPU, where they must agree within what rounding does to these nets,
- * measured by PyTorch's own float32 run. Training at lr 0.1 amplifies rounding up to a thousandfold a step, and one activation of
- * cell 241302 stands so close to a ReLU's corner that float32 puts it on either side: so the limits are a multiple of PyTorch's
- * WORST column, and cell 241302 is followed for its first five steps in double (PyTorch in double, given the same batch in reverse
- * order, leaves its own trace by 1e-5 at the sixth).
+ * measured by PyTorch's own float32 run: 10 times its error at that step, 6 times its gradients' drift (test_golden_rmi.c asks for
+ * 3 on the path that users take). Training at lr 0.1 amplifies rounding up to a thousandfold a step, and one activation of cell
+ * 241302 stands so close to a ReLU's corner that float32 may put it on either side (docs/PERFORMANCE.md, Rounding); in double that
+ * cell is followed for its first five steps (PyTorch in double, given the same batch in reverse order, leaves its own trace by 1e-5
+ * at the sixth).
  *
  * Only the engine, rmi, the NAS-Bench-201 space and the readers take part: when this fails and the tests of the operators pass,
  * look at rmi.c, loss.c and the optimiser. */
@@ -207,16 +208,16 @@ static double allowed(const struct golden *g, int step)
     double peer = 0;
     for (int c = 0; c < COLUMNS; c++)
         peer = fmax(peer, fabs(traced(g, "float32", step, c) - traced(g, "float64", step, c)));
-    return in_double ? 1e-6 : fmax(2e-5, 20 * peer);
+    return in_double ? 1e-6 : fmax(2e-5, 10 * peer);
 }
 
 /* The bias of a norm before another norm has no gradient at all: what is left of it is rounding, in the trace (1e-18) as here. */
 static const double NO_GRADIENT = 1e-8;
 
-static void check_gradients(struct engine *engine, struct golden *g)
+static void check_gradients(struct engine *engine, struct golden *g, double slack)
 {
     const double drift = json_real_value(json_object_get(g->json, "float32_gradient_drift"));
-    const double limit = in_double ? 1e-6 : fmax(20 * drift, 2e-3);
+    const double limit = in_double ? 1e-6 : slack * fmax(3 * drift, 2e-3);
     int compared = 0;
     for (int i = 0; i < g->net.tensor_count; i++) {
         const struct net_tensor *t = &g->net.tensors[i];
@@ -260,7 +261,7 @@ static void follow(const char *digits, int steps, enum engine_isa isa)
                          engine_isa_name(engine), step, c, row[c], traced(&g, "float64", step, c),
                          fabs(row[c] - traced(&g, "float64", step, c)), allowed(&g, step));
         if (step == 0)
-            check_gradients(engine, &g);
+            check_gradients(engine, &g, 2);
         engine_step(engine, &sgd);
     }
     engine_free(engine);

@@ -87,16 +87,6 @@ static void hostile_brand_gives_a_harmless_name(void **state)
     tree_remove(&tree);
 }
 
-static void without_sys_the_cpus_are_those_of_cpuinfo(void **state)
-{
-    (void)state;
-    struct tree tree;
-    tree_make(&tree);
-    tree_put(&tree, "/proc/cpuinfo", two_cpus);
-    assert_int_equal(looked_at(&tree, 0).cpus, 2);
-    tree_remove(&tree);
-}
-
 static void an_empty_tree_is_unknown_throughout(void **state)
 {
     (void)state;
@@ -176,7 +166,6 @@ int main(void)
         cmocka_unit_test(processor_is_brand_family_and_model_in_the_letters_of_a_key),
         cmocka_unit_test(each_cpu_of_an_uneven_chip_has_its_own_name),
         cmocka_unit_test(hostile_brand_gives_a_harmless_name),
-        cmocka_unit_test(without_sys_the_cpus_are_those_of_cpuinfo),
         cmocka_unit_test(an_empty_tree_is_unknown_throughout),
         cmocka_unit_test(conditions_are_one_line_of_pairs),
         cmocka_unit_test(governor_turbo_load_and_hypervisor_are_warned_of),

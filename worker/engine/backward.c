@@ -12,6 +12,7 @@ static struct kernels_gradient conv_gradient(const struct engine *e, const struc
         g.raw = engine_buffer(e, e->plan.norms[step->norm].source);
         g.slope = engine_norm(e, step->norm, PLAN_SLOPE);
         g.pull = engine_norm(e, step->norm, PLAN_PULL);
+        g.center = engine_norm(e, step->norm, PLAN_CENTER);
         g.offset = engine_norm(e, step->norm, PLAN_OFFSET);
     }
     return g;
@@ -32,7 +33,7 @@ static void run_conv_back(struct engine *e, const struct plan_step *step)
     e->kernels->conv_backward(&call);
 }
 
-/* Ioffe and Szegedy 2015, section 3, arranged per channel as slope*dy + pull*x + offset. */
+/* Ioffe and Szegedy 2015, section 3, arranged per channel as slope*dy + pull*(x - center) + offset. */
 static void run_norm_reduce(struct engine *e, const struct plan_step *step)
 {
     const struct plan_norm *norm = &e->plan.norms[step->norm];
@@ -51,7 +52,7 @@ static void run_norm_reduce(struct engine *e, const struct plan_step *step)
         e->gradients[e->plan.params[norm->bias].offset + c] = (engine_real)sums[c];
         slope[c] = scale[c];
         pull[c] = (engine_real)drag;
-        offset[c] = (engine_real)(-(double)scale[c] * sums[c] / count - drag * (double)center[c]);
+        offset[c] = (engine_real)(-(double)scale[c] * sums[c] / count);
     }
 }
 
@@ -60,10 +61,16 @@ static void run_norm_back(struct engine *e, const struct plan_step *step)
     const struct plan_norm *norm = &e->plan.norms[step->norm];
     struct kernels_sum call = {
         .n = e->plan.batch, .channels = norm->channels, .plane = norm->plane, .count = 2, .out = engine_buffer(e, step->out)};
-    call.terms[0] = (struct kernels_source){engine_buffer(e, step->gradient), engine_norm(e, step->norm, PLAN_SLOPE),
-                                            engine_norm(e, step->norm, PLAN_OFFSET), 0};
-    call.terms[1] = (struct kernels_source){engine_buffer(e, norm->source), engine_norm(e, step->norm, PLAN_PULL),
-                                            engine_norm(e, step->norm, PLAN_ZERO), 0};
+    call.terms[0] = (struct kernels_source){.data = engine_buffer(e, step->gradient),
+                                            .center = engine_norm(e, step->norm, PLAN_ZERO),
+                                            .scale = engine_norm(e, step->norm, PLAN_SLOPE),
+                                            .rest = engine_norm(e, step->norm, PLAN_ZERO),
+                                            .shift = engine_norm(e, step->norm, PLAN_OFFSET)};
+    call.terms[1] = (struct kernels_source){.data = engine_buffer(e, norm->source),
+                                            .center = engine_norm(e, step->norm, PLAN_CENTER),
+                                            .scale = engine_norm(e, step->norm, PLAN_PULL),
+                                            .rest = engine_norm(e, step->norm, PLAN_ZERO),
+                                            .shift = engine_norm(e, step->norm, PLAN_ZERO)};
     if (step->addend != PLAN_NONE)
         call.terms[call.count++] = (struct kernels_source){.data = engine_buffer(e, step->addend)};
     e->kernels->sum(&call);

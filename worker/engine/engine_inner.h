@@ -52,7 +52,9 @@ static inline double *engine_squares(const struct engine *e, int norm)
 static inline struct kernels_source engine_source(const struct engine *e, struct plan_value value)
 {
     return (struct kernels_source){.data = engine_buffer(e, value.buffer),
+                                   .center = value.norm == PLAN_NONE ? NULL : engine_norm(e, value.norm, PLAN_CENTER),
                                    .scale = value.norm == PLAN_NONE ? NULL : engine_norm(e, value.norm, PLAN_SCALE),
+                                   .rest = value.norm == PLAN_NONE ? NULL : engine_norm(e, value.norm, PLAN_REST),
                                    .shift = value.norm == PLAN_NONE ? NULL : engine_norm(e, value.norm, PLAN_SHIFT),
                                    .relu = value.relu};
 }

@@ -54,7 +54,8 @@ static void run_norm(struct engine *e, int index)
     const double count = (double)plan->batch * (double)norm->plane;
     const double *sums = engine_sums(e, index), *squares = engine_squares(e, index);
     engine_real *center = engine_norm(e, index, PLAN_CENTER), *inverse = engine_norm(e, index, PLAN_INVERSE),
-                *scale = engine_norm(e, index, PLAN_SCALE), *shift = engine_norm(e, index, PLAN_SHIFT);
+                *scale = engine_norm(e, index, PLAN_SCALE), *rest = engine_norm(e, index, PLAN_REST),
+                *shift = engine_norm(e, index, PLAN_SHIFT);
     for (size_t c = 0; c < (size_t)norm->channels; c++) {
         double mean, variance;
         if (plan->mode == ENGINE_INFER) {
@@ -73,7 +74,9 @@ static void run_norm(struct engine *e, int index)
         center[c] = (engine_real)mean;
         inverse[c] = (engine_real)inverse_deviation;
         scale[c] = (engine_real)((double)weight[c] * inverse_deviation);
-        shift[c] = (engine_real)((double)bias[c] - mean * (double)weight[c] * inverse_deviation);
+        rest[c] = (engine_real)((double)weight[c] * inverse_deviation - (double)scale[c]);
+        /* What rounding took from the mean goes into the shift. */
+        shift[c] = (engine_real)((double)bias[c] - (mean - (double)center[c]) * (double)weight[c] * inverse_deviation);
     }
 }
 

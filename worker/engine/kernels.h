@@ -13,18 +13,20 @@
 
 enum { KERNELS_ALIGN = 256, KERNELS_TERMS_MAX = 12, KERNELS_LANES_MAX = 16 };
 
-/* An activation as its reader sees it: data, then per channel x*scale + shift where scale is not NULL, then max(x, 0) if relu. */
+/* An activation as its reader sees it: data, then per channel (x - center)*(scale + rest) + shift where scale is not NULL, then
+ * max(x, 0) if relu. In this form a batch norm rounds once: near its mean, where a ReLU
+ * decides, x - center is exact, and rest is what rounding took from the scale. */
 struct kernels_source {
-    const engine_real *data;          /* (N, blocks, H, W, L) */
-    const engine_real *scale, *shift; /* (blocks * L), both or neither */
+    const engine_real *data;                          /* (N, blocks, H, W, L) */
+    const engine_real *center, *scale, *rest, *shift; /* (blocks * L), all or none */
     int relu;
 };
 
-/* The gradient of a convolution's output as its reader sees it: slope*gradient + pull*raw + offset per channel when raw is not NULL
- * (the backward of a batch norm that follows the convolution), else gradient itself. */
+/* The gradient of a convolution's output as its reader sees it: slope*gradient + pull*(raw - center) + offset per channel when raw
+ * is not NULL (the backward of a batch norm that follows the convolution), else gradient itself. */
 struct kernels_gradient {
-    const engine_real *gradient, *raw;        /* (N, blocks, H, W, L) */
-    const engine_real *slope, *pull, *offset; /* (blocks * L) */
+    const engine_real *gradient, *raw;                 /* (N, blocks, H, W, L) */
+    const engine_real *slope, *pull, *center, *offset; /* (blocks * L) */
 };
 
 struct kernels_geometry {

@@ -36,8 +36,7 @@ static size_t packed_elements(int channels, int rows, int columns)
 size_t KERNEL(conv_forward_scratch)(const struct kernels_geometry *at);
 size_t KERNEL(conv_forward_scratch)(const struct kernels_geometry *at)
 {
-    const size_t sums = 2 * (size_t)blocks_of(at->c_out) * LANES;
-    return sums + packed_elements(at->c_in, chunk_input_rows(at, chunk_rows(at)), packed_columns(at)) + slack(at);
+    return packed_elements(at->c_in, chunk_input_rows(at, chunk_rows(at)), packed_columns(at)) + slack(at);
 }
 
 /* The taps of a kernel in row order. */
@@ -50,15 +49,6 @@ static int forward_taps(const struct kernels_geometry *at, size_t row, struct ta
     return count;
 }
 
-/* The float sums of one image join the sums over the batch. */
-static void flush_sums(engine_real *from, double *to, int groups)
-{
-    for (int g = 0; g < groups; g++) {
-        add_lanes(to + g * LANES, load(from + g * LANES));
-        store(from + g * LANES, (vec){0});
-    }
-}
-
 /* Sweeps the first output row of image 0 to get a center for the sums: its mean per channel. */
 static void find_center(struct sweep s, engine_real *center)
 {
@@ -69,9 +59,10 @@ static void find_center(struct sweep s, engine_real *center)
     s.rows = 1;
     KERNEL(sweep_run)(&s);
     for (int g = 0; g < s.groups; g++) {
-        store(center + g * LANES, load(s.sums + g * LANES) / (engine_real)s.columns);
-        store(s.sums + g * LANES, none);
-        store(s.squares + g * LANES, none);
+        for (int l = g * LANES; l < (g + 1) * LANES; l++) {
+            center[l] = (engine_real)(s.sums[l] / s.columns);
+            s.sums[l] = s.squares[l] = 0;
+        }
     }
 }
 
@@ -81,9 +72,8 @@ void KERNEL(conv_forward)(const struct kernels_forward *call)
     const struct kernels_geometry *at = &call->at;
     const int chunk = chunk_rows(at), columns = packed_columns(at), groups = blocks_of(at->c_out), blocks = blocks_of(at->c_in);
     const int direct = at->pad == 0 && !call->in.relu && !call->in.scale;
-    engine_real *sums = call->scratch, *squares = sums + groups * LANES;
-    const size_t lanes_out = (size_t)groups * LANES, kernel = (size_t)(at->kh * at->kw) * LANES * LANES;
-    struct packed packed = {squares + groups * LANES, 0, (size_t)columns * LANES};
+    const size_t kernel = (size_t)(at->kh * at->kw) * LANES * LANES;
+    struct packed packed = {call->scratch, 0, (size_t)columns * LANES};
     struct tap taps[TAPS_MAX];
     struct sweep s = {.in_row = packed.row * (size_t)at->stride,
                       .in_pixel = (size_t)at->stride * LANES,
@@ -100,13 +90,12 @@ void KERNEL(conv_forward)(const struct kernels_forward *call)
                       .out_row = (size_t)at->ow * LANES,
                       .out_pixel = LANES,
                       .bias = call->bias,
-                      .sums = call->sums ? sums : NULL,
-                      .squares = squares,
+                      .sums = call->sums,
+                      .squares = call->squares,
                       .center = call->center};
-    memset(sums, 0, 2 * lanes_out * sizeof *sums);
     if (call->sums) {
-        memset(call->sums, 0, lanes_out * sizeof *call->sums);
-        memset(call->squares, 0, lanes_out * sizeof *call->squares);
+        memset(call->sums, 0, (size_t)groups * LANES * sizeof *call->sums);
+        memset(call->squares, 0, (size_t)groups * LANES * sizeof *call->squares);
     }
     const size_t image = (size_t)blocks * (size_t)(at->h * at->w) * LANES,
                  tiles = (size_t)groups * (size_t)(at->oh * at->ow) / TILE_ONE;
@@ -133,10 +122,6 @@ void KERNEL(conv_forward)(const struct kernels_forward *call)
             if (call->sums && n == 0 && first == 0)
                 find_center(s, call->center);
             KERNEL(sweep_run)(&s);
-        }
-        if (call->sums) {
-            flush_sums(sums, call->sums, groups);
-            flush_sums(squares, call->squares, groups);
         }
     }
 }

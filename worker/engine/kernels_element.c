@@ -3,7 +3,7 @@
 #include "worker/engine/kernels_inner.h"
 
 /* Sums run over at most this many vectors in engine_real before they join the double sums. */
-enum { SPAN = 256, STEP = 8 };
+enum { SPAN = 32, STEP = 8 };
 
 /* out[0..STEP) = sum of terms at that place; vectors beyond `count` are not touched. */
 INLINE void sum_step(const struct kernels_sum *call, size_t at, int channel, const int count)
@@ -14,11 +14,11 @@ INLINE void sum_step(const struct kernels_sum *call, size_t at, int channel, con
         const struct kernels_source *s = &call->terms[t];
         const engine_real *x = s->data + at;
         if (s->scale) {
-            const vec scale = load(s->scale + channel), shift = load(s->shift + channel);
+            const struct affine map = source_affine(s, channel);
             if (s->relu)
-                UNROLL for (int i = 0; i < count; i++) acc[i] += source_apply(load(x + i * LANES), scale, shift, 1, 1);
+                UNROLL for (int i = 0; i < count; i++) acc[i] += source_apply(load(x + i * LANES), map, 1, 1);
             else
-                UNROLL for (int i = 0; i < count; i++) acc[i] += source_apply(load(x + i * LANES), scale, shift, 1, 0);
+                UNROLL for (int i = 0; i < count; i++) acc[i] += source_apply(load(x + i * LANES), map, 1, 0);
         } else if (s->relu)
             UNROLL for (int i = 0; i < count; i++) acc[i] += relu(load(x + i * LANES));
         else
@@ -138,9 +138,9 @@ static void relu_backward(int n, int channels, size_t plane, struct kernels_sour
     const int blocks = blocks_of(channels);
     for (int p = 0; p < n * blocks; p++) {
         const int channel = p % blocks * LANES;
-        const vec scale = source_scale(&in, channel), shift = source_shift(&in, channel);
+        const struct affine map = source_affine(&in, channel);
         for (size_t i = (size_t)p * plane; i < (size_t)(p + 1) * plane; i++) {
-            vec v = keep_positive(load(gradient + i * LANES), load(in.data + i * LANES) * scale + shift);
+            vec v = keep_positive(load(gradient + i * LANES), source_apply(load(in.data + i * LANES), map, 1, 0));
             if (addend)
                 v += load(addend + i * LANES);
             store(out + i * LANES, v);
@@ -153,10 +153,10 @@ static void mean_forward(int n, int channels, size_t plane, struct kernels_sourc
     const int blocks = blocks_of(channels);
     for (int p = 0; p < n * blocks; p++) {
         const int channel = p % blocks * LANES;
-        const vec scale = source_scale(&in, channel), shift = source_shift(&in, channel);
+        const struct affine map = source_affine(&in, channel);
         vec total = {0};
         for (size_t i = (size_t)p * plane; i < (size_t)(p + 1) * plane; i++)
-            total += source_apply(load(in.data + i * LANES), scale, shift, 1, in.relu);
+            total += source_apply(load(in.data + i * LANES), map, 1, in.relu);
         store(out + p * LANES, total / (engine_real)plane);
     }
 }

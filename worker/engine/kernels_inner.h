@@ -15,6 +15,9 @@ typedef engine_real vec __attribute__((vector_size(ENGINE_LANES * sizeof(engine_
 /* The same bits as integers: masks from comparisons. */
 typedef __typeof__((vec){0} > (vec){0}) vec_mask;
 
+/* The lanes in double precision, wherever they stand. */
+typedef double wide __attribute__((vector_size(ENGINE_LANES * sizeof(double)), aligned(8), may_alias));
+
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 32")
 
@@ -52,34 +55,38 @@ INLINE int lanes_in(int c, int b)
     return c - b * LANES < LANES ? c - b * LANES : LANES;
 }
 
+/* A source's affine map for LANES channels. */
+struct affine {
+    vec center, scale, rest, shift;
+};
+
+/* The map for the lanes from `channel` on; the identity where the source has none. */
+INLINE struct affine source_affine(const struct kernels_source *in, int channel)
+{
+    struct affine map = {{0}, (vec){0} + 1, {0}, {0}};
+    if (in->scale) {
+        map.center = load(in->center + channel);
+        map.scale = load(in->scale + channel);
+        map.rest = load(in->rest + channel);
+        map.shift = load(in->shift + channel);
+    }
+    return map;
+}
+
 /* One value through a source's transformation; the flags are compile-time constants at every call. */
-INLINE vec source_apply(vec v, vec scale, vec shift, int affine, int rectify)
+INLINE vec source_apply(vec v, struct affine map, int affine, int rectify)
 {
-    if (affine)
-        v = v * scale + shift;
+    if (affine) {
+        v -= map.center;
+        v = v * map.scale + (v * map.rest + map.shift);
+    }
     return rectify ? relu(v) : v;
-}
-
-/* A source's scale and shift for the lanes from `channel` on; 1 and 0 where it has none. */
-INLINE vec source_scale(const struct kernels_source *in, int channel)
-{
-    const vec one = (vec){0} + 1;
-    return in->scale ? load(in->scale + channel) : one;
-}
-
-INLINE vec source_shift(const struct kernels_source *in, int channel)
-{
-    const vec zero = {0};
-    return in->scale ? load(in->shift + channel) : zero;
 }
 
 /* Adds the lanes of v to sums[0..LANES). */
 INLINE void add_lanes(double *sums, vec v)
 {
-    engine_real lanes[ENGINE_LANES] __attribute__((aligned(ENGINE_LANES * sizeof(engine_real))));
-    store(lanes, v);
-    for (int l = 0; l < LANES; l++)
-        sums[l] += (double)lanes[l];
+    *(wide *)sums += __builtin_convertvector(v, wide);
 }
 
 /* A packed image or part of one: element (block b, row r, column c, lane l) at data + b*block + r*row + c*LANES + l. */
@@ -158,8 +165,8 @@ struct sweep {
     const engine_real *bias; /* (groups * LANES) or NULL */
     const engine_real *gate; /* keep results only where gate > 0; NULL: all. Strides gate_* */
     size_t gate_group, gate_row, gate_pixel;
-    const engine_real *addend;   /* laid out as out; NULL: nothing */
-    engine_real *sums, *squares; /* (groups * LANES) running sums of results less center, and of their squares; or NULL */
+    const engine_real *addend; /* laid out as out; NULL: nothing */
+    double *sums, *squares;    /* (groups * LANES) running sums of results less center, and of their squares; or NULL */
     const engine_real *center;
     struct ahead *ahead; /* touched once a tile; NULL: nothing */
 };

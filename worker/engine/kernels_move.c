@@ -7,11 +7,11 @@ void KERNEL(subsample_forward)(const struct kernels_pool *at, struct kernels_sou
     const int blocks = blocks_of(at->channels);
     for (int p = 0; p < at->n * blocks; p++) {
         const int channel = p % blocks * LANES;
-        const vec scale = source_scale(&in, channel), shift = source_shift(&in, channel);
+        const struct affine map = source_affine(&in, channel);
         const engine_real *x = in.data + (size_t)p * (size_t)(at->h * at->w) * LANES;
         for (int r = 0; r < at->oh; r++)
             for (int c = 0; c < at->ow; c++, out += LANES)
-                store(out, source_apply(load(x + (r * at->w + c) * at->stride * LANES), scale, shift, 1, in.relu));
+                store(out, source_apply(load(x + (r * at->w + c) * at->stride * LANES), map, 1, in.relu));
     }
 }
 
@@ -48,10 +48,11 @@ void KERNEL(widen_forward)(const struct kernels_widen *at, struct kernels_source
     for (int n = 0; n < at->n; n++)
         for (int c = 0; c < at->c_in; c++) {
             const engine_real *x = in.data + channel_at(n, c, at->c_in, at->plane);
-            const engine_real scale = in.scale ? in.scale[c] : 1, shift = in.scale ? in.shift[c] : 0;
+            const engine_real center = in.scale ? in.center[c] : 0, scale = in.scale ? in.scale[c] : 1,
+                              rest = in.scale ? in.rest[c] : 0, shift = in.scale ? in.shift[c] : 0;
             engine_real *to = out + channel_at(n, c + at->before, at->c_out, at->plane);
             for (size_t i = 0; i < at->plane; i++) {
-                const engine_real v = x[i * LANES] * scale + shift;
+                const engine_real from = x[i * LANES] - center, v = from * scale + (from * rest + shift);
                 to[i * LANES] = in.relu && v < 0 ? 0 : v;
             }
         }

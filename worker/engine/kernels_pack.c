@@ -29,10 +29,10 @@ INLINE void zero_vectors(engine_real *to, int count)
 INLINE void source_row(const struct kernels_source *in, int w, engine_real *out, size_t at, int b, const int AFFINE,
                        const int RECTIFY)
 {
-    const vec scale = AFFINE ? load(in->scale + b * LANES) : (vec){0}, shift = AFFINE ? load(in->shift + b * LANES) : (vec){0};
+    const struct affine map = source_affine(in, b * LANES);
     const engine_real *x = in->data + at;
     for (int c = 0; c < w; c++)
-        store(out + c * LANES, source_apply(load(x + c * LANES), scale, shift, AFFINE, RECTIFY));
+        store(out + c * LANES, source_apply(load(x + c * LANES), map, AFFINE, RECTIFY));
 }
 
 void KERNEL(pack_source)(const struct kernels_source *in, int n, int channels, int h, int w, int first, int rows, int left,
@@ -55,12 +55,12 @@ void KERNEL(pack_source)(const struct kernels_source *in, int n, int channels, i
 INLINE void gradient_row(const struct kernels_gradient *in, int w, engine_real *out, size_t at, int b, const int NORM)
 {
     const vec slope = NORM ? load(in->slope + b * LANES) : (vec){0}, pull = NORM ? load(in->pull + b * LANES) : (vec){0},
-              offset = NORM ? load(in->offset + b * LANES) : (vec){0};
+              center = NORM ? load(in->center + b * LANES) : (vec){0}, offset = NORM ? load(in->offset + b * LANES) : (vec){0};
     const engine_real *g = in->gradient + at, *x = NORM ? in->raw + at : g;
     for (int c = 0; c < w; c++) {
         vec v = load(g + c * LANES);
         if (NORM)
-            v = v * slope + (load(x + c * LANES) * pull + offset);
+            v = v * slope + ((load(x + c * LANES) - center) * pull + offset);
         store(out + c * LANES, v);
     }
 }

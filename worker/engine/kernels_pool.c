@@ -18,14 +18,22 @@ INLINE int is_small_window(const struct kernels_pool *at)
 }
 
 /* One over the rows (or columns) of a window of three around i that lie inside. */
-INLINE engine_real share_of(int i, int size)
+INLINE double share_of(int i, int size)
 {
-    static const engine_real shares[] = {(engine_real)1 / 3, (engine_real)1 / 2, 1};
+    static const double shares[] = {1.0 / 3, 1.0 / 2, 1};
     return shares[(i == 0) + (i == size - 1)];
 }
 
+/* v * by for a factor that engine_real cannot hold, such as 1/9: its rounding would be the same for every value of every pool, and
+ * a chain of pools would add it up. */
+INLINE vec scaled(vec v, double by)
+{
+    const engine_real near = (engine_real)by;
+    return v * near + v * (engine_real)(by - (double)near);
+}
+
 /* Sums of three rows around r in column[1..w]; column[0] and column[w + 1] stay 0. */
-INLINE void column_sums(const engine_real *x, int r, int h, int w, vec scale, vec shift, const int RECTIFY, const int TRANSPOSED,
+INLINE void column_sums(const engine_real *x, int r, int h, int w, struct affine map, const int RECTIFY, const int TRANSPOSED,
                         vec *column)
 {
     const int first = r > 0 ? r - 1 : 0, last = r + 1 < h ? r + 1 : h - 1;
@@ -34,27 +42,27 @@ INLINE void column_sums(const engine_real *x, int r, int h, int w, vec scale, ve
         for (int i = first; i <= last; i++) {
             const vec v = load(x + (size_t)(i * w + c) * LANES);
             if (TRANSPOSED)
-                sum += v * share_of(i, h);
+                sum += scaled(v, share_of(i, h));
             else
-                sum += source_apply(v, scale, shift, 1, RECTIFY);
+                sum += source_apply(v, map, 1, RECTIFY);
         }
-        column[c + 1] = sum * (TRANSPOSED ? share_of(c, w) : 1);
+        column[c + 1] = TRANSPOSED ? scaled(sum, share_of(c, w)) : sum;
     }
 }
 
 /* One plane of the 3x3 path. The transposed weighs every gradient by its own window before summing, the forward after. */
-INLINE void small_window_plane(const engine_real *x, int h, int w, vec scale, vec shift, const int RECTIFY, const int TRANSPOSED,
+INLINE void small_window_plane(const engine_real *x, int h, int w, struct affine map, const int RECTIFY, const int TRANSPOSED,
                                const engine_real *addend, engine_real *out)
 {
     vec column[SMALL_ROW + 2];
     column[0] = column[w + 1] = (vec){0};
     for (int r = 0; r < h; r++) {
-        column_sums(x, r, h, w, scale, shift, RECTIFY, TRANSPOSED, column);
+        column_sums(x, r, h, w, map, RECTIFY, TRANSPOSED, column);
         for (int c = 0; c < w; c++) {
             const size_t at = (size_t)(r * w + c) * LANES;
             vec v = column[c] + column[c + 1] + column[c + 2];
             if (!TRANSPOSED)
-                v *= share_of(r, h) * share_of(c, w);
+                v = scaled(v, share_of(r, h) * share_of(c, w));
             if (addend)
                 v += load(addend + at);
             store(out + at, v);
@@ -67,12 +75,12 @@ static void small_window_forward(const struct kernels_pool *at, const struct ker
     const size_t plane = (size_t)(at->h * at->w) * LANES;
     const int blocks = blocks_of(at->channels);
     for (int p = 0; p < at->n * blocks; p++) {
-        const vec scale = source_scale(in, p % blocks * LANES), shift = source_shift(in, p % blocks * LANES);
+        const struct affine map = source_affine(in, p % blocks * LANES);
         const engine_real *x = in->data + (size_t)p * plane;
         if (in->relu)
-            small_window_plane(x, at->h, at->w, scale, shift, 1, 0, NULL, out + (size_t)p * plane);
+            small_window_plane(x, at->h, at->w, map, 1, 0, NULL, out + (size_t)p * plane);
         else
-            small_window_plane(x, at->h, at->w, scale, shift, 0, 0, NULL, out + (size_t)p * plane);
+            small_window_plane(x, at->h, at->w, map, 0, 0, NULL, out + (size_t)p * plane);
     }
 }
 
@@ -80,10 +88,9 @@ static void small_window_backward(const struct kernels_pool *at, const engine_re
                                   engine_real *out)
 {
     const size_t plane = (size_t)(at->h * at->w) * LANES;
-    const vec unused = {0};
+    const struct affine unused = {{0}, {0}, {0}, {0}};
     for (size_t p = 0; p < (size_t)(at->n * blocks_of(at->channels)); p++)
-        small_window_plane(gradient + p * plane, at->h, at->w, unused, unused, 0, 1, addend ? addend + p * plane : NULL,
-                           out + p * plane);
+        small_window_plane(gradient + p * plane, at->h, at->w, unused, 0, 1, addend ? addend + p * plane : NULL, out + p * plane);
 }
 
 void KERNEL(pool_forward)(const struct kernels_pool *at, struct kernels_source in, engine_real *out);
@@ -96,7 +103,7 @@ void KERNEL(pool_forward)(const struct kernels_pool *at, struct kernels_source i
     }
     for (int p = 0; p < at->n * blocks; p++) {
         const int channel = p % blocks * LANES;
-        const vec scale = source_scale(&in, channel), shift = source_shift(&in, channel);
+        const struct affine map = source_affine(&in, channel);
         const engine_real *x = in.data + (size_t)p * (size_t)(at->h * at->w) * LANES;
         engine_real *y = out + (size_t)p * (size_t)(at->oh * at->ow) * LANES;
         for (int r = 0; r < at->oh; r++)
@@ -107,7 +114,7 @@ void KERNEL(pool_forward)(const struct kernels_pool *at, struct kernels_source i
                 vec total = {0};
                 for (int i = top; i < bottom; i++)
                     for (int j = left; j < right; j++)
-                        total += source_apply(load(x + (i * at->w + j) * LANES), scale, shift, 1, in.relu);
+                        total += source_apply(load(x + (i * at->w + j) * LANES), map, 1, in.relu);
                 store(y, total / (engine_real)((bottom - top) * (right - left)));
             }
     }

@@ -104,6 +104,7 @@ enum plan_norm_part {
     PLAN_CENTER,
     PLAN_INVERSE,
     PLAN_SCALE,
+    PLAN_REST,
     PLAN_SHIFT,
     PLAN_SLOPE,
     PLAN_PULL,

@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1 /* an element that could not be added has no hh.tbl */
 #include <uthash.h>
 
 struct seen_name {

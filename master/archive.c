@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 struct archive {

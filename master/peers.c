@@ -1,5 +1,4 @@
 /* peers: processes by node name and by connection, and the hosts they run on. Used by dispatch, which knows the rules. */
-#define HASH_NONFATAL_OOM 1
 #include "master/peers.h"
 
 #include <assert.h>

@@ -1,5 +1,4 @@
 /* queue: tasks by key, waiting lists in the order of wanting, leases by id. Used by dispatch, which knows the rules. */
-#define HASH_NONFATAL_OOM 1
 #include "master/queue.h"
 
 #include <assert.h>

@@ -59,6 +59,10 @@ static enum status_code collect(void *context, const struct study_candidate *can
     seen->point.fitness = candidate->result.fitness;
     memcpy(seen->point.costs, candidate->result.costs, cost_count * sizeof(double));
     HASH_ADD_STR(collector->seen, point.arch, seen);
+    if (seen->hh.tbl == NULL) {
+        free(seen);
+        return status_set(status, STATUS_NO_MEMORY, "no memory for the candidates of %s", report->study.name);
+    }
     if (collector->best == NULL || is_better(&seen->point, &collector->best->point, cost_count))
         collector->best = seen;
     return STATUS_OK;

@@ -1,6 +1,5 @@
 /* search: the life of one study between its settings, its strategy and its store. Called by coord.c; opening and checking settings
  * is in search_open.c. */
-#define HASH_NONFATAL_OOM 1
 #include <stdlib.h>
 #include <string.h>
 

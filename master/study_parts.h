@@ -2,7 +2,6 @@
 #ifndef HWNAS_MASTER_STUDY_PARTS_H
 #define HWNAS_MASTER_STUDY_PARTS_H
 
-#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "common/cost.h"

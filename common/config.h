@@ -60,7 +60,7 @@ struct config_study {
     struct config_network network;
     struct {
         uint32_t evaluations;
-    } budget; /* at most this many distinct fitness evaluations; 0: no limit */
+    } budget; /* at most this many distinct fitness evaluations, 1000 by default; 0: no limit */
     uint64_t seed;
 };
 

@@ -75,7 +75,7 @@ static const struct config_rule rules[] = {
     {CONFIG_NETWORK, "input_size", CONFIG_WHOLE, IN_STUDY(network.input_size), "32", 4, 1024, NULL, ~0u, 0,
      "height and width of an image in pixels"},
 
-    {CONFIG_BUDGET, "evaluations", CONFIG_WHOLE, IN_STUDY(budget.evaluations), "0", 0, 4e9, NULL, ~0u, 0,
+    {CONFIG_BUDGET, "evaluations", CONFIG_WHOLE, IN_STUDY(budget.evaluations), "1000", 0, 4e9, NULL, ~0u, 0,
      "distinct fitness evaluations at most; 0: no limit"},
 
     {CONFIG_TOP, "seed", CONFIG_SEED, IN_STUDY(seed), "0", 0, 0, NULL, ~0u, 0, "any whole number below 2^64"},

@@ -320,9 +320,13 @@ static void print_table(const struct report *report, FILE *out)
 {
     fprintf(out,
             "%s: %s after %.1f s; %" PRIu64 " candidates asked, %" PRIu64 " distinct, %" PRIu64 " known already, %" PRIu64
-            " ruled out\n\n",
+            " ruled out\n",
             report->study.name, store_study_state_name(report->study.state), report->study.seconds, report->asked, report->distinct,
             report->cached, report->skipped);
+    uint32_t budget = report->settings->budget.evaluations;
+    if (budget > 0 && report->distinct >= budget)
+        fprintf(out, "its budget of %" PRIu32 " evaluations is spent (budget.evaluations)\n", budget);
+    fputc('\n', out);
     if (report->best == NULL) {
         fputs("no candidate satisfies the constraints\n", out);
         return;

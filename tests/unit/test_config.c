@@ -78,7 +78,7 @@ static void the_smallest_study_gets_every_documented_default(void **state)
     assert_int_equal(study->network.classes, 10);
     assert_int_equal(study->network.input_channels, 3);
     assert_int_equal(study->network.input_size, 32);
-    assert_int_equal(study->budget.evaluations, 0);
+    assert_int_equal(study->budget.evaluations, 1000);
     assert_true(study->seed == 0);
     config_free(study);
 }

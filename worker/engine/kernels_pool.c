@@ -42,15 +42,16 @@ INLINE void column_sums(const engine_real *x, int r, int h, int w, struct affine
         for (int i = first; i <= last; i++) {
             const vec v = load(x + (size_t)(i * w + c) * LANES);
             if (TRANSPOSED)
-                sum += scaled(v, share_of(i, h));
+                sum += v * (engine_real)share_of(i, h);
             else
                 sum += source_apply(v, map, 1, RECTIFY);
         }
-        column[c + 1] = TRANSPOSED ? scaled(sum, share_of(c, w)) : sum;
+        column[c + 1] = sum * (engine_real)(TRANSPOSED ? share_of(c, w) : 1);
     }
 }
 
-/* One plane of the 3x3 path. The transposed weighs every gradient by its own window before summing, the forward after. */
+/* One plane of the 3x3 path. The transposed weighs every gradient by its own window before summing, the forward after
+ * (and exactly: what rounding does to a gradient is not added up by the pools behind it). */
 INLINE void small_window_plane(const engine_real *x, int h, int w, struct affine map, const int RECTIFY, const int TRANSPOSED,
                                const engine_real *addend, engine_real *out)
 {

@@ -100,8 +100,8 @@ void engine_store_weights(const struct engine *engine, struct net *net);
 /* Loads weights from a net of the same structure and forgets the momentum. */
 void engine_load_weights(struct engine *engine, const struct net *net);
 
-/* Mean cross-entropy of logits (N,classes) against labels, and 0.. its gradient scaled by `weight` ADDED to `gradient` when that is
- * not NULL. per_image (N) receives each image's own cross-entropy when not NULL. Computed stably, sums in double. */
+/* Returns the mean cross-entropy of logits (N,classes) against labels (N). Its gradient, times `weight`, is ADDED to `gradient`
+ * when that is not NULL. per_image (N) receives each image's own cross-entropy when not NULL. Computed stably, sums in double. */
 double engine_cross_entropy(struct engine_rows logits, const int *labels, int classes, double weight, struct engine_rows *gradient,
                             double *per_image);
 

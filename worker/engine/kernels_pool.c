@@ -50,8 +50,8 @@ INLINE void column_sums(const engine_real *x, int r, int h, int w, struct affine
     }
 }
 
-/* One plane of the 3x3 path. The transposed weighs every gradient by its own window before summing, the forward after
- * (and exactly: what rounding does to a gradient is not added up by the pools behind it). */
+/* One plane of the 3x3 path. The transposed weighs every gradient by its own window before summing, the forward after. Only the
+ * forward is worth `scaled`: a gradient decides nothing, so the rounding of 1/3 stays as small there as it is. */
 INLINE void small_window_plane(const engine_real *x, int h, int w, struct affine map, const int RECTIFY, const int TRANSPOSED,
                                const engine_real *addend, engine_real *out)
 {

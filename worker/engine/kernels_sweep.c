@@ -1,7 +1,7 @@
 /* kernels_sweep: the direct convolution over packed scratch; forward and backward-data both end here.
  *
- * Every tap (or row of three taps) and input block is summed apart before it joins the total: an order of magnitude fewer products
- * in a chain, so less rounding, for a twentieth of the additions.
+ * Every tap (or row of three taps) of an input block is summed apart before it joins the total: chains of products 3 to 12 times
+ * shorter in these nets, so less rounding, for a few additions more.
  *
  * A tile is GROUPS output blocks x TILE neighbouring pixels of one output row, kept in registers over all input channels and taps.
  * Per input channel one weight vector is loaded for each group, and one input number is broadcast for each pixel. The sliding form

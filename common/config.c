@@ -151,14 +151,15 @@ static enum status_code give(char **place, const char *text, struct status *stat
 static enum status_code complete_cost(const struct config_yaml *yaml, size_t index, struct config_cost *cost, struct status *status)
 {
     static const char *const names[] = {
-        [CONFIG_COST_AGENT] = "latency_ms", [CONFIG_COST_MACS] = "macs", [CONFIG_COST_PARAMS] = "params"};
+        [CONFIG_COST_AGENT] = "latency_ms", [CONFIG_COST_MACS] = "macs", [CONFIG_COST_PARAMS] = "params", [CONFIG_COST_LUT] = NULL};
+    bool from_file = cost->source == CONFIG_COST_TABLE || cost->source == CONFIG_COST_LUT;
     char path[CONFIG_YAML_PATH_BYTES];
     snprintf(path, sizeof path, "costs.%zu.name", index);
-    if (cost->source == CONFIG_COST_TABLE && cost->name == NULL && cost->column == NULL)
+    if (from_file && cost->name == NULL && cost->column == NULL)
         return refuse(yaml, path, status,
                       "is missing: give a name with its unit, such as latency_ms; it is also the table's column");
-    enum status_code code = give(&cost->name, cost->source == CONFIG_COST_TABLE ? cost->column : names[cost->source], status);
-    if (code == STATUS_OK && cost->source == CONFIG_COST_TABLE)
+    enum status_code code = give(&cost->name, from_file ? cost->column : names[cost->source], status);
+    if (code == STATUS_OK && from_file)
         code = give(&cost->column, cost->name, status);
     if (code == STATUS_OK && cost->source == CONFIG_COST_AGENT)
         code = give(&cost->device, "host", status);
@@ -167,6 +168,9 @@ static enum status_code complete_cost(const struct config_yaml *yaml, size_t ind
             yaml, path, status,
             "'%.64s' is not a name: use at most 63 letters, digits and . _ - @, not beginning with . or - (column may differ)",
             cost->name);
+    snprintf(path, sizeof path, "costs.%zu.limit_only", index);
+    if (code == STATUS_OK && cost->limit_only && !cost->has_max)
+        code = refuse(yaml, path, status, "is true, but %s has no max to keep to; give max, or leave limit_only out", cost->name);
     return code;
 }
 

@@ -14,7 +14,10 @@
 enum { CONFIG_COSTS_MAX = 8, CONFIG_NAME_BYTES = 64 };
 
 enum config_fitness_source { CONFIG_FITNESS_RMI, CONFIG_FITNESS_TABLE };
-enum config_cost_source { CONFIG_COST_TABLE, CONFIG_COST_AGENT, CONFIG_COST_MACS, CONFIG_COST_PARAMS };
+enum config_cost_source { CONFIG_COST_TABLE, CONFIG_COST_AGENT, CONFIG_COST_MACS, CONFIG_COST_PARAMS, CONFIG_COST_LUT };
+
+/* GENERATIONS: candidates are told in ask order, a generation waits for its last one. STEADY: each is told as it comes. */
+enum config_mode { CONFIG_MODE_GENERATIONS, CONFIG_MODE_STEADY };
 
 struct config_strategy {
     char *name;           /* "evrsnas" */
@@ -25,6 +28,15 @@ struct config_strategy {
     double mutation;      /* per-gene probability, 0.1 */
     double lambda;        /* weight of the constraint penalty, 2, ours: see docs/STUDY.md */
     bool plain;           /* true: the paper's GA as it is, which proposes what it already knows */
+    enum config_mode mode;
+    uint32_t in_flight; /* 20: asked and not yet told at once; where no generation bounds it */
+    bool diversity;     /* true; mohdnas: hardware-cost diversity is the third objective */
+    uint32_t warmup;    /* 100; rminas: random candidates before the forest is first fitted */
+    uint32_t positives; /* 100; rminas: the search ends when the forest has found so many */
+    double quantile;    /* 0.05; rminas: the share of the warm-up that counts as positive */
+    uint32_t pool;      /* 1000; rminas: random candidates the forest chooses one from */
+    uint32_t trees;     /* 30; rminas: of the forest */
+    uint32_t consensus; /* 50; rminas: the best positives that vote for the answer */
 };
 
 struct config_fitness {
@@ -39,9 +51,10 @@ struct config_cost {
     char *name; /* objective name with its unit, e.g. "latency_ms"; unique in the study */
     enum config_cost_source source;
     char *file, *device, *dataset,
-        *column; /* TABLE; column defaults to name. AGENT: device = device key or "host" (any agent of this host) */
+        *column; /* TABLE, LUT; column defaults to name. AGENT: device = device key or "host" (any agent of this host) */
     bool has_max;
-    double max; /* constraint: value <= max */
+    double max;      /* constraint: value <= max */
+    bool limit_only; /* not minimised: only its max counts */
 };
 
 /* The network a found architecture becomes: what is counted, measured and exported (RMI protocols may score a shallower one). */

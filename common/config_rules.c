@@ -15,11 +15,10 @@
 #include "common/nearest.h"
 
 static const char *const fitness_words[] = {[CONFIG_FITNESS_RMI] = "rmi", [CONFIG_FITNESS_TABLE] = "table", NULL};
-static const char *const cost_words[] = {[CONFIG_COST_TABLE] = "table",
-                                         [CONFIG_COST_AGENT] = "agent",
-                                         [CONFIG_COST_MACS] = "macs",
-                                         [CONFIG_COST_PARAMS] = "params",
-                                         NULL};
+static const char *const cost_words[] = {
+    [CONFIG_COST_TABLE] = "table",   [CONFIG_COST_AGENT] = "agent", [CONFIG_COST_MACS] = "macs",
+    [CONFIG_COST_PARAMS] = "params", [CONFIG_COST_LUT] = "lut",     NULL};
+static const char *const mode_words[] = {[CONFIG_MODE_GENERATIONS] = "generations", [CONFIG_MODE_STEADY] = "steady", NULL};
 
 #define IN_STUDY(member) offsetof(struct config_study, member)
 #define IN_COST(member) offsetof(struct config_cost, member)
@@ -45,6 +44,23 @@ static const struct config_rule rules[] = {
      "weight of the constraint penalty"},
     {CONFIG_STRATEGY, "plain", CONFIG_SWITCH, IN_STUDY(strategy.plain), "false", 0, 0, NULL, ~0u, 0,
      "true to let the search propose what it already knows"},
+    {CONFIG_STRATEGY, "mode", CONFIG_CHOICE, IN_STUDY(strategy.mode), "generations", 0, 0, mode_words, ~0u, 0,
+     "generations or steady"},
+    {CONFIG_STRATEGY, "in_flight", CONFIG_WHOLE, IN_STUDY(strategy.in_flight), "20", 1, 100000, NULL, ~0u, 0,
+     "candidates asked and not yet told at once"},
+    {CONFIG_STRATEGY, "diversity", CONFIG_SWITCH, IN_STUDY(strategy.diversity), "true", 0, 0, NULL, ~0u, 0,
+     "true to make hardware-cost diversity the third objective"},
+    {CONFIG_STRATEGY, "warmup", CONFIG_WHOLE, IN_STUDY(strategy.warmup), "100", 2, 100000, NULL, ~0u, 0,
+     "random candidates before the forest"},
+    {CONFIG_STRATEGY, "positives", CONFIG_WHOLE, IN_STUDY(strategy.positives), "100", 1, 100000, NULL, ~0u, 0,
+     "good candidates the forest has to find"},
+    {CONFIG_STRATEGY, "quantile", CONFIG_REAL, IN_STUDY(strategy.quantile), "0.05", 0, 1, NULL, ~0u, 0,
+     "share of the warm-up that counts as good"},
+    {CONFIG_STRATEGY, "pool", CONFIG_WHOLE, IN_STUDY(strategy.pool), "1000", 1, 1000000, NULL, ~0u, 0,
+     "random candidates the forest chooses one from"},
+    {CONFIG_STRATEGY, "trees", CONFIG_WHOLE, IN_STUDY(strategy.trees), "30", 1, 10000, NULL, ~0u, 0, "trees of the forest"},
+    {CONFIG_STRATEGY, "consensus", CONFIG_WHOLE, IN_STUDY(strategy.consensus), "50", 1, 100000, NULL, ~0u, 0,
+     "best candidates that vote for the answer"},
 
     {CONFIG_FITNESS, "source", CONFIG_CHOICE, IN_STUDY(fitness.source), NULL, 0, 0, fitness_words, ~0u, ~0u, "rmi or table"},
     {CONFIG_FITNESS, "bundle", CONFIG_PATH, IN_STUDY(fitness.bundle), NULL, 0, 0, NULL, WITH(CONFIG_FITNESS_RMI),
@@ -57,14 +73,17 @@ static const struct config_rule rules[] = {
      WITH(CONFIG_FITNESS_TABLE), "the column to maximise"},
 
     {CONFIG_COST, "name", CONFIG_TEXT, IN_COST(name), NULL, 0, 0, NULL, ~0u, 0, "a name with its unit, such as latency_ms"},
-    {CONFIG_COST, "source", CONFIG_CHOICE, IN_COST(source), NULL, 0, 0, cost_words, ~0u, ~0u, "table, agent, macs or params"},
-    {CONFIG_COST, "file", CONFIG_PATH, IN_COST(file), NULL, 0, 0, NULL, WITH(CONFIG_COST_TABLE), WITH(CONFIG_COST_TABLE),
-     "a CSV file with one architecture a row"},
+    {CONFIG_COST, "source", CONFIG_CHOICE, IN_COST(source), NULL, 0, 0, cost_words, ~0u, ~0u, "table, agent, macs, params or lut"},
+    {CONFIG_COST, "file", CONFIG_PATH, IN_COST(file), NULL, 0, 0, NULL, WITH(CONFIG_COST_TABLE) | WITH(CONFIG_COST_LUT),
+     WITH(CONFIG_COST_TABLE) | WITH(CONFIG_COST_LUT), "a CSV file: a table with one architecture a row, or a look-up table"},
     {CONFIG_COST, "device", CONFIG_TEXT, IN_COST(device), NULL, 0, 0, NULL, WITH(CONFIG_COST_TABLE) | WITH(CONFIG_COST_AGENT), 0,
      "a device of the table, or a device key or host"},
     {CONFIG_COST, "dataset", CONFIG_TEXT, IN_COST(dataset), NULL, 0, 0, NULL, WITH(CONFIG_COST_TABLE), 0, "a dataset of the table"},
-    {CONFIG_COST, "column", CONFIG_TEXT, IN_COST(column), NULL, 0, 0, NULL, WITH(CONFIG_COST_TABLE), 0, "the column to read"},
+    {CONFIG_COST, "column", CONFIG_TEXT, IN_COST(column), NULL, 0, 0, NULL, WITH(CONFIG_COST_TABLE) | WITH(CONFIG_COST_LUT), 0,
+     "the column to read"},
     {CONFIG_COST, "max", CONFIG_LIMIT, IN_COST(max), NULL, 0, 0, NULL, ~0u, 0, "the constraint: value <= max"},
+    {CONFIG_COST, "limit_only", CONFIG_SWITCH, IN_COST(limit_only), "false", 0, 0, NULL, ~0u, 0,
+     "true for a cost that is limited by max and not minimised"},
 
     {CONFIG_NETWORK, "channels", CONFIG_WHOLE, IN_STUDY(network.channels), "16", 1, 1024, NULL, ~0u, 0,
      "channels of the first stage"},

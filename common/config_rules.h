@@ -32,7 +32,7 @@ enum config_kind {
     CONFIG_CHOICE  /* an enum, one of `words` */
 };
 
-enum { CONFIG_RULES_MAX = 40, CONFIG_VALUE_BYTES = 4608 };
+enum { CONFIG_RULES_MAX = 64, CONFIG_VALUE_BYTES = 4608 };
 
 struct config_rule {
     enum config_section section;

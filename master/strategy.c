@@ -32,6 +32,9 @@ enum status_code strategy_open(const struct config_study *study, const struct sp
         if (strcmp(known_strategies[i]->name, study->strategy.name) != 0)
             continue;
         *out = (struct strategy){.ops = known_strategies[i], .study = study, .space = space};
+        if (study->strategy.mode == CONFIG_MODE_STEADY && !out->ops->steady)
+            return status_set(status, STATUS_BAD_INPUT, "strategy %s has no steady mode; set strategy.mode to generations",
+                              out->ops->name);
         enum status_code code = out->ops->open(out, status);
         if (code != STATUS_OK)
             strategy_close(out);
@@ -67,16 +70,36 @@ enum strategy_answer strategy_ask(struct strategy *strategy, struct arch *out)
     return STRATEGY_ASK;
 }
 
-void strategy_tell(struct strategy *strategy, const struct arch *arch, const struct strategy_result *result)
+void strategy_tell(struct strategy *strategy, uint64_t ask, const struct arch *arch, const struct strategy_result *result)
 {
-    assert(strategy->told < strategy->asked);
-    strategy->ops->tell(strategy, arch, result);
+    assert(ask < strategy->asked && (strategy_steady(strategy) || ask == strategy->told));
+    strategy->ops->tell(strategy, ask, arch, result);
     strategy->told++;
+}
+
+bool strategy_steady(const struct strategy *strategy)
+{
+    return strategy->study->strategy.mode == CONFIG_MODE_STEADY;
+}
+
+bool strategy_full(const struct strategy *strategy)
+{
+    return strategy->asked - strategy->told >= strategy->study->strategy.in_flight;
+}
+
+bool strategy_member(const struct strategy *strategy, size_t i, struct arch *out)
+{
+    return strategy->ops->member != NULL && strategy->ops->member(strategy, i, out);
+}
+
+bool strategy_answer(const struct strategy *strategy, struct arch *out)
+{
+    return strategy->ops->answer != NULL && strategy->ops->answer(strategy, out);
 }
 
 bool strategy_boundary(const struct strategy *strategy)
 {
-    return strategy->asked == strategy->told && strategy->ops->boundary(strategy);
+    return (strategy_steady(strategy) || strategy->asked == strategy->told) && strategy->ops->boundary(strategy);
 }
 
 uint32_t strategy_generation(const struct strategy *strategy)
@@ -196,35 +219,41 @@ static enum status_code load_archive(struct strategy *strategy, const json_t *li
 
 json_t *strategy_save_json(const struct strategy *strategy)
 {
-    assert(strategy->asked == strategy->told);
+    assert(strategy_steady(strategy) || strategy->asked == strategy->told);
     json_t *archive = save_archive(strategy), *state = strategy->ops->save(strategy);
     if (archive == NULL || state == NULL) {
         json_decref(archive);
         json_decref(state);
         return NULL;
     }
-    return json_pack("{s:s, s:i, s:I, s:o, s:o}", "strategy", strategy->ops->name, "version", SAVED_VERSION, "told",
-                     (json_int_t)strategy->told, "archive", archive, "state", state);
+    return json_pack("{s:s, s:i, s:I, s:I, s:o, s:o}", "strategy", strategy->ops->name, "version", SAVED_VERSION, "asked",
+                     (json_int_t)strategy->asked, "told", (json_int_t)strategy->told, "archive", archive, "state", state);
 }
 
 enum status_code strategy_load_json(struct strategy *strategy, const json_t *saved, struct status *status)
 {
     const char *name;
     int version;
-    json_int_t told;
+    json_int_t asked = -1, told;
     json_t *archive, *state;
     json_error_t error;
     assert(strategy->asked == 0);
-    if (json_unpack_ex((json_t *)(uintptr_t)saved, &error, 0, "{s:s, s:i, s:I, s:o, s:o}", "strategy", &name, "version", &version,
-                       "told", &told, "archive", &archive, "state", &state) != 0)
+    if (json_unpack_ex((json_t *)(uintptr_t)saved, &error, 0, "{s:s, s:i, s?I, s:I, s:o, s:o}", "strategy", &name, "version",
+                       &version, "asked", &asked, "told", &told, "archive", &archive, "state", &state) != 0)
         return status_set(status, STATUS_BAD_INPUT, "saved search: %s", error.text);
     if (strcmp(name, strategy->ops->name) != 0 || version != SAVED_VERSION || told < 0 || !json_is_array(archive))
         return status_set(status, STATUS_BAD_INPUT, "saved search: is of strategy %s, version %d; %s, version %d was expected",
                           name, version, strategy->ops->name, SAVED_VERSION);
+    if (asked < 0)
+        asked = told; /* saved before there was a steady mode */
+    if (asked < told || (asked != told && !strategy_steady(strategy)))
+        return status_set(status, STATUS_BAD_INPUT, "saved search: %lld asked and %lld told do not go together", (long long)asked,
+                          (long long)told);
     enum status_code code = load_archive(strategy, archive, status);
     if (code != STATUS_OK)
         return code;
-    strategy->asked = strategy->told = (uint64_t)told;
+    strategy->asked = (uint64_t)asked;
+    strategy->told = (uint64_t)told;
     return strategy->ops->load(strategy, state, status);
 }
 

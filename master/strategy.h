@@ -1,9 +1,12 @@
 /* strategy: a search method behind ask/tell, as an ops table. Pure: randomness comes from (seed, ask number), costs and fitness
  * from tell.
  *
- * The contract: asks are numbered from 0; tell is called exactly once per ask, in ask order; a strategy that needs results before
- * it can propose more says STRATEGY_WAIT. The state after a given list of tells depends on nothing else, and save/load carry it
- * over a restart. */
+ * The contract: asks are numbered from 0; tell is called exactly once per ask; a strategy that needs results before it can propose
+ * more says STRATEGY_WAIT. With strategy.mode generations, tells come in ask order, so the state after n tells depends on their
+ * results alone. With steady, tells come in any order, and between two tells the caller asks until STRATEGY_WAIT or
+ * STRATEGY_DONE: at most in_flight candidates are asked and not told, so ask k is always made after exactly k + 1 - in_flight
+ * tells (none for the first in_flight), and the state depends on the order and results of the tells alone. save/load carry it over
+ * a restart. */
 #ifndef HWNAS_MASTER_STRATEGY_H
 #define HWNAS_MASTER_STRATEGY_H
 
@@ -36,13 +39,18 @@ struct strategy_ops {
     enum status_code (*open)(struct strategy *strategy, struct status *status);
     void (*close)(struct strategy *strategy);
     enum strategy_answer (*ask)(struct strategy *strategy, struct arch *out);
-    void (*tell)(struct strategy *strategy, const struct arch *arch, const struct strategy_result *result);
+    void (*tell)(struct strategy *strategy, uint64_t ask, const struct arch *arch, const struct strategy_result *result);
     /* True when now (after the tells so far) is a good moment for a snapshot: a generation has just been completed. */
     bool (*boundary)(const struct strategy *strategy);
     struct json_t *(*save)(const struct strategy *strategy); /* NULL without memory */
     enum status_code (*load)(struct strategy *strategy, const struct json_t *saved, struct status *status);
     uint32_t (*generation)(const struct strategy *strategy); /* completed generations */
     uint64_t (*total)(const struct strategy *strategy);      /* asks in all when nothing ends it early; 0 unknown */
+    bool steady;                                             /* can do strategy.mode steady */
+    /* The i-th member of the current population, false beyond its end; NULL where there is no population. */
+    bool (*member)(const struct strategy *strategy, size_t i, struct arch *out);
+    /* The method's own answer where it is not the best candidate found; false while there is none; NULL where there never is. */
+    bool (*answer)(const struct strategy *strategy, struct arch *out);
 };
 
 struct strategy {
@@ -55,7 +63,8 @@ struct strategy {
     void *state;                      /* owned by the module */
 };
 
-/* Opens the strategy study->strategy.name ("evrsnas"); STATUS_NOT_FOUND with the known names. study and space must outlive it. */
+/* Opens the strategy study->strategy.name ("evrsnas"); STATUS_NOT_FOUND with the known names; STATUS_BAD_INPUT for settings it
+ * cannot work with (steady where it has no such mode). study and space must outlive it. */
 enum status_code strategy_open(const struct config_study *study, const struct space *space, struct strategy *out,
                                struct status *status);
 void strategy_close(struct strategy *strategy);
@@ -63,14 +72,25 @@ void strategy_close(struct strategy *strategy);
 /* The next candidate, or wait, or done. */
 enum strategy_answer strategy_ask(struct strategy *strategy, struct arch *out);
 
-/* The result of the oldest ask not yet told. */
-void strategy_tell(struct strategy *strategy, const struct arch *arch, const struct strategy_result *result);
+/* The result of that ask: the oldest not yet told, or with steady any not yet told. */
+void strategy_tell(struct strategy *strategy, uint64_t ask, const struct arch *arch, const struct strategy_result *result);
+
+/* Told in any order? As strategy.mode says. */
+bool strategy_steady(const struct strategy *strategy);
+
+/* The population and the method's own answer, as the ops table says; false where there is none. */
+bool strategy_member(const struct strategy *strategy, size_t i, struct arch *out);
+bool strategy_answer(const struct strategy *strategy, struct arch *out);
+
+/* For modules that propose without generations: true when in_flight candidates are asked and not told. */
+bool strategy_full(const struct strategy *strategy);
 
 bool strategy_boundary(const struct strategy *strategy);
 uint32_t strategy_generation(const struct strategy *strategy);
 uint64_t strategy_total(const struct strategy *strategy);
 
-/* State as bytes (JSON) and back; asked, told and the archive included. Saved only when asked == told. Caller frees *data.
+/* State as bytes (JSON) and back; asked, told and the archive included. Saved only when asked == told, or with steady between a
+ * tell and the asks that follow it: what is in flight then is the caller's to save. Caller frees *data.
  * Loading wants a strategy that was just opened; STATUS_BAD_INPUT leaves it unusable (close it). */
 enum status_code strategy_save(const struct strategy *strategy, void **data, size_t *size, struct status *status);
 enum status_code strategy_load(struct strategy *strategy, const void *data, size_t size, struct status *status);

@@ -236,8 +236,9 @@ static void next_generation(struct strategy *strategy)
     search->generation++;
 }
 
-static void evrsnas_tell(struct strategy *strategy, const struct arch *arch, const struct strategy_result *result)
+static void evrsnas_tell(struct strategy *strategy, uint64_t ask, const struct arch *arch, const struct strategy_result *result)
 {
+    (void)ask;
     struct evrsnas *search = strategy->state;
     struct member *member = &search->offspring[search->told++];
     member->arch = *arch;
@@ -252,6 +253,15 @@ static bool evrsnas_boundary(const struct strategy *strategy)
 {
     const struct evrsnas *search = strategy->state;
     return search->asked == 0 && search->generation > 0;
+}
+
+static bool evrsnas_member(const struct strategy *strategy, size_t i, struct arch *out)
+{
+    const struct evrsnas *search = strategy->state;
+    if (i >= search->population_count)
+        return false;
+    *out = search->population[i].arch;
+    return true;
 }
 
 static uint32_t evrsnas_generation(const struct strategy *strategy)
@@ -363,4 +373,5 @@ const struct strategy_ops strategy_evrsnas = {
     .load = evrsnas_load,
     .generation = evrsnas_generation,
     .total = evrsnas_total,
+    .member = evrsnas_member,
 };

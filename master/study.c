@@ -268,7 +268,7 @@ static bool better(const struct study *study, const struct study_candidate *a, c
 void study_tell(struct study *study, struct study_candidate *candidate)
 {
     candidate->satisfies = satisfies(study, &candidate->result);
-    strategy_tell(&study->strategy, &candidate->arch, &candidate->result);
+    strategy_tell(&study->strategy, candidate->ask, &candidate->arch, &candidate->result);
     if (candidate->satisfies && (!study->has_best || better(study, candidate, &study->best))) {
         study->best = *candidate;
         study->has_best = true;

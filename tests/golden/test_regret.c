@@ -148,7 +148,7 @@ static struct outcome search_by_strategy(struct known *known, double max_ms, uin
         result.feasible = result.feasible && table_get(known->fitness, &arch, &result.fitness);
         if (result.feasible && result.costs[0] <= max_ms)
             best = fmax(best, result.fitness);
-        strategy_tell(&strategy, &arch, &result);
+        strategy_tell(&strategy, strategy.asked - 1, &arch, &result);
     }
     struct outcome outcome = {
         .regret = optimum(known, max_ms) - best, .asked = strategy.asked, .distinct = archive_count(strategy.archive)};

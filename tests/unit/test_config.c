@@ -72,6 +72,15 @@ static void the_smallest_study_gets_every_documented_default(void **state)
     assert_near(study->strategy.mutation, 0.1, 0, 0);
     assert_near(study->strategy.lambda, 2, 0, 0);
     assert_false(study->strategy.plain);
+    assert_int_equal(study->strategy.mode, CONFIG_MODE_GENERATIONS);
+    assert_int_equal(study->strategy.in_flight, 20);
+    assert_true(study->strategy.diversity);
+    assert_int_equal(study->strategy.warmup, 100);
+    assert_int_equal(study->strategy.positives, 100);
+    assert_near(study->strategy.quantile, 0.05, 0, 0);
+    assert_int_equal(study->strategy.pool, 1000);
+    assert_int_equal(study->strategy.trees, 30);
+    assert_int_equal(study->strategy.consensus, 50);
     assert_int_equal(study->cost_count, 0);
     assert_int_equal(study->network.channels, 16);
     assert_int_equal(study->network.cells, 5);
@@ -121,6 +130,18 @@ static void files_are_found_in_the_current_folder_too(void **state)
     assert_non_null(strstr(study->fitness.file, "/Makefile"));
     assert_int_equal(study->fitness.file[0], '/');
     config_free(study);
+}
+
+static void a_cost_that_is_only_limited_needs_a_limit(void **state)
+{
+    (void)state;
+    struct config_study *study = load_ok(SMALLEST "costs: [{source: macs}, {source: params, max: 1e6, limit_only: true}]\n", NULL);
+    struct status status;
+    assert_false(study->costs[0].limit_only);
+    assert_true(study->costs[1].limit_only);
+    config_free(study);
+    assert_int_equal(load(SMALLEST "costs: [{source: macs, limit_only: true}]\n", NULL, &study, &status), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status.message, "costs.0.limit_only"));
 }
 
 static void costs_of_agents_and_counts_name_themselves(void **state)
@@ -191,7 +212,7 @@ static const struct wrong wrongs[] = {
     {SMALLEST "seed: 1\nseed: 2\n", NULL, "seed: ", "is given twice"},
     {SMALLEST "costs: {source: macs}\n", NULL, "study.yaml:4: costs: ", "must be a list"},
     {SMALLEST "costs: [macs]\n", NULL, "costs.0: ", "must be settings of its own"},
-    {SMALLEST "costs: [{max: 3}]\n", NULL, "costs.0.source: ", "is missing: give table, agent, macs or params"},
+    {SMALLEST "costs: [{max: 3}]\n", NULL, "costs.0.source: ", "is missing: give table, agent, macs, params or lut"},
     {SMALLEST "costs: [{source: mac}]\n", NULL, "costs.0.source: ", "'mac' is not one of its words"},
     {SMALLEST "costs: [{source: table, file: table.csv}]\n", NULL, "costs.0.name: ", "is missing"},
     {SMALLEST "costs: [{source: table, name: latency_ms}]\n", NULL, "costs.0.file: ", "source table needs it"},
@@ -416,6 +437,7 @@ int main(void)
         cmocka_unit_test(flow_and_block_style_mean_the_same),
         cmocka_unit_test(files_are_found_beside_the_study_and_made_absolute),
         cmocka_unit_test(files_are_found_in_the_current_folder_too),
+        cmocka_unit_test(a_cost_that_is_only_limited_needs_a_limit),
         cmocka_unit_test(costs_of_agents_and_counts_name_themselves),
         cmocka_unit_test(seeds_reach_the_last_64_bit_number),
         cmocka_unit_test(overrides_change_add_and_reach_into_lists),

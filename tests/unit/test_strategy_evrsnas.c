@@ -66,7 +66,7 @@ static void tell(const struct world *world, struct strategy *strategy, const str
     struct strategy_result result = {.costs = {cost_of(arch), cost_of(arch)}};
     result.feasible = space_connected(&world->space, arch) && (world->feasible == NULL || world->feasible(strategy->told));
     result.fitness = result.feasible ? world->fitness_unit * fitness_of(arch) : 0;
-    strategy_tell(strategy, arch, &result);
+    strategy_tell(strategy, strategy->told, arch, &result);
 }
 
 static struct strategy open_strategy(const struct world *world)

@@ -1,10 +1,10 @@
 /* cost: what a net costs on paper: multiply-accumulates, parameters, peak memory. Pure.
  *
  * MACs follow the convention of NAS-Bench-201's "FLOPs": convolutions and dense layers count their fan-in for each output element,
- * plus one where there is a bias; BN, ReLU, pooling and sums count 0. The benchmark counts every edge of a cell whether or not
- * it matters, 7.78305 + 3.93216 * (#1x1) + 35.38944 * (#3x3) million in nb201_accuracy.csv; here the net counts as it is built, and
- * the builder leaves out edges that cannot carry anything from input to output. So both figures agree exactly for cells in which
- * every edge other than `none` lives, and ours is lower by the dead convolutions elsewhere. */
+ * plus one where there is a bias; BN, ReLU, pooling, sums, concatenations and shuffles count 0. The benchmark counts every edge of
+ * a cell whether or not it matters, 7.78305 + 3.93216 * (#1x1) + 35.38944 * (#3x3) million in nb201_accuracy.csv; here the net
+ * counts as it is built, and the builder leaves out edges that cannot carry anything from input to output. So both figures agree
+ * exactly for cells in which every edge other than `none` lives, and ours is lower by the dead convolutions elsewhere. */
 #ifndef HWNAS_COMMON_COST_H
 #define HWNAS_COMMON_COST_H
 

@@ -118,6 +118,9 @@ const char *net_op_name(enum net_op op)
         [NET_CHANNEL_PAD] = "channel_pad",
         [NET_GLOBAL_AVG_POOL] = "global_avg_pool",
         [NET_DENSE] = "dense",
+        [NET_MAX_POOL] = "max_pool",
+        [NET_CONCAT] = "concat",
+        [NET_CHANNEL_SHUFFLE] = "channel_shuffle",
     };
     _Static_assert(sizeof names / sizeof names[0] == NET_OP_COUNT, "every op has a name");
     return (unsigned)op < NET_OP_COUNT ? names[op] : "unknown";

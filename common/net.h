@@ -19,10 +19,13 @@ enum net_op {
     NET_RELU,
     NET_AVG_POOL,        /* padding is not counted in the mean */
     NET_ADD,             /* two or more inputs of one shape; one node may stand among them twice */
-    NET_SUBSAMPLE,       /* every stride-th row and column, from the first (option-A shortcut) */
+    NET_SUBSAMPLE,       /* every stride-th row and column from `offset` on (option-A shortcut, factorised reduction) */
     NET_CHANNEL_PAD,     /* zero channels before and after (option-A shortcut) */
     NET_GLOBAL_AVG_POOL, /* (C,H,W) -> (C,1,1) */
     NET_DENSE,           /* (C,1,1) -> (O,1,1); params: weight (O,C), bias (O) */
+    NET_MAX_POOL,        /* padding never wins */
+    NET_CONCAT,          /* channels of two or more inputs of one height and width, in order; one node may stand among them twice */
+    NET_CHANNEL_SHUFFLE, /* channel g*(C/groups) + k becomes channel k*groups + g (ShuffleNet, Zhang et al. 2018, section 3.1) */
     NET_OP_COUNT
 };
 
@@ -52,10 +55,12 @@ struct net_node {
     int input_count;
     int inputs[NET_INPUTS_MAX]; /* node indices */
     int params[NET_PARAMS_MAX]; /* tensor indices, -1 where absent; the order is given beside each op above */
-    int kernel_h, kernel_w;     /* CONV, AVG_POOL; equal: only square windows are built */
-    int stride;                 /* CONV, AVG_POOL, SUBSAMPLE */
-    int pad;                    /* CONV (below the kernel), AVG_POOL (at most half of it): the same on all four sides */
-    int groups;                 /* CONV */
+    int kernel_h, kernel_w;     /* CONV, AVG_POOL, MAX_POOL; equal: only square windows are built */
+    int stride;                 /* CONV, AVG_POOL, MAX_POOL, SUBSAMPLE */
+    int pad;                    /* CONV (below the kernel's extent), pools (at most half of it): the same on all four sides */
+    int dilation;               /* CONV: pixels from one row or column of the kernel to the next; its extent is (k-1)*dilation+1 */
+    int groups;                 /* CONV, CHANNEL_SHUFFLE */
+    int offset;                 /* SUBSAMPLE: the first row and column taken */
     int pad_before, pad_after;  /* CHANNEL_PAD */
     float epsilon;              /* BATCH_NORM */
     struct net_shape shape;     /* of the output */
@@ -78,17 +83,27 @@ void net_free(struct net *net);
 /* Deep copy into *out (which must be empty). */
 enum status_code net_copy(const struct net *net, struct net *out, struct status *status);
 
+/* A convolution's attributes; 0 for dilation or groups means 1. */
+struct net_conv {
+    int out_channels, kernel, stride, pad, dilation, groups, with_bias;
+};
+
 /* Builders. Each appends one node, infers and checks its shape, makes its parameters (zero-filled, BN: weight 1, running_var 1)
  * and returns its index, or -1 with status filled (the sentence names the node). `name` is the node's name; parameters are
  * called NAME.weight and so on. */
 int net_add_input(struct net *net, struct net_shape shape, struct status *status);
 int net_add_conv(struct net *net, const char *name, int input, int out_channels, int kernel, int stride, int pad, int groups,
                  int with_bias, struct status *status);
+int net_add_conv_with(struct net *net, const char *name, int input, const struct net_conv *conv, struct status *status);
 int net_add_batch_norm(struct net *net, const char *name, int input, float epsilon, struct status *status);
 int net_add_relu(struct net *net, const char *name, int input, struct status *status);
 int net_add_avg_pool(struct net *net, const char *name, int input, int kernel, int stride, int pad, struct status *status);
+int net_add_max_pool(struct net *net, const char *name, int input, int kernel, int stride, int pad, struct status *status);
 int net_add_add(struct net *net, const char *name, const int *inputs, int input_count, struct status *status);
+int net_add_concat(struct net *net, const char *name, const int *inputs, int input_count, struct status *status);
+int net_add_channel_shuffle(struct net *net, const char *name, int input, int groups, struct status *status);
 int net_add_subsample(struct net *net, const char *name, int input, int stride, struct status *status);
+int net_add_subsample_from(struct net *net, const char *name, int input, int stride, int offset, struct status *status);
 int net_add_channel_pad(struct net *net, const char *name, int input, int before, int after, struct status *status);
 int net_add_global_avg_pool(struct net *net, const char *name, int input, struct status *status);
 int net_add_dense(struct net *net, const char *name, int input, int out_features, struct status *status);

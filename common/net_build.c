@@ -49,7 +49,7 @@ static int start(const struct net *net, struct net_node *node, enum net_op op, c
     memset(node, 0, sizeof *node);
     node->op = op;
     node->stride = 1;
-    node->groups = 1;
+    node->groups = node->dilation = 1;
     for (int i = 0; i < NET_PARAMS_MAX; i++)
         node->params[i] = -1;
     if (strlen(name) >= sizeof node->name)
@@ -123,50 +123,74 @@ int net_add_input(struct net *net, struct net_shape shape, struct status *status
     return finish(net, &node, status);
 }
 
-/* Output length of a sliding window, or 0 where it does not fit. */
-static int window_count(int length, int kernel, int stride, int pad)
+/* Output length of a window that slides over `length`, or 0 where it does not fit. */
+static int window_count(int length, int64_t extent, int stride, int pad)
 {
-    int64_t room = (int64_t)length + 2 * (int64_t)pad - kernel;
+    int64_t room = (int64_t)length + 2 * (int64_t)pad - extent;
     return room < 0 ? 0 : (int)(room / stride + 1);
 }
 
-static int window_fits(int kernel, int stride, int pad)
+static int in_range(int number)
 {
-    return kernel >= 1 && kernel <= NET_DIMENSION_MAX && stride >= 1 && stride <= NET_DIMENSION_MAX && pad >= 0 && pad < kernel;
+    return number >= 1 && number <= NET_DIMENSION_MAX;
 }
 
-static void set_window(struct net_node *node, int kernel, int stride, int pad)
+/* Pixels from the first to the last that a kernel covers. */
+static int64_t extent_of(int kernel, int dilation)
+{
+    return (int64_t)(kernel - 1) * dilation + 1;
+}
+
+static int window_fits(int kernel, int stride, int pad, int dilation)
+{
+    return in_range(kernel) && in_range(stride) && in_range(dilation) && pad >= 0 && pad < extent_of(kernel, dilation) &&
+           extent_of(kernel, dilation) <= NET_DIMENSION_MAX;
+}
+
+static void set_window(struct net_node *node, int kernel, int stride, int pad, int dilation)
 {
     node->kernel_h = node->kernel_w = kernel;
     node->stride = stride;
     node->pad = pad;
-    node->shape.h = window_count(node->shape.h, kernel, stride, pad);
-    node->shape.w = window_count(node->shape.w, kernel, stride, pad);
+    node->dilation = dilation;
+    node->shape.h = window_count(node->shape.h, extent_of(kernel, dilation), stride, pad);
+    node->shape.w = window_count(node->shape.w, extent_of(kernel, dilation), stride, pad);
+}
+
+int net_add_conv_with(struct net *net, const char *name, int input, const struct net_conv *conv, struct status *status)
+{
+    struct net_node node;
+    const int dilation = conv->dilation == 0 ? 1 : conv->dilation, groups = conv->groups == 0 ? 1 : conv->groups;
+    if (start(net, &node, NET_CONV, name, &input, 1, status) != 0)
+        return -1;
+    if (!window_fits(conv->kernel, conv->stride, conv->pad, dilation))
+        return fail(status, STATUS_BAD_INPUT, name,
+                    "kernel, stride and dilation must be positive and the padding smaller than the kernel");
+    int in_channels = node.shape.c;
+    if (groups < 1 || conv->out_channels < 1 || in_channels % groups != 0 || conv->out_channels % groups != 0)
+        return fail(status, STATUS_BAD_INPUT, name, "the groups do not divide its channels");
+    set_window(&node, conv->kernel, conv->stride, conv->pad, dilation);
+    node.shape.c = conv->out_channels;
+    node.groups = groups;
+    int tensors = net->tensor_count;
+    const int dims[] = {conv->out_channels, in_channels / groups, conv->kernel, conv->kernel};
+    node.params[0] = add_tensor(net, name, "weight", 4, dims, 0.0F, 1, status);
+    if (node.params[0] >= 0 && conv->with_bias)
+        node.params[1] = add_tensor(net, name, "bias", 1, dims, 0.0F, 1, status);
+    if (node.params[0] < 0 || (conv->with_bias && node.params[1] < 0))
+        return give_up(net, tensors);
+    int index = finish(net, &node, status);
+    return index >= 0 ? index : give_up(net, tensors);
 }
 
 int net_add_conv(struct net *net, const char *name, int input, int out_channels, int kernel, int stride, int pad, int groups,
                  int with_bias, struct status *status)
 {
-    struct net_node node;
-    if (start(net, &node, NET_CONV, name, &input, 1, status) != 0)
-        return -1;
-    if (!window_fits(kernel, stride, pad))
-        return fail(status, STATUS_BAD_INPUT, name, "kernel and stride must be positive and the padding smaller than the kernel");
-    int in_channels = node.shape.c;
-    if (groups < 1 || out_channels < 1 || in_channels % groups != 0 || out_channels % groups != 0)
+    if (groups == 0)
         return fail(status, STATUS_BAD_INPUT, name, "the groups do not divide its channels");
-    set_window(&node, kernel, stride, pad);
-    node.shape.c = out_channels;
-    node.groups = groups;
-    int tensors = net->tensor_count;
-    const int dims[] = {out_channels, in_channels / groups, kernel, kernel};
-    node.params[0] = add_tensor(net, name, "weight", 4, dims, 0.0F, 1, status);
-    if (node.params[0] >= 0 && with_bias)
-        node.params[1] = add_tensor(net, name, "bias", 1, dims, 0.0F, 1, status);
-    if (node.params[0] < 0 || (with_bias && node.params[1] < 0))
-        return give_up(net, tensors);
-    int index = finish(net, &node, status);
-    return index >= 0 ? index : give_up(net, tensors);
+    const struct net_conv conv = {
+        .out_channels = out_channels, .kernel = kernel, .stride = stride, .pad = pad, .groups = groups, .with_bias = with_bias};
+    return net_add_conv_with(net, name, input, &conv, status);
 }
 
 int net_add_batch_norm(struct net *net, const char *name, int input, float epsilon, struct status *status)
@@ -198,16 +222,36 @@ int net_add_relu(struct net *net, const char *name, int input, struct status *st
     return start(net, &node, NET_RELU, name, &input, 1, status) != 0 ? -1 : finish(net, &node, status);
 }
 
-int net_add_avg_pool(struct net *net, const char *name, int input, int kernel, int stride, int pad, struct status *status)
+static int add_pool(struct net *net, enum net_op op, const char *name, int input, int kernel, int stride, int pad,
+                    struct status *status)
 {
     struct net_node node;
-    if (start(net, &node, NET_AVG_POOL, name, &input, 1, status) != 0)
+    if (start(net, &node, op, name, &input, 1, status) != 0)
         return -1;
     /* More padding than half a kernel would give windows without a single pixel. */
-    if (!window_fits(kernel, stride, pad) || 2 * pad > kernel)
+    if (!window_fits(kernel, stride, pad, 1) || 2 * pad > kernel)
         return fail(status, STATUS_BAD_INPUT, name, "kernel and stride must be positive and the padding at most half the kernel");
-    set_window(&node, kernel, stride, pad);
+    set_window(&node, kernel, stride, pad, 1);
     return finish(net, &node, status);
+}
+
+int net_add_avg_pool(struct net *net, const char *name, int input, int kernel, int stride, int pad, struct status *status)
+{
+    return add_pool(net, NET_AVG_POOL, name, input, kernel, stride, pad, status);
+}
+
+int net_add_max_pool(struct net *net, const char *name, int input, int kernel, int stride, int pad, struct status *status)
+{
+    return add_pool(net, NET_MAX_POOL, name, input, kernel, stride, pad, status);
+}
+
+/* The complaint about two inputs whose shapes do not go together; -1. */
+static int shapes_differ(const struct net *net, const char *name, const char *what, int first, int other, struct status *status)
+{
+    struct net_shape a = net->nodes[first].shape, b = net->nodes[other].shape;
+    status_set(status, STATUS_BAD_INPUT, "node %s: cannot %s %s (%d,%d,%d) and %s (%d,%d,%d)", name, what, net->nodes[first].name,
+               a.c, a.h, a.w, net->nodes[other].name, b.c, b.h, b.w);
+    return -1;
 }
 
 int net_add_add(struct net *net, const char *name, const int *inputs, int input_count, struct status *status)
@@ -219,25 +263,57 @@ int net_add_add(struct net *net, const char *name, const int *inputs, int input_
         return -1;
     for (int i = 1; i < input_count; i++) {
         struct net_shape a = node.shape, b = net->nodes[inputs[i]].shape;
-        if (a.c != b.c || a.h != b.h || a.w != b.w) {
-            status_set(status, STATUS_BAD_INPUT, "node %s: cannot add %s (%d,%d,%d) and %s (%d,%d,%d)", name,
-                       net->nodes[inputs[0]].name, a.c, a.h, a.w, net->nodes[inputs[i]].name, b.c, b.h, b.w);
-            return -1;
-        }
+        if (a.c != b.c || a.h != b.h || a.w != b.w)
+            return shapes_differ(net, name, "add", inputs[0], inputs[i], status);
     }
+    return finish(net, &node, status);
+}
+
+int net_add_concat(struct net *net, const char *name, const int *inputs, int input_count, struct status *status)
+{
+    struct net_node node;
+    if (input_count < 2 || input_count > NET_INPUTS_MAX)
+        return fail(status, STATUS_BAD_INPUT, name, "a concatenation has 2 to 8 inputs");
+    if (start(net, &node, NET_CONCAT, name, inputs, input_count, status) != 0)
+        return -1;
+    for (int i = 1; i < input_count; i++) {
+        struct net_shape other = net->nodes[inputs[i]].shape;
+        if (node.shape.h != other.h || node.shape.w != other.w)
+            return shapes_differ(net, name, "concatenate", inputs[0], inputs[i], status);
+        node.shape.c += other.c;
+    }
+    return finish(net, &node, status);
+}
+
+int net_add_channel_shuffle(struct net *net, const char *name, int input, int groups, struct status *status)
+{
+    struct net_node node;
+    if (start(net, &node, NET_CHANNEL_SHUFFLE, name, &input, 1, status) != 0)
+        return -1;
+    if (groups < 1 || node.shape.c % groups != 0)
+        return fail(status, STATUS_BAD_INPUT, name, "the groups do not divide its channels");
+    node.groups = groups;
     return finish(net, &node, status);
 }
 
 int net_add_subsample(struct net *net, const char *name, int input, int stride, struct status *status)
 {
+    return net_add_subsample_from(net, name, input, stride, 0, status);
+}
+
+int net_add_subsample_from(struct net *net, const char *name, int input, int stride, int offset, struct status *status)
+{
     struct net_node node;
     if (start(net, &node, NET_SUBSAMPLE, name, &input, 1, status) != 0)
         return -1;
-    if (stride < 1 || stride > NET_DIMENSION_MAX)
+    if (!in_range(stride))
         return fail(status, STATUS_BAD_INPUT, name, "the stride must be positive");
+    if (offset < 0 || offset >= node.shape.h || offset >= node.shape.w)
+        return fail(status, STATUS_BAD_INPUT, name, "the first row and column taken lie outside its input");
     node.stride = stride;
-    node.shape.h = (node.shape.h - 1) / stride + 1;
-    node.shape.w = (node.shape.w - 1) / stride + 1;
+    node.offset = offset;
+    node.shape.h = (node.shape.h - offset - 1) / stride + 1;
+    node.shape.w = (node.shape.w - offset - 1) / stride + 1;
     return finish(net, &node, status);
 }
 

@@ -48,22 +48,36 @@ static int same_shape(struct net_shape a, struct net_shape b)
     return a.c == b.c && a.h == b.h && a.w == b.w;
 }
 
-static int window_count(int length, int kernel, int stride, int pad)
+/* Pixels from the first to the last that the node's kernel covers. */
+static int64_t extent(const struct net_node *node)
 {
-    return (int)(((int64_t)length + 2 * (int64_t)pad - kernel) / stride + 1);
+    return (int64_t)(node->kernel_h - 1) * (node->op == NET_CONV ? node->dilation : 1) + 1;
 }
 
-/* The shape that the node's attributes give for its first input's shape. Windows have been checked. */
-static struct net_shape inferred_shape(const struct net_node *node, struct net_shape in)
+static int window_count(const struct net_node *node, int length)
+{
+    return (int)((length + 2 * (int64_t)node->pad - extent(node)) / node->stride + 1);
+}
+
+static int channel_sum(const struct net *net, const struct net_node *node)
+{
+    int64_t sum = 0; /* no more than NET_INPUTS_MAX * NET_DIMENSION_MAX */
+    for (int i = 0; i < node->input_count; i++)
+        sum += net->nodes[node->inputs[i]].shape.c;
+    return (int)sum;
+}
+
+/* The shape that the node's attributes give for its inputs' shapes, `in` that of the first. Attributes have been checked. */
+static struct net_shape inferred_shape(const struct net *net, const struct net_node *node, struct net_shape in)
 {
     switch (node->op) {
-    case NET_CONV:
+    case NET_CONV: return (struct net_shape){node->shape.c, window_count(node, in.h), window_count(node, in.w)};
     case NET_AVG_POOL:
-        return (struct net_shape){node->op == NET_CONV ? node->shape.c : in.c,
-                                  window_count(in.h, node->kernel_h, node->stride, node->pad),
-                                  window_count(in.w, node->kernel_w, node->stride, node->pad)};
-    case NET_SUBSAMPLE: return (struct net_shape){in.c, (in.h - 1) / node->stride + 1, (in.w - 1) / node->stride + 1};
+    case NET_MAX_POOL: return (struct net_shape){in.c, window_count(node, in.h), window_count(node, in.w)};
+    case NET_SUBSAMPLE:
+        return (struct net_shape){in.c, (in.h - node->offset - 1) / node->stride + 1, (in.w - node->offset - 1) / node->stride + 1};
     case NET_CHANNEL_PAD: return (struct net_shape){in.c + node->pad_before + node->pad_after, in.h, in.w};
+    case NET_CONCAT: return (struct net_shape){channel_sum(net, node), in.h, in.w};
     case NET_GLOBAL_AVG_POOL: return (struct net_shape){in.c, 1, 1};
     case NET_DENSE: return (struct net_shape){node->shape.c, 1, 1};
     default: return in;
@@ -75,9 +89,11 @@ static int window_is_sound(const struct net_node *node, struct net_shape in)
     int64_t h = (int64_t)in.h + 2 * (int64_t)node->pad, w = (int64_t)in.w + 2 * (int64_t)node->pad;
     if (node->kernel_h < 1 || node->kernel_w != node->kernel_h || node->stride < 1 || node->pad < 0)
         return 0;
-    if (node->pad >= node->kernel_h || node->kernel_h > h || node->kernel_w > w)
+    if (node->op == NET_CONV && node->dilation < 1)
         return 0;
-    return node->op != NET_AVG_POOL || 2 * node->pad <= node->kernel_h;
+    if (node->pad >= extent(node) || extent(node) > h || extent(node) > w)
+        return 0;
+    return node->op == NET_CONV || 2 * (int64_t)node->pad <= node->kernel_h;
 }
 
 static enum status_code check_attributes(const struct net_node *node, struct net_shape in, struct status *status)
@@ -88,9 +104,16 @@ static enum status_code check_attributes(const struct net_node *node, struct net
             return wrong(node, "the groups do not divide its channels", status);
         /* fall through */
     case NET_AVG_POOL:
+    case NET_MAX_POOL:
         return window_is_sound(node, in) ? STATUS_OK : wrong(node, "kernel, stride and padding do not fit its input", status);
     case NET_BATCH_NORM: return node->epsilon > 0.0F ? STATUS_OK : wrong(node, "epsilon is not positive", status);
-    case NET_SUBSAMPLE: return node->stride >= 1 ? STATUS_OK : wrong(node, "the stride is not positive", status);
+    case NET_SUBSAMPLE:
+        if (node->offset < 0 || node->offset >= in.h || node->offset >= in.w)
+            return wrong(node, "the first row and column taken lie outside its input", status);
+        return node->stride >= 1 ? STATUS_OK : wrong(node, "the stride is not positive", status);
+    case NET_CHANNEL_SHUFFLE:
+        return node->groups >= 1 && in.c % node->groups == 0 ? STATUS_OK
+                                                             : wrong(node, "the groups do not divide its channels", status);
     case NET_CHANNEL_PAD:
         return node->pad_before >= 0 && node->pad_after >= 0 && node->pad_before <= NET_DIMENSION_MAX &&
                        node->pad_after <= NET_DIMENSION_MAX
@@ -138,8 +161,8 @@ static enum status_code check_node(const struct net *net, int index, struct stat
         return status_set(status, STATUS_BAD_INPUT, "node %d of the net has no proper name or operator", index);
     if ((node->op == NET_INPUT) != (index == 0))
         return wrong(node, "the input, and only the input, is the first node", status);
-    int least = node->op == NET_INPUT ? 0 : node->op == NET_ADD ? 2 : 1;
-    int most = node->op == NET_ADD ? NET_INPUTS_MAX : least;
+    int joins = node->op == NET_ADD || node->op == NET_CONCAT;
+    int least = node->op == NET_INPUT ? 0 : joins ? 2 : 1, most = joins ? NET_INPUTS_MAX : least;
     if (node->input_count < least || node->input_count > most)
         return wrong(node, "it has the wrong number of inputs", status);
     for (int i = 0; i < node->input_count; i++)
@@ -150,13 +173,17 @@ static enum status_code check_node(const struct net *net, int index, struct stat
         (int64_t)s.c * s.h > NET_ELEMENTS_MAX || (int64_t)s.c * s.h * s.w > NET_ELEMENTS_MAX)
         return wrong(node, "its output is empty or too large", status);
     struct net_shape in = index == 0 ? s : net->nodes[node->inputs[0]].shape;
-    for (int i = 1; i < node->input_count; i++)
-        if (!same_shape(in, net->nodes[node->inputs[i]].shape))
+    for (int i = 1; i < node->input_count; i++) {
+        struct net_shape other = net->nodes[node->inputs[i]].shape;
+        if (node->op == NET_CONCAT)
+            other.c = in.c;
+        if (!same_shape(in, other))
             return wrong(node, "its inputs have different shapes", status);
+    }
     enum status_code code = check_attributes(node, in, status);
     if (code != STATUS_OK)
         return code;
-    if (!same_shape(s, inferred_shape(node, in)))
+    if (!same_shape(s, inferred_shape(net, node, in)))
         return wrong(node, "its shape is not the one its input gives", status);
     return check_params(net, node, in, status);
 }

@@ -76,8 +76,14 @@ static int fold_conv(const struct net *net, const struct fold_plan *plan, int in
     const struct net_node *conv = &net->nodes[index];
     const struct net_node *bn = plan->bn[index] >= 0 ? &net->nodes[plan->bn[index]] : NULL;
     int with_bias = bn != NULL || conv->params[1] >= 0;
-    int node = net_add_conv(out, conv->name, input, conv->shape.c, conv->kernel_h, conv->stride, conv->pad, conv->groups, with_bias,
-                            status);
+    const struct net_conv twin = {.out_channels = conv->shape.c,
+                                  .kernel = conv->kernel_h,
+                                  .stride = conv->stride,
+                                  .pad = conv->pad,
+                                  .dilation = conv->dilation,
+                                  .groups = conv->groups,
+                                  .with_bias = with_bias};
+    int node = net_add_conv_with(out, conv->name, input, &twin, status);
     if (node < 0)
         return -1;
     if (bn != NULL)
@@ -101,8 +107,11 @@ static int fold_node(const struct net *net, const struct fold_plan *plan, int in
     case NET_BATCH_NORM: twin = net_add_batch_norm(out, node->name, inputs[0], node->epsilon, status); break;
     case NET_RELU: return net_add_relu(out, node->name, inputs[0], status);
     case NET_AVG_POOL: return net_add_avg_pool(out, node->name, inputs[0], node->kernel_h, node->stride, node->pad, status);
+    case NET_MAX_POOL: return net_add_max_pool(out, node->name, inputs[0], node->kernel_h, node->stride, node->pad, status);
     case NET_ADD: return net_add_add(out, node->name, inputs, node->input_count, status);
-    case NET_SUBSAMPLE: return net_add_subsample(out, node->name, inputs[0], node->stride, status);
+    case NET_SUBSAMPLE: return net_add_subsample_from(out, node->name, inputs[0], node->stride, node->offset, status);
+    case NET_CONCAT: return net_add_concat(out, node->name, inputs, node->input_count, status);
+    case NET_CHANNEL_SHUFFLE: return net_add_channel_shuffle(out, node->name, inputs[0], node->groups, status);
     case NET_CHANNEL_PAD: return net_add_channel_pad(out, node->name, inputs[0], node->pad_before, node->pad_after, status);
     case NET_GLOBAL_AVG_POOL: return net_add_global_avg_pool(out, node->name, inputs[0], status);
     case NET_DENSE: twin = net_add_dense(out, node->name, inputs[0], node->shape.c, status); break;

@@ -1,4 +1,5 @@
-/* net_onnx_write: a net as an ONNX model: IR 7, opset 13, one ONNX node per node of the net but for Flatten before a dense layer.
+/* net_onnx_write: a net as an ONNX model: IR 7, opset 13, one ONNX node per node of the net but for Flatten before a dense
+ * layer and the three of a channel shuffle.
  *
  * All protobuf structs live in one arena that is freed after packing; weights are borrowed from the net. */
 #include "common/net_onnx_internal.h"
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPSET = 13, VALUE_NAME_BYTES = NET_NAME_BYTES + 16, SLICE_LISTS = 4 };
+enum { OPSET = 13, VALUE_NAME_BYTES = NET_NAME_BYTES + 16, SLICE_LISTS = 4, NODES_PER_NODE = 3 };
 
 static const size_t MODEL_BYTES_MAX = (size_t)1 << 30; /* what the reader takes */
 
@@ -132,17 +133,20 @@ static void add_float(struct writer *writer, Onnx__NodeProto *node, const char *
     attribute->f = value;
 }
 
-/* The number `count` times: windows are square and padded alike on all sides. */
-static void add_equal_ints(struct writer *writer, Onnx__NodeProto *node, const char *name, size_t count, int64_t value)
+static void add_ints(struct writer *writer, Onnx__NodeProto *node, const char *name, size_t count, const int64_t *values)
 {
     Onnx__AttributeProto *attribute = add_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
     int64_t *ints = take(&writer->arena, count * sizeof *ints);
     if (attribute == NULL || ints == NULL)
         return;
-    for (size_t i = 0; i < count; i++)
-        ints[i] = value;
-    attribute->ints = ints;
+    attribute->ints = memcpy(ints, values, count * sizeof *ints);
     attribute->n_ints = count;
+}
+
+/* The number `count` times, at most 4: windows are square and padded alike on all sides. */
+static void add_equal_ints(struct writer *writer, Onnx__NodeProto *node, const char *name, size_t count, int64_t value)
+{
+    add_ints(writer, node, name, count, (const int64_t[]){value, value, value, value});
 }
 
 /* An initializer whose bytes stay where they are until the model is packed. */
@@ -203,12 +207,13 @@ static void add_window(struct writer *writer, Onnx__NodeProto *node, const struc
 
 static void write_conv(struct writer *writer, const struct net_node *from, const char *input, const char *output)
 {
-    Onnx__NodeProto *node = add_node(writer, "Conv", from->name, output, 3, 4);
+    Onnx__NodeProto *node = add_node(writer, "Conv", from->name, output, 3, 5);
     add_input(writer, node, input);
     add_param(writer, node, from->params[0]);
     if (from->params[1] >= 0)
         add_param(writer, node, from->params[1]);
     add_window(writer, node, from);
+    add_equal_ints(writer, node, "dilations", 2, from->dilation);
     add_int(writer, node, "group", from->groups);
 }
 
@@ -229,6 +234,15 @@ static void write_avg_pool(struct writer *writer, const struct net_node *from, c
     add_int(writer, node, "count_include_pad", 0);
 }
 
+static void write_max_pool(struct writer *writer, const struct net_node *from, const char *input, const char *output)
+{
+    Onnx__NodeProto *node = add_node(writer, "MaxPool", from->name, output, 1, 5);
+    add_input(writer, node, input);
+    add_window(writer, node, from);
+    add_equal_ints(writer, node, "dilations", 2, 1);
+    add_int(writer, node, "ceil_mode", 0);
+}
+
 static void write_add(struct writer *writer, const struct net_node *from, const char *output)
 {
     size_t count = (size_t)from->input_count;
@@ -237,10 +251,44 @@ static void write_add(struct writer *writer, const struct net_node *from, const 
         add_input(writer, node, writer->values[from->inputs[i]]);
 }
 
+static void write_concat(struct writer *writer, const struct net_node *from, const char *output)
+{
+    Onnx__NodeProto *node = add_node(writer, "Concat", from->name, output, (size_t)from->input_count, 1);
+    for (int i = 0; i < from->input_count; i++)
+        add_input(writer, node, writer->values[from->inputs[i]]);
+    add_int(writer, node, "axis", 1);
+}
+
+/* One of the three nodes that a shuffle is: NAME.SUFFIX, whose value has the same name unless it is the last. */
+static Onnx__NodeProto *add_shuffle_part(struct writer *writer, const struct net_node *from, const char *operator,
+                                         const char * suffix, const char *input, const char *output)
+{
+    char name[VALUE_NAME_BYTES];
+    snprintf(name, sizeof name, "%.95s.%s", from->name, suffix);
+    Onnx__NodeProto *node = add_node(writer, operator, name, output != NULL ? output : name, 2, 1);
+    add_input(writer, node, input);
+    return node;
+}
+
+/* (N,C,H,W) -> (N,groups,C/groups,H,W) -> (N,C/groups,groups,H,W) -> (N,C,H,W). */
+static void write_channel_shuffle(struct writer *writer, const struct net_node *from, const char *input, const char *output)
+{
+    static const int64_t order[] = {0, 2, 1, 3, 4};
+    const struct net_shape s = from->shape;
+    const int64_t apart[] = {-1, from->groups, s.c / from->groups, s.h, s.w}, together[] = {-1, s.c, s.h, s.w};
+    char split[VALUE_NAME_BYTES], swapped[VALUE_NAME_BYTES];
+    snprintf(split, sizeof split, "%.95s.split", from->name);
+    snprintf(swapped, sizeof swapped, "%.95s.swap", from->name);
+    add_list(writer, add_shuffle_part(writer, from, "Reshape", "split", input, NULL), "apart", apart, 5);
+    add_ints(writer, add_shuffle_part(writer, from, "Transpose", "swap", split, NULL), "perm", 5, order);
+    add_list(writer, add_shuffle_part(writer, from, "Reshape", "join", swapped, output), "together", together, 4);
+}
+
 static void write_subsample(struct writer *writer, const struct net_node *from, const char *input, const char *output)
 {
     static const char *const suffixes[SLICE_LISTS] = {"starts", "ends", "axes", "steps"};
-    const int64_t lists[SLICE_LISTS][2] = {{0, 0}, {INT64_MAX, INT64_MAX}, {2, 3}, {from->stride, from->stride}};
+    const int64_t lists[SLICE_LISTS][2] = {
+        {from->offset, from->offset}, {INT64_MAX, INT64_MAX}, {2, 3}, {from->stride, from->stride}};
     Onnx__NodeProto *node = add_node(writer, "Slice", from->name, output, 1 + SLICE_LISTS, 0);
     add_input(writer, node, input);
     for (int i = 0; i < SLICE_LISTS; i++)
@@ -293,7 +341,7 @@ static int rank_of(struct writer *writer, const struct net_node *node)
     if (node->op == NET_DENSE)
         return 2;
     int rank = writer->ranks[node->inputs[0]];
-    int needs_map = node->op != NET_BATCH_NORM && node->op != NET_RELU && node->op != NET_ADD;
+    int needs_map = node->op != NET_BATCH_NORM && node->op != NET_RELU && node->op != NET_ADD && node->op != NET_CONCAT;
     for (int i = 0; i < node->input_count; i++) {
         if (writer->ranks[node->inputs[i]] != rank || (rank == 2 && needs_map)) {
             status_set(writer->status, STATUS_UNSUPPORTED,
@@ -318,7 +366,10 @@ static int write_node(struct writer *writer, int index)
     case NET_BATCH_NORM: write_batch_norm(writer, node, input, output); break;
     case NET_RELU: write_plain(writer, "Relu", node, input, output); break;
     case NET_AVG_POOL: write_avg_pool(writer, node, input, output); break;
+    case NET_MAX_POOL: write_max_pool(writer, node, input, output); break;
     case NET_ADD: write_add(writer, node, output); break;
+    case NET_CONCAT: write_concat(writer, node, output); break;
+    case NET_CHANNEL_SHUFFLE: write_channel_shuffle(writer, node, input, output); break;
     case NET_SUBSAMPLE: write_subsample(writer, node, input, output); break;
     case NET_CHANNEL_PAD: write_channel_pad(writer, node, input, output); break;
     case NET_GLOBAL_AVG_POOL: write_plain(writer, "GlobalAveragePool", node, input, output); break;
@@ -408,7 +459,7 @@ static int write_graph(struct writer *writer)
 {
     const struct net *net = writer->net;
     size_t nodes = (size_t)net->node_count, tensors = (size_t)net->tensor_count;
-    writer->node_capacity = 2 * nodes + NET_OUTPUTS_MAX;
+    writer->node_capacity = NODES_PER_NODE * nodes + NET_OUTPUTS_MAX;
     writer->initializer_capacity = tensors + SLICE_LISTS * nodes;
     writer->graph = take(&writer->arena, sizeof *writer->graph);
     writer->values = take(&writer->arena, nodes * sizeof *writer->values);

@@ -28,8 +28,8 @@ static double conv_at(const struct net *net, const struct net_node *node, const 
     for (int c = 0; c < channels; c++)
         for (int ky = 0; ky < node->kernel_h; ky++)
             for (int kx = 0; kx < node->kernel_w; kx++)
-                sum += (double)*w++ *
-                       pixel(in, shape, group * channels + c, y * node->stride - node->pad + ky, x * node->stride - node->pad + kx);
+                sum += (double)*w++ * pixel(in, shape, group * channels + c, y * node->stride - node->pad + ky * node->dilation,
+                                            x * node->stride - node->pad + kx * node->dilation);
     return sum;
 }
 
@@ -53,6 +53,19 @@ static double avg_pool_at(const struct net_node *node, const double *in, struct 
         }
     }
     return sum / counted;
+}
+
+static double max_pool_at(const struct net_node *node, const double *in, struct net_shape shape, int c, int y, int x)
+{
+    double most = -INFINITY;
+    for (int ky = 0; ky < node->kernel_h; ky++) {
+        for (int kx = 0; kx < node->kernel_w; kx++) {
+            int iy = y * node->stride - node->pad + ky, ix = x * node->stride - node->pad + kx;
+            if (iy >= 0 && iy < shape.h && ix >= 0 && ix < shape.w)
+                most = fmax(most, pixel(in, shape, c, iy, ix));
+        }
+    }
+    return most;
 }
 
 static double mean_of(const double *in, struct net_shape shape, int c)
@@ -80,6 +93,14 @@ static double sum_at(const struct net_node *node, double *const *maps, size_t pl
     return sum;
 }
 
+static double concat_at(const struct net *net, const struct net_node *node, double *const *maps, int c, int y, int x)
+{
+    int i = 0;
+    for (; c >= net->nodes[node->inputs[i]].shape.c; i++)
+        c -= net->nodes[node->inputs[i]].shape.c;
+    return pixel(maps[node->inputs[i]], net->nodes[node->inputs[i]].shape, c, y, x);
+}
+
 static double node_at(const struct net *net, const struct net_node *node, double *const *maps, int c, int y, int x)
 {
     const double *in = maps[node->inputs[0]];
@@ -90,7 +111,10 @@ static double node_at(const struct net *net, const struct net_node *node, double
     case NET_RELU: return fmax(pixel(in, shape, c, y, x), 0.0);
     case NET_AVG_POOL: return avg_pool_at(node, in, shape, c, y, x);
     case NET_ADD: return sum_at(node, maps, ((size_t)c * (size_t)shape.h + (size_t)y) * (size_t)shape.w + (size_t)x);
-    case NET_SUBSAMPLE: return pixel(in, shape, c, y * node->stride, x * node->stride);
+    case NET_SUBSAMPLE: return pixel(in, shape, c, node->offset + y * node->stride, node->offset + x * node->stride);
+    case NET_MAX_POOL: return max_pool_at(node, in, shape, c, y, x);
+    case NET_CONCAT: return concat_at(net, node, maps, c, y, x);
+    case NET_CHANNEL_SHUFFLE: return pixel(in, shape, c % node->groups * (shape.c / node->groups) + c / node->groups, y, x);
     case NET_CHANNEL_PAD:
         return c < node->pad_before || c >= node->pad_before + shape.c ? 0.0 : pixel(in, shape, c - node->pad_before, y, x);
     case NET_GLOBAL_AVG_POOL: return mean_of(in, shape, c);

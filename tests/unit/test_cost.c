@@ -30,6 +30,29 @@ static void macs_are_fan_in_and_bias_per_output_element(void **state)
     net_free(&net);
 }
 
+/* A grouped convolution reads only its group: depthwise 3x3 costs 9 per output element. */
+static void macs_of_a_grouped_convolution_are_those_of_its_group(void **state)
+{
+    (void)state;
+    struct net net;
+    struct cost cost;
+    const struct net_conv depthwise = {.out_channels = 12, .kernel = 3, .stride = 1, .pad = 2, .dilation = 2, .groups = 12},
+                          grouped = {.out_channels = 24, .kernel = 1, .stride = 2, .groups = 3};
+    net_init_empty(&net);
+    net_add_input(&net, (struct net_shape){12, 8, 8}, &status);
+    int deep = net_add_conv_with(&net, "deep", 0, &depthwise, &status);
+    int wide = net_add_conv_with(&net, "wide", deep, &grouped, &status);
+    int pool = net_add_max_pool(&net, "pool", wide, 3, 1, 1, &status);
+    int both =
+        net_add_concat(&net, "both", (const int[]){pool, net_add_channel_shuffle(&net, "mix", wide, 3, &status)}, 2, &status);
+    assert_ok(net_add_output(&net, net_add_global_avg_pool(&net, "gap", both, &status), &status), status);
+    cost_of_net(&net, &cost);
+    assert_int_equal(cost.macs, 12 * 64 * 9 + 24 * 16 * 4);
+    assert_int_equal(cost.params, 12 * 9 + 24 * 4);
+    assert_int_equal(cost.peak_activation_bytes, 4 * (24 + 24 + 48) * 16); /* the pool, the shuffle and the concatenation */
+    net_free(&net);
+}
+
 static void parameters_are_the_trainable_ones(void **state)
 {
     (void)state;
@@ -88,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(macs_are_fan_in_and_bias_per_output_element),
+        cmocka_unit_test(macs_of_a_grouped_convolution_are_those_of_its_group),
         cmocka_unit_test(parameters_are_the_trainable_ones),
         cmocka_unit_test(the_peak_holds_two_maps_of_a_chain),
         cmocka_unit_test(a_map_that_is_read_later_stays_in_the_peak),

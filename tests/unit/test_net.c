@@ -44,7 +44,14 @@ static struct net zoo(uint64_t seed)
     int shared_bn = net_add_batch_norm(&net, "shared_bn", shared, 1e-5F, &status);
     int both = net_add_add(&net, "both", (const int[]){shared_bn, shared}, 2, &status);
     int last_bn = net_add_batch_norm(&net, "last_bn", both, 1e-5F, &status);
-    int gap = net_add_global_avg_pool(&net, "gap", last_bn, &status);
+    const struct net_conv depthwise = {.out_channels = 12, .kernel = 3, .stride = 1, .pad = 2, .dilation = 2, .groups = 12};
+    int deep = net_add_conv_with(&net, "deep", last_bn, &depthwise, &status);
+    int deep_bn = net_add_batch_norm(&net, "deep_bn", deep, 1e-5F, &status);
+    int mixed = net_add_channel_shuffle(&net, "mixed", deep_bn, 3, &status);
+    int peaks = net_add_max_pool(&net, "peaks", last_bn, 3, 1, 1, &status);
+    int all = net_add_concat(&net, "all", (const int[]){mixed, peaks, sub, mixed}, 4, &status);
+    int odd = net_add_subsample_from(&net, "odd", all, 2, 1, &status);
+    int gap = net_add_global_avg_pool(&net, "gap", odd, &status);
     int dense = net_add_dense(&net, "dense", gap, 5, &status);
     assert_ok(net_add_output(&net, dense, &status), status);
     assert_ok(net_add_output(&net, sum, &status), status);
@@ -68,6 +75,28 @@ static void shapes_are_inferred(void **state)
     assert_shape(&net, net_add_channel_pad(&net, "pad", 4, 8, 8, &status), 32, 17, 10);
     assert_shape(&net, net_add_global_avg_pool(&net, "gap", 5, &status), 32, 1, 1);
     assert_shape(&net, net_add_dense(&net, "fc", 6, 7, &status), 7, 1, 1);
+    assert_shape(&net, net_add_max_pool(&net, "max", 1, 3, 2, 1, &status), 16, 17, 10);
+    assert_shape(&net, net_add_concat(&net, "all", (const int[]){4, 8, 4}, 3, &status), 48, 17, 10);
+    assert_shape(&net, net_add_channel_shuffle(&net, "mix", 9, 6, &status), 48, 17, 10);
+    assert_shape(&net, net_add_subsample_from(&net, "odd", 9, 2, 1, &status), 48, 8, 5);
+    assert_shape(&net, net_add_subsample_from(&net, "last", 9, 3, 9, &status), 48, 3, 1);
+    net_free(&net);
+}
+
+static void a_dilated_kernel_reaches_further(void **state)
+{
+    (void)state;
+    struct net net = with_input(6, 11, 9);
+    const struct net_conv same = {.out_channels = 6, .kernel = 5, .stride = 1, .pad = 4, .dilation = 2, .groups = 6};
+    const struct net_conv half = {.out_channels = 4, .kernel = 3, .stride = 2, .pad = 2, .dilation = 2, .groups = 2};
+    const struct net_conv plain = {.out_channels = 4, .kernel = 3, .stride = 1};
+    assert_shape(&net, net_add_conv_with(&net, "same", 0, &same, &status), 6, 11, 9);
+    assert_shape(&net, net_add_conv_with(&net, "half", 1, &half, &status), 4, 6, 5);
+    assert_shape(&net, net_add_conv_with(&net, "plain", 0, &plain, &status), 4, 9, 7);
+    assert_int_equal(net.nodes[3].dilation, 1);
+    assert_int_equal(net.nodes[3].groups, 1);
+    assert_int_equal(net.tensors[net.nodes[1].params[0]].dims[1], 1);
+    assert_int_equal(net.tensors[net.nodes[2].params[0]].dims[1], 3);
     net_free(&net);
 }
 
@@ -115,6 +144,21 @@ static void what_does_not_fit_is_refused_by_name_and_leaves_the_net_alone(void *
     assert_builder_fails(&net, net_add_dense(&net, "d", 0, 10, &status), "d", "vector");
     assert_builder_fails(&net, net_add_batch_norm(&net, "b", 0, 0.0F, &status), "b", "epsilon");
     assert_builder_fails(&net, net_add_subsample(&net, "u", 0, 0, &status), "u", "stride");
+    assert_builder_fails(&net, net_add_subsample_from(&net, "u", 0, 2, 8, &status), "u", "outside");
+    assert_builder_fails(&net, net_add_max_pool(&net, "m", 0, 3, 1, 2, &status), "m", "half");
+    assert_builder_fails(&net, net_add_concat(&net, "j", (const int[]){0, sub}, 2, &status), "j", "(3,4,4)");
+    assert_builder_fails(&net, net_add_concat(&net, "j", (const int[]){0}, 1, &status), "j", "2 to 8");
+    assert_builder_fails(&net, net_add_concat(&net, "j", (const int[]){0, 9}, 2, &status), "j", "before");
+    assert_builder_fails(&net, net_add_channel_shuffle(&net, "x", 0, 2, &status), "x", "groups");
+    assert_builder_fails(&net, net_add_channel_shuffle(&net, "x", 0, 0, &status), "x", "groups");
+    struct net_conv conv = {.out_channels = 3, .kernel = 3, .stride = 1, .pad = 5, .dilation = 2};
+    assert_builder_fails(&net, net_add_conv_with(&net, "c", 0, &conv, &status), "c", "padding");
+    conv = (struct net_conv){.out_channels = 3, .kernel = 3, .stride = 1, .pad = 0, .dilation = 4};
+    assert_builder_fails(&net, net_add_conv_with(&net, "c", 0, &conv, &status), "c", "empty or too large");
+    conv = (struct net_conv){.out_channels = 3, .kernel = 3, .stride = 1, .pad = 1, .dilation = -1};
+    assert_builder_fails(&net, net_add_conv_with(&net, "c", 0, &conv, &status), "c", "dilation");
+    conv = (struct net_conv){.out_channels = 3, .kernel = 65536, .stride = 1, .pad = 0, .dilation = 65536};
+    assert_builder_fails(&net, net_add_conv_with(&net, "c", 0, &conv, &status), "c", "dilation");
     assert_builder_fails(&net, net_add_channel_pad(&net, "q", 0, -1, 0, &status), "q", "zero channels");
     assert_builder_fails(&net, net_add_input(&net, (struct net_shape){1, 1, 1}, &status), "input", "one input");
     net_free(&net);
@@ -225,6 +269,7 @@ static void folding_removes_each_bn_that_only_follows_a_convolution(void **state
     assert_ok(net_fold(&net, &folded, &status), status);
     assert_int_equal(net_find_node(&folded, "bn"), -1);
     assert_int_equal(net_find_node(&folded, "grouped_bn"), -1);
+    assert_int_equal(net_find_node(&folded, "deep_bn"), -1);
     assert_true(net_find_node(&folded, "shared_bn") >= 0); /* its convolution has another reader */
     assert_true(net_find_node(&folded, "last_bn") >= 0);   /* it follows a sum */
     assert_int_equal(folded.output_count, 1);
@@ -279,6 +324,30 @@ static void every_broken_invariant_is_found(void **state)
     net.nodes[1].kernel_w = 5;
     assert_broken(&net, "kernel, stride and padding");
     net = zoo(1);
+    net.nodes[net_find_node(&net, "deep")].dilation = 0;
+    assert_broken(&net, "kernel, stride and padding");
+    net = zoo(1);
+    net.nodes[net_find_node(&net, "deep")].dilation = 1;
+    assert_broken(&net, "not the one its input gives");
+    net = zoo(1);
+    net.nodes[net_find_node(&net, "peaks")].pad = 2;
+    assert_broken(&net, "kernel, stride and padding");
+    net = zoo(1);
+    net.nodes[net_find_node(&net, "mixed")].groups = 5;
+    assert_broken(&net, "groups");
+    net = zoo(1);
+    net.nodes[net_find_node(&net, "all")].shape.c--;
+    assert_broken(&net, "not the one its input gives");
+    net = zoo(1);
+    net.nodes[net_find_node(&net, "all")].inputs[1] = net_find_node(&net, "relu");
+    assert_broken(&net, "different shapes");
+    net = zoo(1);
+    net.nodes[net_find_node(&net, "odd")].offset = 3;
+    assert_broken(&net, "outside its input");
+    net = zoo(1);
+    net.nodes[net_find_node(&net, "odd")].offset = 0;
+    assert_broken(&net, "not the one its input gives");
+    net = zoo(1);
     strcpy(net.nodes[5].name, "bn");
     assert_broken(&net, "called bn");
     net = zoo(1);
@@ -321,6 +390,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes_are_inferred),
+        cmocka_unit_test(a_dilated_kernel_reaches_further),
         cmocka_unit_test(parameters_are_named_and_shaped_like_a_state_dict),
         cmocka_unit_test(what_does_not_fit_is_refused_by_name_and_leaves_the_net_alone),
         cmocka_unit_test(a_map_cannot_be_the_logits),

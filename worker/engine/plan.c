@@ -285,6 +285,8 @@ static enum status_code check_supported(const struct net *net, struct status *st
         if (n->op == NET_CONV && n->groups != 1)
             return status_set(status, STATUS_UNSUPPORTED, "node %s: the engine runs no convolution with %d groups, only with 1",
                               n->name, n->groups);
+        if (n->op == NET_MAX_POOL || n->op == NET_CONCAT || n->op == NET_CHANNEL_SHUFFLE || n->offset > 0 || n->dilation > 1)
+            return status_set(status, STATUS_UNSUPPORTED, "node %s: the engine does not run this %s", n->name, net_op_name(n->op));
         if (n->op == NET_CONV && n->kernel_h * n->kernel_w > KERNEL_AREA_MAX)
             return status_set(status, STATUS_UNSUPPORTED,
                               "node %s: a %dx%d kernel is too large for the engine (at most %d weights)", n->name, n->kernel_h,

@@ -10,10 +10,7 @@
 #include <string.h>
 
 #include "common/rng.h"
-
-/* How often a child that is not new is varied again before a random architecture takes its place, and how often that is drawn
- * again. Ours. 64 single steps leave any neighbourhood; 256 draws miss only when the space is all but used up. */
-enum { VARY_TRIES = 64, SAMPLE_TRIES = 256 };
+#include "master/vary.h"
 
 struct member {
     struct arch arch;
@@ -176,29 +173,6 @@ static const struct arch *tournament(const struct strategy *strategy, struct rng
     return &search->population[best].arch;
 }
 
-static bool useless(const struct strategy *strategy, const struct arch *arch)
-{
-    return !space_connected(strategy->space, arch) || strategy_known(strategy, arch);
-}
-
-/* One gene gets another value. */
-static void step(const struct space *space, struct rng *rng, struct arch *arch)
-{
-    size_t gene = rng_below(rng, space_gene_count(space));
-    int choices = space_choices(space, gene);
-    if (choices > 1)
-        arch->genes[gene] = (uint8_t)((arch->genes[gene] + 1 + rng_below(rng, (uint64_t)choices - 1)) % (uint64_t)choices);
-}
-
-/* Not in the paper: what is known already, or cannot work, is varied again. */
-static void renew(const struct strategy *strategy, struct rng *rng, struct arch *arch)
-{
-    for (int i = 0; i < VARY_TRIES && useless(strategy, arch); i++)
-        step(strategy->space, rng, arch);
-    for (int i = 0; i < SAMPLE_TRIES && useless(strategy, arch); i++)
-        space_sample(strategy->space, rng, arch);
-}
-
 static enum strategy_answer evrsnas_ask(struct strategy *strategy, struct arch *out)
 {
     struct evrsnas *search = strategy->state;
@@ -216,7 +190,7 @@ static enum strategy_answer evrsnas_ask(struct strategy *strategy, struct arch *
         space_mutate(strategy->space, &rng, settings(strategy)->mutation, out);
     }
     if (!settings(strategy)->plain)
-        renew(strategy, &rng, out);
+        vary_renew(strategy, &rng, out);
     search->offspring[search->asked++].ask = strategy->asked;
     return STRATEGY_ASK;
 }

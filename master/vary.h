@@ -1,0 +1,24 @@
+/* vary: another architecture in place of one that would teach a search nothing. Pure; shared by the strategies.
+ *
+ * None of the published algorithms does this: they propose again what they already know. Ours, see docs/METHODS.md. */
+#ifndef HWNAS_MASTER_VARY_H
+#define HWNAS_MASTER_VARY_H
+
+#include <stdbool.h>
+
+#include "common/arch.h"
+#include "common/rng.h"
+#include "common/space.h"
+#include "master/strategy.h"
+
+/* True for what this search has asked before (strategy_known) and for what cannot work (space_connected). */
+bool vary_useless(const struct strategy *strategy, const struct arch *arch);
+
+/* One gene, drawn uniformly, gets another value, drawn uniformly from the others; nothing when it has no other. */
+void vary_step(const struct space *space, struct rng *rng, struct arch *arch);
+
+/* Steps from *arch until it is useful, at most 64 times; then random architectures, at most 256. Returns false when even the last
+ * of them is useless (the space is all but used up); *arch is then that one. A useful *arch stays and draws nothing from rng. */
+bool vary_renew(const struct strategy *strategy, struct rng *rng, struct arch *arch);
+
+#endif

@@ -60,6 +60,7 @@ WORKER_LIB := $(B)/libworker.a
 MASTER_LIB := $(B)/libmaster.a
 KERNEL_OBJ := $(foreach isa,$(ISAS),$(patsubst %.c,$(B)/%.$(isa).o,$(KERNEL_SRC)))
 REAL64_LIB := $(B)/real64/libengine.a
+TEST_LIB   := $(B)/libtest.a
 
 PROGRAMS := $(B)/hwnas $(B)/hwnas-master $(B)/hwnas-worker $(B)/hwnas-agent
 
@@ -166,6 +167,7 @@ $(foreach isa,$(ISAS),$(eval $(call kernel_rule,$(isa),$(B)/real64,-DENGINE_REAL
 $(COMMON_LIB): $(call objects,$(COMMON_SRC)) $(GEN_SRC:.c=.o)
 $(WORKER_LIB): $(call objects,$(WORKER_SRC)) $(KERNEL_OBJ)
 $(MASTER_LIB): $(call objects,$(MASTER_SRC))
+$(TEST_LIB): $(call objects,$(TEST_HELP))
 $(REAL64_LIB): $(patsubst %.c,$(B)/real64/%.o,$(REAL64_SRC)) $(KERNEL_OBJ:$(B)/%=$(B)/real64/%)
 %.a:
 	$(call say,AR)
@@ -185,11 +187,11 @@ $(B)/hwnas-worker: $(B)/worker/worker_main.o $(WORKER_LIB) $(COMMON_LIB)
 $(B)/hwnas-agent:  $(B)/worker/agent_main.o  $(WORKER_LIB) $(COMMON_LIB)
 	$(LINK)
 
-$(B)/tests/%.t: $(B)/tests/%.o $(call objects,$(TEST_HELP)) $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
+$(B)/tests/%.t: $(B)/tests/%.o $(TEST_LIB) $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -lm -lpthread -o $@
 
-$(B)/real64/tests/%.t: $(B)/real64/tests/%.o $(call objects,$(TEST_HELP)) $(REAL64_LIB) $(COMMON_LIB)
+$(B)/real64/tests/%.t: $(B)/real64/tests/%.o $(TEST_LIB) $(REAL64_LIB) $(COMMON_LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -lm -lpthread -o $@
 

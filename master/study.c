@@ -168,11 +168,14 @@ static bool ask_one(struct study *study)
     study_name_candidate(study, &arch, study->strategy.asked - 1, &pending->candidate);
     study_classify(study, &pending->candidate);
     study->out_of_memory = !need_values(study, pending);
+    pending->held = study->hold;
     if (study->last_pending != NULL)
         study->last_pending->next = pending;
     else
         study->first_pending = pending;
     study->last_pending = pending;
+    if (study->next_asked == NULL)
+        study->next_asked = pending;
     return true;
 nothing:
     free(pending);
@@ -185,6 +188,28 @@ size_t study_pump(struct study *study, size_t limit)
     while (asked < limit && ask_one(study))
         asked++;
     return asked;
+}
+
+void study_hold(struct study *study)
+{
+    assert(study->strategy.asked == 0);
+    study->hold = true;
+}
+
+bool study_asked(struct study *study, struct study_candidate *out)
+{
+    if (study->next_asked == NULL)
+        return false;
+    *out = study->next_asked->candidate;
+    study->next_asked = study->next_asked->next;
+    return true;
+}
+
+void study_release(struct study *study, uint64_t ask)
+{
+    for (struct pending *pending = study->first_pending; pending != NULL; pending = pending->next)
+        if (pending->candidate.ask == ask)
+            pending->held = false;
 }
 
 bool study_want(struct study *study, struct study_want *out)
@@ -217,6 +242,8 @@ void study_provide(struct study *study, const char *key, const struct study_valu
 
 static bool complete(const struct study *study, const struct pending *pending)
 {
+    if (pending->held)
+        return false;
     if (pending->fitness != NULL && !pending->fitness->known)
         return false;
     for (uint32_t i = 0; i < study->config->cost_count; i++)
@@ -288,6 +315,8 @@ bool study_told(struct study *study, struct study_candidate *out)
     study->first_pending = pending->next;
     if (study->first_pending == NULL)
         study->last_pending = NULL;
+    if (study->next_asked == pending)
+        study->next_asked = pending->next;
     collect(study, pending);
     study_tell(study, &pending->candidate);
     *out = pending->candidate;
@@ -298,6 +327,11 @@ bool study_told(struct study *study, struct study_candidate *out)
 bool study_finished(const struct study *study)
 {
     return study->closed && study->first_pending == NULL;
+}
+
+const struct strategy *study_strategy(const struct study *study)
+{
+    return &study->strategy;
 }
 
 bool study_out_of_memory(const struct study *study)

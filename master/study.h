@@ -19,6 +19,7 @@
 #include "common/space.h"
 #include "common/status.h"
 #include "master/strategy.h"
+#include "master/tables.h"
 
 enum study_want_kind { STUDY_WANT_RMI, STUDY_WANT_MEASURE };
 
@@ -69,6 +70,11 @@ enum status_code study_open(const struct config_study *config, const struct spac
                             struct study **out, struct status *status);
 void study_close(struct study *study);
 
+/* The same with its tables borrowed from `tables` (which loads those it has not yet), so that many studies share them; they must
+ * outlive the study. */
+enum status_code study_open_shared(const struct config_study *config, const struct space *space, const struct digest *bundle_digest,
+                                   struct tables *tables, struct study **out, struct status *status);
+
 /* Asks until the strategy waits or is done or the budget of distinct evaluations is reached, at most `limit` asks. Returns how many
  * were made. */
 size_t study_pump(struct study *study, size_t limit);
@@ -83,6 +89,16 @@ void study_provide(struct study *study, const char *key, const struct study_valu
 /* Pops the next candidate in ask order that has all its parts, after telling the strategy: true and *out; false when there is none.
  */
 bool study_told(struct study *study, struct study_candidate *out);
+
+/* For simulations in which an evaluation takes time: called right after opening, it keeps every candidate incomplete, whatever
+ * values it has, until study_release of its ask. study_asked then hands out each newly asked candidate once, in ask order: its
+ * texts, key, skipped, cached and connected, and of its result what is known by now; false when there is none now. */
+void study_hold(struct study *study);
+bool study_asked(struct study *study, struct study_candidate *out);
+void study_release(struct study *study, uint64_t ask);
+
+/* The strategy in use, for its members and its own answer. */
+const struct strategy *study_strategy(const struct study *study);
 
 /* The strategy is done (or the budget is spent) and every candidate was told. Found out by study_pump: false before the pump that
  * could ask no more. */

@@ -15,11 +15,12 @@ static void add_file(struct study *study, const char *path, const struct digest 
     file->digest = *digest;
 }
 
-static enum status_code open_fitness(struct study *study, const struct digest *bundle, struct status *status)
+static enum status_code open_fitness(struct study *study, struct tables *tables, const struct digest *bundle, struct status *status)
 {
     const struct config_fitness *fitness = &study->config->fitness;
     if (fitness->source == CONFIG_FITNESS_TABLE) {
-        enum status_code code = table_load(fitness->file, study->space, NULL, NULL, fitness->column, &study->fitness_table, status);
+        enum status_code code =
+            tables_get(tables, study->space, fitness->file, NULL, NULL, fitness->column, &study->fitness_table, status);
         if (code == STATUS_OK)
             add_file(study, fitness->file, table_digest(study->fitness_table), "fitness.file");
         return code;
@@ -36,12 +37,12 @@ static enum status_code open_fitness(struct study *study, const struct digest *b
     return STATUS_OK;
 }
 
-static enum status_code open_cost_table(struct study *study, uint32_t i, struct status *status)
+static enum status_code open_cost_table(struct study *study, struct tables *tables, uint32_t i, struct status *status)
 {
     const struct config_cost *cost = &study->config->costs[i];
     const char *column = cost->column != NULL ? cost->column : cost->name;
     enum status_code code =
-        table_load(cost->file, study->space, cost->device, cost->dataset, column, &study->cost_tables[i], status);
+        tables_get(tables, study->space, cost->file, cost->device, cost->dataset, column, &study->cost_tables[i], status);
     if (code != STATUS_OK)
         return status_prefix(status, "cost %s", cost->name);
     if (table_minimum(study->cost_tables[i]) < 0)
@@ -85,7 +86,7 @@ static enum status_code try_network(const struct study *study, struct status *st
     return code == STATUS_OK ? code : status_prefix(status, "study %s: network", study->config->name);
 }
 
-static enum status_code open_costs(struct study *study, struct status *status)
+static enum status_code open_costs(struct study *study, struct tables *tables, struct status *status)
 {
     bool on_paper = false;
     if (study->config->cost_count > CONFIG_COSTS_MAX)
@@ -94,31 +95,55 @@ static enum status_code open_costs(struct study *study, struct status *status)
     for (uint32_t i = 0; i < study->config->cost_count; i++) {
         enum config_cost_source source = study->config->costs[i].source;
         on_paper |= source == CONFIG_COST_MACS || source == CONFIG_COST_PARAMS;
-        enum status_code code = source == CONFIG_COST_TABLE ? open_cost_table(study, i, status) : STATUS_OK;
+        enum status_code code = source == CONFIG_COST_TABLE ? open_cost_table(study, tables, i, status) : STATUS_OK;
         if (code != STATUS_OK)
             return code;
     }
     return on_paper ? try_network(study, status) : STATUS_OK;
 }
 
-enum status_code study_open(const struct config_study *config, const struct space *space, const struct digest *bundle_digest,
-                            struct study **out, struct status *status)
+static enum status_code open_parts(struct study *study, struct tables *tables, const struct digest *bundle, struct status *status)
+{
+    if (tables == NULL) {
+        tables = study->own_tables = tables_new();
+        if (tables == NULL)
+            return status_set(status, STATUS_NO_MEMORY, "study %s: no memory", study->config->name);
+    }
+    enum status_code code = open_costs(study, tables, status);
+    if (code == STATUS_OK)
+        code = open_fitness(study, tables, bundle, status);
+    if (code == STATUS_OK)
+        code = strategy_open(study->config, study->space, &study->strategy, status);
+    return code;
+}
+
+static enum status_code open_study(const struct config_study *config, const struct space *space, const struct digest *bundle,
+                                   struct tables *tables, struct study **out, struct status *status)
 {
     struct study *study = calloc(1, sizeof *study);
     if (study == NULL)
         return status_set(status, STATUS_NO_MEMORY, "study %s: no memory", config->name);
     study->config = config;
     study->space = space;
-    enum status_code code = open_costs(study, status);
-    if (code == STATUS_OK)
-        code = open_fitness(study, bundle_digest, status);
-    if (code == STATUS_OK)
-        code = strategy_open(config, space, &study->strategy, status);
+    enum status_code code = open_parts(study, tables, bundle, status);
     if (code == STATUS_OK)
         *out = study;
     else
         study_close(study);
     return code;
+}
+
+enum status_code study_open(const struct config_study *config, const struct space *space, const struct digest *bundle_digest,
+                            struct study **out, struct status *status)
+{
+    return open_study(config, space, bundle_digest, NULL, out, status);
+}
+
+enum status_code study_open_shared(const struct config_study *config, const struct space *space, const struct digest *bundle_digest,
+                                   struct tables *tables, struct study **out, struct status *status)
+{
+    assert(tables != NULL);
+    return open_study(config, space, bundle_digest, tables, out, status);
 }
 
 static void free_values(struct study *study)
@@ -142,9 +167,7 @@ void study_close(struct study *study)
     }
     free_values(study);
     strategy_close(&study->strategy);
-    for (uint32_t i = 0; i < CONFIG_COSTS_MAX; i++)
-        table_free(study->cost_tables[i]);
-    table_free(study->fitness_table);
+    tables_free(study->own_tables);
     free(study);
 }
 

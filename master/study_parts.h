@@ -25,6 +25,7 @@ struct pending {
     struct study_candidate candidate;
     struct value *fitness;                 /* NULL: not needed or resolved at once */
     struct value *costs[CONFIG_COSTS_MAX]; /* NULL likewise */
+    bool held;                             /* until study_release, whatever values are there */
     struct pending *next;
 };
 
@@ -39,14 +40,16 @@ struct study {
     const struct space *space;         /* borrowed */
     struct strategy strategy;
     struct digest bundle, protocol;
-    struct table *fitness_table;
-    struct table *cost_tables[CONFIG_COSTS_MAX];
+    struct tables *own_tables; /* NULL when they are borrowed */
+    const struct table *fitness_table, *cost_tables[CONFIG_COSTS_MAX];
     struct study_file_entry files[STUDY_FILES_MAX];
     size_t file_count;
 
     struct value *values; /* by key; owned */
     struct value *first_want, *last_want;
     struct pending *first_pending, *last_pending; /* in ask order; owned */
+    struct pending *next_asked;                   /* the first that study_asked has not handed out; NULL: none */
+    bool hold;                                    /* study_hold was called */
 
     uint64_t distinct, cached, skipped;
     bool closed; /* nothing more will be asked */

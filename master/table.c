@@ -356,6 +356,13 @@ int table_get(const struct table *table, const struct arch *arch, double *value)
     return 1;
 }
 
+void table_each(const struct table *table, void (*each)(void *context, const struct arch *arch, double value), void *context)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (!isnan(table->rows[i].value))
+            each(context, &table->rows[i].arch, table->rows[i].value);
+}
+
 size_t table_rows(const struct table *table)
 {
     return table->count;

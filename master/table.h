@@ -27,6 +27,9 @@ void table_free(struct table *table);
 /* Looks up the exact architecture: 1 and *value; 0 when the table has no row or an empty field for it. */
 int table_get(const struct table *table, const struct arch *arch, double *value);
 
+/* Calls `each` for every row that has a value, in the file's order. */
+void table_each(const struct table *table, void (*each)(void *context, const struct arch *arch, double value), void *context);
+
 /* Rows kept, the smallest value among them (NaN when there is none), and the digest of the file's bytes. */
 size_t table_rows(const struct table *table);
 double table_minimum(const struct table *table);

@@ -7,186 +7,21 @@
 
 #include "common/fileio.h"
 #include "common/rng.h"
-#include "master/study.h"
+#include "tests/support/study_world.h"
 #include "worker/measure.h"
 
-enum { TOLD_MAX = 4000, CELLS = 15625 };
-
-/* The nb201 space with a made-up table of all its cells, and a study to be changed by each test. */
-struct world {
-    struct space space;
-    char path[256];
-    struct config_cost costs[3];
-    struct config_study config;
-    struct digest bundle;
-};
-
-static double made_up(const struct arch *arch, int which)
-{
-    static const double weight[2][5] = {{0, 0.4, 1.3, 2.1, 0.2}, {0.1, 0.3, 2, 5, 1}};
-    double sum = 0;
-    for (int i = 0; i < arch->length; i++)
-        sum += weight[which][arch->genes[i]] * (1 + 0.07 * i * (1 - which));
-    return sum;
-}
-
-static struct arch cell(int number)
-{
-    struct arch arch = {.length = 6};
-    for (int edge = 0; edge < 6; edge++, number /= 5)
-        arch.genes[edge] = (uint8_t)(number % 5);
-    return arch;
-}
-
-/* Every cell but those of number 3 modulo 7 has a latency. */
-static void write_tables(const struct world *world)
-{
-    FILE *out = fopen(world->path, "w");
-    assert_non_null(out);
-    fprintf(out, "ops,accuracy,latency_ms\n");
-    for (int number = 0; number < CELLS; number++) {
-        struct arch arch = cell(number);
-        for (int edge = 0; edge < 6; edge++)
-            fputc('0' + arch.genes[edge], out);
-        fprintf(out, ",%.6f,", made_up(&arch, 0));
-        if (number % 7 != 3)
-            fprintf(out, "%.6f", made_up(&arch, 1));
-        fputc('\n', out);
-    }
-    assert_int_equal(fclose(out), 0);
-}
-
-static int open_world(void **state)
-{
-    struct world *world = calloc(1, sizeof *world);
-    snprintf(world->path, sizeof world->path, "%s/hwnas-study-%ld.csv", getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp",
-             (long)getpid());
-    world->costs[0] =
-        (struct config_cost){.name = "latency_ms", .source = CONFIG_COST_TABLE, .file = world->path, .has_max = true, .max = 12};
-    world->config = (struct config_study){
-        .name = "made-up",
-        .space = "nb201",
-        .strategy =
-            {.name = "evrsnas", .population = 20, .generations = 15, .tournament = 5, .elites = 1, .mutation = 0.1, .lambda = 2},
-        .fitness = {.source = CONFIG_FITNESS_TABLE,
-                    .bundle = "ref.bundle",
-                    .protocol = "rmi-fast",
-                    .file = world->path,
-                    .column = "accuracy"},
-        .costs = world->costs,
-        .cost_count = 1,
-        .network = {16, 1, 10, 3, 32},
-        .seed = 5};
-    digest_of("bundle", 6, &world->bundle);
-    *state = world;
-    if (space_open("nb201", &world->space, NULL) != STATUS_OK)
-        return -1;
-    write_tables(world);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    struct world *world = *state;
-    unlink(world->path);
-    space_close(&world->space);
-    free(world);
-    return 0;
-}
-
-/* Fitness from workers and latency from an agent: everything comes from outside. */
-static void evaluate_outside(struct world *world)
-{
-    world->config.fitness.source = CONFIG_FITNESS_RMI;
-    world->costs[0].source = CONFIG_COST_AGENT;
-    world->costs[0].device = "host";
-}
-
-static struct study *open_study(const struct world *world)
-{
-    struct study *study = NULL;
-    struct status status = {0};
-    assert_ok(study_open(&world->config, &world->space, &world->bundle, &study, &status), status);
-    return study;
-}
-
-static struct study_counts counts(const struct study *study)
-{
-    struct study_counts got;
-    study_count(study, &got);
-    return got;
-}
-
-/* What the workers and agents of this test answer: a function of the want alone.. */
-static struct study_value answer_to(const struct study_want *want)
-{
-    bool rmi = want->kind == STUDY_WANT_RMI;
-    return (struct study_value){.feasible = made_up(&want->arch, 0) < 9.5 || !rmi, .value = made_up(&want->arch, rmi ? 0 : 1)};
-}
-
-static void answer(struct study *study, const struct study_want *want)
-{
-    struct study_value value = answer_to(want);
-    study_provide(study, want->key, &value);
-}
-
-/* Runs to the end with values answered at once. */
-static size_t run(struct study *study, struct study_candidate *out)
-{
-    size_t told = 0;
-    struct study_want want;
-    while (!study_finished(study)) {
-        study_pump(study, 7);
-        while (study_want(study, &want))
-            answer(study, &want);
-        while (study_told(study, &out[told]))
-            told++;
-    }
-    return told;
-}
-
-static size_t run_new(const struct world *world, struct study_candidate *out)
-{
-    struct study *study = open_study(world);
-    size_t told = run(study, out);
-    study_close(study);
-    return told;
-}
-
-static void assert_same(const struct study_candidate *got, const struct study_candidate *want)
-{
-    assert_true(got->ask == want->ask);
-    assert_string_equal(got->arch_text, want->arch_text);
-    assert_string_equal(got->canonical_text, want->canonical_text);
-    assert_string_equal(got->fitness_key, want->fitness_key);
-    assert_int_equal(got->cached, want->cached);
-    assert_int_equal(got->skipped, want->skipped);
-    assert_int_equal(got->connected, want->connected);
-    assert_int_equal(got->satisfies, want->satisfies);
-    assert_int_equal(got->result.feasible, want->result.feasible);
-    assert_true(got->result.fitness == want->result.fitness);
-    assert_memory_equal(got->result.costs, want->result.costs, sizeof want->result.costs);
-}
-
-static void assert_all_same(const struct study_candidate *got, size_t count, const struct study_candidate *want, size_t want_count)
-{
-    assert_int_equal(count, want_count);
-    for (size_t i = 0; i < count; i++)
-        assert_same(&got[i], &want[i]);
-}
-
-static struct study_candidate told_once[TOLD_MAX], told_again[TOLD_MAX];
+static struct study_candidate told_once[WORLD_TOLD_MAX], told_again[WORLD_TOLD_MAX];
 
 /* --- tables --- */
 
 static void a_table_study_ends_by_itself_with_every_ask_told_in_order(void **state)
 {
     struct world *world = *state;
-    struct study *study = open_study(world);
-    size_t told = run(study, told_once);
+    struct study *study = world_study(world);
+    size_t told = world_run(study, told_once);
     assert_int_equal(told, 20 + 14 * 19);
-    assert_true(counts(study).total == told);
-    assert_true(counts(study).asked == told);
+    assert_true(world_counts(study).total == told);
+    assert_true(world_counts(study).asked == told);
     for (size_t i = 0; i < told; i++)
         assert_true(told_once[i].ask == i);
     study_close(study);
@@ -195,12 +30,12 @@ static void a_table_study_ends_by_itself_with_every_ask_told_in_order(void **sta
 static void fitness_and_cost_are_those_of_the_exact_architecture(void **state)
 {
     struct world *world = *state;
-    size_t told = run_new(world, told_once);
+    size_t told = world_run_new(world, told_once);
     for (size_t i = 0; i < told; i++) {
         if (!told_once[i].result.feasible)
             continue;
-        assert_near(told_once[i].result.fitness, made_up(&told_once[i].arch, 0), 0, 1e-6);
-        assert_near(told_once[i].result.costs[0], made_up(&told_once[i].arch, 1), 0, 1e-6);
+        assert_near(told_once[i].result.fitness, world_value(&told_once[i].arch, 0), 0, 1e-6);
+        assert_near(told_once[i].result.costs[0], world_value(&told_once[i].arch, 1), 0, 1e-6);
         assert_int_equal(told_once[i].satisfies, told_once[i].result.costs[0] <= 12);
     }
 }
@@ -209,8 +44,8 @@ static void asked_is_distinct_and_cached_and_skipped(void **state)
 {
     struct world *world = *state;
     world->config.strategy.plain = true;
-    struct study *study = open_study(world);
-    size_t told = run(study, told_once);
+    struct study *study = world_study(world);
+    size_t told = world_run(study, told_once);
     uint64_t distinct = 0, cached = 0, skipped = 0;
     for (size_t i = 0; i < told; i++) {
         bool seen = false;
@@ -221,9 +56,9 @@ static void asked_is_distinct_and_cached_and_skipped(void **state)
         distinct += !told_once[i].skipped && !seen;
         assert_int_equal(told_once[i].cached, !told_once[i].skipped && seen);
     }
-    assert_true(counts(study).distinct == distinct);
-    assert_true(counts(study).cached == cached);
-    assert_true(counts(study).skipped == skipped);
+    assert_true(world_counts(study).distinct == distinct);
+    assert_true(world_counts(study).cached == cached);
+    assert_true(world_counts(study).skipped == skipped);
     assert_true(cached > 0 && skipped > 0);
     study_close(study);
 }
@@ -232,7 +67,7 @@ static void what_is_disconnected_or_has_no_cost_is_infeasible_without_evaluation
 {
     struct world *world = *state;
     world->config.strategy.plain = true;
-    size_t told = run_new(world, told_once);
+    size_t told = world_run_new(world, told_once);
     int disconnected = 0, costless = 0;
     for (size_t i = 0; i < told; i++) {
         const struct study_candidate *candidate = &told_once[i];
@@ -253,10 +88,10 @@ static void the_budget_of_distinct_evaluations_ends_the_search(void **state)
 {
     struct world *world = *state;
     world->config.budget.evaluations = 50;
-    struct study *study = open_study(world);
-    size_t told = run(study, told_once);
-    assert_true(counts(study).distinct == 50);
-    assert_true(counts(study).asked == told);
+    struct study *study = world_study(world);
+    size_t told = world_run(study, told_once);
+    assert_true(world_counts(study).distinct == 50);
+    assert_true(world_counts(study).asked == told);
     assert_int_equal(study_pump(study, 10), 0);
     study_close(study);
 }
@@ -264,10 +99,10 @@ static void the_budget_of_distinct_evaluations_ends_the_search(void **state)
 static void the_best_is_the_fittest_that_satisfies_then_the_cheapest_then_the_first(void **state)
 {
     struct world *world = *state;
-    struct study *study = open_study(world);
+    struct study *study = world_study(world);
     const struct study_candidate *best = NULL;
     assert_null(study_best(study));
-    size_t told = run(study, told_once);
+    size_t told = world_run(study, told_once);
     for (size_t i = 0; i < told; i++) {
         const struct study_candidate *c = &told_once[i];
         if (c->satisfies && (best == NULL || c->result.fitness > best->result.fitness ||
@@ -275,7 +110,7 @@ static void the_best_is_the_fittest_that_satisfies_then_the_cheapest_then_the_fi
             best = c;
     }
     assert_non_null(best);
-    assert_same(study_best(study), best);
+    world_assert_same(study_best(study), best);
     study_close(study);
 }
 
@@ -298,7 +133,7 @@ static void macs_and_parameters_are_those_of_the_benchmark(void **state)
     world->config.cost_count = 2;
     world->config.network.cells = 5;
     world->config.strategy.generations = 2;
-    size_t told = run_new(world, told_once);
+    size_t told = world_run_new(world, told_once);
     for (size_t i = 0; i < told; i++) {
         int conv1 = 0, conv3 = 0;
         /* Only cells whose every edge reaches the output follow the benchmark's rule; nets leave the others out. */
@@ -318,17 +153,17 @@ static void macs_and_parameters_are_those_of_the_benchmark(void **state)
 static void each_key_is_wanted_once(void **state)
 {
     struct world *world = *state;
-    static char keys[2 * TOLD_MAX][DIGEST_HEX_BYTES];
+    static char keys[2 * WORLD_TOLD_MAX][DIGEST_HEX_BYTES];
     size_t wanted = 0, told = 0;
     struct study_want want;
-    evaluate_outside(world);
+    world_evaluate_outside(world);
     world->config.strategy.plain = true;
-    struct study *study = open_study(world);
+    struct study *study = world_study(world);
     while (!study_finished(study)) {
         study_pump(study, SIZE_MAX);
         while (study_want(study, &want)) {
             memcpy(keys[wanted++], want.key, DIGEST_HEX_BYTES);
-            answer(study, &want);
+            world_answer(study, &want);
         }
         while (study_told(study, &told_once[told]))
             told++;
@@ -336,17 +171,17 @@ static void each_key_is_wanted_once(void **state)
     for (size_t i = 0; i < wanted; i++)
         for (size_t j = 0; j < i; j++)
             assert_string_not_equal(keys[i], keys[j]);
-    assert_true(wanted == 2 * counts(study).distinct);
+    assert_true(wanted == 2 * world_counts(study).distinct);
     study_close(study);
 }
 
 static void isomorphic_cells_share_key_and_value(void **state)
 {
     struct world *world = *state;
-    evaluate_outside(world);
+    world_evaluate_outside(world);
     world->config.strategy.plain = true;
     world->config.strategy.generations = 60;
-    size_t told = run_new(world, told_once);
+    size_t told = world_run_new(world, told_once);
     int pairs = 0;
     for (size_t i = 0; i < told; i++) {
         for (size_t j = 0; j < i; j++) {
@@ -364,18 +199,18 @@ static void nothing_is_told_before_all_its_parts_are_there(void **state)
 {
     struct world *world = *state;
     struct study_want want, first = {.kind = STUDY_WANT_MEASURE};
-    evaluate_outside(world);
-    struct study *study = open_study(world);
+    world_evaluate_outside(world);
+    struct study *study = world_study(world);
     study_pump(study, SIZE_MAX);
     while (study_want(study, &want)) {
         if (want.kind == STUDY_WANT_RMI && first.kind != STUDY_WANT_RMI)
             first = want;
         else
-            answer(study, &want);
+            world_answer(study, &want);
     }
     assert_false(study_told(study, told_once));
     assert_false(study_finished(study));
-    answer(study, &first);
+    world_answer(study, &first);
     assert_true(study_told(study, told_once));
     study_close(study);
 }
@@ -383,16 +218,16 @@ static void nothing_is_told_before_all_its_parts_are_there(void **state)
 /* Holds wants back and answers them in random order, some twice, some with another value the second time. */
 static size_t run_shuffled(const struct world *world, struct rng *rng, struct study_candidate *out)
 {
-    static struct study_want held[TOLD_MAX];
+    static struct study_want held[WORLD_TOLD_MAX];
     size_t held_count = 0, told = 0;
-    struct study *study = open_study(world);
+    struct study *study = world_study(world);
     while (!study_finished(study)) {
         study_pump(study, 1 + rng_below(rng, 9));
-        while (held_count < TOLD_MAX && rng_below(rng, 4) > 0 && study_want(study, &held[held_count]))
+        while (held_count < WORLD_TOLD_MAX && rng_below(rng, 4) > 0 && study_want(study, &held[held_count]))
             held_count++;
         for (size_t answers = rng_below(rng, 4); answers > 0 && held_count > 0; answers--) {
             size_t pick = rng_below(rng, held_count);
-            answer(study, &held[pick]);
+            world_answer(study, &held[pick]);
             study_provide(study, held[pick].key, &(struct study_value){true, 1e6});
             if (rng_below(rng, 3) > 0)
                 held[pick] = held[--held_count];
@@ -408,13 +243,13 @@ static void the_order_of_arrival_changes_nothing(void **state)
 {
     struct world *world = *state;
     struct rng rng;
-    evaluate_outside(world);
-    size_t want = run_new(world, told_once);
+    world_evaluate_outside(world);
+    size_t want = world_run_new(world, told_once);
     for (uint64_t seed = 1; seed <= 20; seed++) {
         print_message("# seed=%d\n", (int)seed);
         rng_seed(&rng, seed);
         size_t got = run_shuffled(world, &rng, told_again);
-        assert_all_same(told_again, got, told_once, want);
+        world_assert_all_same(told_again, got, told_once, want);
     }
 }
 
@@ -422,8 +257,8 @@ static void a_value_that_is_not_a_number_is_infeasible(void **state)
 {
     struct world *world = *state;
     struct study_want want;
-    evaluate_outside(world);
-    struct study *study = open_study(world);
+    world_evaluate_outside(world);
+    struct study *study = world_study(world);
     study_pump(study, 2);
     while (study_want(study, &want)) {
         double value = want.kind == STUDY_WANT_RMI ? NAN : 1;
@@ -439,8 +274,8 @@ static void a_value_that_is_not_a_number_is_infeasible(void **state)
 static void unknown_keys_are_ignored(void **state)
 {
     struct world *world = *state;
-    evaluate_outside(world);
-    struct study *study = open_study(world);
+    world_evaluate_outside(world);
+    struct study *study = world_study(world);
     study_provide(study, "no such key", &(struct study_value){true, 1});
     study_pump(study, 5);
     study_provide(study, "", &(struct study_value){true, 1});
@@ -451,7 +286,7 @@ static void unknown_keys_are_ignored(void **state)
 static void first_key(const struct world *world, enum study_want_kind kind, char out[DIGEST_HEX_BYTES])
 {
     struct study_want want;
-    struct study *study = open_study(world);
+    struct study *study = world_study(world);
     study_pump(study, 1);
     while (study_want(study, &want))
         if (want.kind == kind)
@@ -463,7 +298,7 @@ static void keys_change_with_what_the_value_depends_on_and_with_nothing_else(voi
 {
     struct world *world = *state;
     char rmi[DIGEST_HEX_BYTES], measure[DIGEST_HEX_BYTES], other[DIGEST_HEX_BYTES];
-    evaluate_outside(world);
+    world_evaluate_outside(world);
     first_key(world, STUDY_WANT_RMI, rmi);
     first_key(world, STUDY_WANT_MEASURE, measure);
     world->config.name = "another";
@@ -494,6 +329,86 @@ static void measurements_are_keyed_by_the_version_that_agents_measure_by(void **
     assert_int_equal(STUDY_MEASUREMENT_VERSION, MEASURE_PROTOCOL_VERSION);
 }
 
+/* --- values held back --- */
+
+static void a_held_candidate_is_told_after_its_release_alone(void **state)
+{
+    struct world *world = *state;
+    struct study_candidate candidate;
+    struct study *study = world_study(world);
+    study_hold(study);
+    study_pump(study, SIZE_MAX);
+    assert_false(study_told(study, &candidate));
+    study_release(study, 1);
+    assert_false(study_told(study, &candidate));
+    study_release(study, 0);
+    assert_true(study_told(study, &candidate));
+    assert_true(candidate.ask == 0);
+    assert_true(study_told(study, &candidate));
+    assert_true(candidate.ask == 1);
+    assert_false(study_told(study, &candidate));
+    study_close(study);
+}
+
+/* Tells in the order that a random number per candidate gives; the asked list must be what is told. */
+static size_t run_held(struct study *study, struct rng *rng, struct study_candidate *out)
+{
+    static struct study_candidate asked[WORLD_TOLD_MAX];
+    size_t asked_count = 0, told = 0;
+    uint64_t open[64];
+    size_t open_count = 0;
+    study_hold(study);
+    while (!study_finished(study)) {
+        study_pump(study, SIZE_MAX);
+        while (study_asked(study, &asked[asked_count])) {
+            assert_true(asked[asked_count].ask == asked_count);
+            open[open_count++] = asked_count++;
+        }
+        if (open_count > 0) {
+            size_t pick = rng_below(rng, open_count);
+            study_release(study, open[pick]);
+            open[pick] = open[--open_count];
+        }
+        for (; study_told(study, &out[told]); told++) {
+            assert_string_equal(asked[told].arch_text, out[told].arch_text);
+            assert_string_equal(asked[told].canonical_text, out[told].canonical_text);
+            assert_int_equal(asked[told].skipped, out[told].skipped);
+            assert_int_equal(asked[told].cached, out[told].cached);
+            assert_int_equal(asked[told].connected, out[told].connected);
+        }
+    }
+    return told;
+}
+
+static void holding_back_changes_nothing_of_what_is_found(void **state)
+{
+    struct world *world = *state;
+    struct rng rng;
+    rng_seed(&rng, 17);
+    world->config.strategy.plain = true;
+    size_t want = world_run_new(world, told_once);
+    struct study *study = world_study(world);
+    world_assert_all_same(told_again, run_held(study, &rng, told_again), told_once, want);
+    study_close(study);
+}
+
+static void studies_that_share_tables_find_what_each_finds_alone(void **state)
+{
+    struct world *world = *state;
+    struct status status = {0};
+    struct study *first = NULL, *second = NULL;
+    struct tables *tables = tables_new();
+    size_t want = world_run_new(world, told_once);
+    assert_ok(study_open_shared(&world->config, &world->space, NULL, tables, &first, &status), status);
+    unlink(world->path);
+    assert_ok(study_open_shared(&world->config, &world->space, NULL, tables, &second, &status), status);
+    world_assert_all_same(told_again, world_run(first, told_again), told_once, want);
+    study_close(first);
+    world_assert_all_same(told_again, world_run(second, told_again), told_once, want);
+    study_close(second);
+    tables_free(tables);
+}
+
 /* --- restart --- */
 
 /* The study stops after `stop` tells, with everything else lost; another goes on from the last snapshot due and the told list. */
@@ -503,11 +418,11 @@ static size_t run_with_restart(const struct world *world, size_t stop, struct st
     struct study_want want;
     void *data = NULL;
     size_t size = 0, told = 0, snapshot_told = 0;
-    struct study *study = open_study(world);
+    struct study *study = world_study(world);
     while (told < stop) {
         study_pump(study, 13);
         while (study_want(study, &want))
-            answer(study, &want);
+            world_answer(study, &want);
         while (told < stop && study_told(study, &out[told])) {
             told++;
             if (!study_snapshot_due(study))
@@ -518,13 +433,13 @@ static size_t run_with_restart(const struct world *world, size_t stop, struct st
         }
     }
     study_close(study);
-    study = open_study(world);
+    study = world_study(world);
     if (data != NULL)
         assert_ok(study_load(study, data, size, &status), status);
     for (size_t i = snapshot_told; i < told; i++)
         assert_ok(study_replay(study, &out[i], &status), status);
-    told += run(study, out + told);
-    assert_true(counts(study).told == told);
+    told += world_run(study, out + told);
+    assert_true(world_counts(study).told == told);
     free(data);
     study_close(study);
     return told;
@@ -533,14 +448,14 @@ static size_t run_with_restart(const struct world *world, size_t stop, struct st
 static void a_restart_after_any_tell_ends_with_the_same_candidates(void **state)
 {
     struct world *world = *state;
-    evaluate_outside(world);
+    world_evaluate_outside(world);
     for (int plain = 0; plain < 2; plain++) {
         world->config.strategy.plain = plain;
         world->config.strategy.generations = 6;
-        size_t want = run_new(world, told_once);
+        size_t want = world_run_new(world, told_once);
         for (size_t stop = 0; stop <= want; stop += 3) {
             size_t got = run_with_restart(world, stop, told_again);
-            assert_all_same(told_again, got, told_once, want);
+            world_assert_all_same(told_again, got, told_once, want);
         }
     }
 }
@@ -562,7 +477,7 @@ static struct study *copy_study(const struct world *world, const struct study *s
     struct status status = {0};
     void *data = NULL;
     size_t size = 0;
-    struct study *copy = open_study(world);
+    struct study *copy = world_study(world);
     assert_ok(study_save(study, &data, &size, &status), status);
     assert_ok(study_load(copy, data, size, &status), status);
     free(data);
@@ -573,10 +488,10 @@ static void counts_and_best_survive_a_restart(void **state)
 {
     struct world *world = *state;
     world->config.strategy.plain = true;
-    struct study *study = open_study(world);
+    struct study *study = world_study(world);
     run_to_snapshot(study, 100);
     struct study *copy = copy_study(world, study);
-    struct study_counts want = counts(study), got = counts(copy);
+    struct study_counts want = world_counts(study), got = world_counts(copy);
     assert_true(got.asked == want.asked);
     assert_true(got.told == want.told);
     assert_true(got.distinct == want.distinct);
@@ -584,7 +499,7 @@ static void counts_and_best_survive_a_restart(void **state)
     assert_true(got.skipped == want.skipped);
     assert_true(got.total == want.total);
     assert_int_equal(got.generation, want.generation);
-    assert_same(study_best(copy), study_best(study));
+    world_assert_same(study_best(copy), study_best(study));
     study_close(study);
     study_close(copy);
 }
@@ -592,7 +507,7 @@ static void counts_and_best_survive_a_restart(void **state)
 static void the_next_snapshot_is_due_at_the_same_tell_after_a_restart(void **state)
 {
     struct world *world = *state;
-    struct study *study = open_study(world);
+    struct study *study = world_study(world);
     run_to_snapshot(study, 170); /* the next generation of 19 is less than an eighth of that */
     struct study *copy = copy_study(world, study);
     assert_int_equal(run_to_snapshot(copy, 0), run_to_snapshot(study, 0));
@@ -605,7 +520,7 @@ static void snapshots_are_due_ever_more_seldom(void **state)
     struct world *world = *state;
     size_t told = 0, last = 0, due = 0;
     world->config.strategy.generations = 100;
-    struct study *study = open_study(world);
+    struct study *study = world_study(world);
     while (!study_finished(study)) {
         study_pump(study, SIZE_MAX);
         while (study_told(study, told_once)) {
@@ -627,13 +542,13 @@ static void a_replay_that_comes_out_otherwise_is_a_conflict(void **state)
 {
     struct world *world = *state;
     struct status status = {0};
-    run_new(world, told_once);
-    struct study *study = open_study(world);
+    world_run_new(world, told_once);
+    struct study *study = world_study(world);
     assert_ok(study_replay(study, &told_once[0], &status), status);
     assert_int_equal(study_replay(study, &told_once[2], &status), STATUS_CONFLICT);
     study_close(study);
     world->config.seed++;
-    study = open_study(world);
+    study = world_study(world);
     assert_int_equal(study_replay(study, &told_once[0], &status), STATUS_CONFLICT);
     assert_non_null(strstr(status.message, told_once[0].arch_text));
     study_close(study);
@@ -647,9 +562,9 @@ static void a_damaged_snapshot_is_refused_or_read_but_never_crashes(void **state
     void *data = NULL;
     size_t size = 0;
     world->config.strategy.generations = 3;
-    evaluate_outside(world); /* no tables to load each time */
-    struct study *study = open_study(world);
-    run(study, told_once);
+    world_evaluate_outside(world); /* no tables to load each time */
+    struct study *study = world_study(world);
+    world_run(study, told_once);
     assert_ok(study_save(study, &data, &size, &status), status);
     study_close(study);
     rng_seed(&rng, 11);
@@ -657,7 +572,7 @@ static void a_damaged_snapshot_is_refused_or_read_but_never_crashes(void **state
         char *bytes = malloc(size);
         memcpy(bytes, data, size);
         bytes[rng_below(&rng, size)] = "0123456789abcdef\"{}[],:-x"[rng_below(&rng, 25)];
-        study = open_study(world);
+        study = world_study(world);
         if (study_load(study, bytes, round % 2 == 0 ? size : rng_below(&rng, size), &status) == STATUS_OK)
             study_pump(study, 100);
         else
@@ -679,7 +594,7 @@ static void the_files_of_a_study_are_named_with_their_digests(void **state)
     struct digest want;
     void *data = NULL;
     size_t size = 0;
-    struct study *study = open_study(world);
+    struct study *study = world_study(world);
     assert_ok(fileio_read(world->path, 1 << 24, &data, &size, &status), status);
     digest_of(data, size, &want);
     free(data);
@@ -701,7 +616,7 @@ static void a_study_that_cannot_be_opened_says_why(void **state)
     world->costs[0].column = "latency";
     assert_int_equal(study_open(&world->config, &world->space, NULL, &study, &status), STATUS_BAD_INPUT);
     assert_non_null(strstr(status.message, "cost latency_ms"));
-    evaluate_outside(world);
+    world_evaluate_outside(world);
     assert_int_equal(study_open(&world->config, &world->space, NULL, &study, &status), STATUS_BAD_INPUT);
     world->config.fitness.protocol = "rmi-slow";
     assert_int_equal(study_open(&world->config, &world->space, &world->bundle, &study, &status), STATUS_NOT_FOUND);
@@ -710,7 +625,7 @@ static void a_study_that_cannot_be_opened_says_why(void **state)
     assert_int_equal(study_open(&world->config, &world->space, &world->bundle, &study, &status), STATUS_BAD_INPUT);
 }
 
-#define in_world(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
+#define in_world(test) cmocka_unit_test_setup_teardown(test, world_open, world_close)
 
 int main(void)
 {
@@ -731,6 +646,9 @@ int main(void)
         in_world(unknown_keys_are_ignored),
         in_world(keys_change_with_what_the_value_depends_on_and_with_nothing_else),
         cmocka_unit_test(measurements_are_keyed_by_the_version_that_agents_measure_by),
+        in_world(a_held_candidate_is_told_after_its_release_alone),
+        in_world(holding_back_changes_nothing_of_what_is_found),
+        in_world(studies_that_share_tables_find_what_each_finds_alone),
         in_world(a_restart_after_any_tell_ends_with_the_same_candidates),
         in_world(counts_and_best_survive_a_restart),
         in_world(the_next_snapshot_is_due_at_the_same_tell_after_a_restart),

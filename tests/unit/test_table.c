@@ -65,6 +65,27 @@ static void rows_of_the_device_and_dataset_are_kept(void **state)
     table_free(table);
 }
 
+static void add_up(void *context, const struct arch *arch, double value)
+{
+    double *sums = context;
+    sums[0] += arch->genes[0];
+    sums[1] += value;
+}
+
+static void every_row_with_a_value_is_gone_through_once(void **state)
+{
+    struct world *world = *state;
+    struct table *table = NULL;
+    struct status status;
+    double sums[2] = {0};
+    static const char text[] = "ops,x\n421211,1\n334131,\n300000,4\n";
+    assert_ok(load(world, text, NULL, NULL, "x", &table, &status), status);
+    table_each(table, add_up, sums);
+    assert_true(sums[0] == 7);
+    assert_true(sums[1] == 5);
+    table_free(table);
+}
+
 static void an_empty_field_is_a_missing_value(void **state)
 {
     struct world *world = *state;
@@ -189,6 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         in_world(rows_of_the_device_and_dataset_are_kept),
+        in_world(every_row_with_a_value_is_gone_through_once),
         in_world(an_empty_field_is_a_missing_value),
         in_world(the_text_form_is_looked_up_by_the_exact_architecture),
         in_world(the_digest_is_that_of_the_bytes),

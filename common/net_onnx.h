@@ -9,10 +9,11 @@
 #include "common/status.h"
 
 /* Reads an ONNX model into *out (which must be empty). Takes what PyTorch exports for image classifiers in opset 9 to 21: Conv,
- * BatchNormalization, Relu, AveragePool (count_include_pad=0, or no padding), Add, Sum, GlobalAveragePool, ReduceMean over H and W,
- * Flatten, Squeeze, Reshape to (N,C), Gemm, MatMul+Add, Identity, Dropout, Slice (as a spatial stride), Pad (zero channels), and
- * the constant arithmetic around them (Constant, ConstantOfShape, Shape, Gather, Cast, Concat, Unsqueeze, Squeeze, Transpose,
- * Reshape, Slice, Add, Sub, Mul, Div), which is folded. Windows must be square, padded alike on all sides and not dilated.
+ * BatchNormalization, Relu, AveragePool (count_include_pad=0, or no padding), MaxPool, Add, Sum, Concat of channels,
+ * GlobalAveragePool, ReduceMean over H and W, Flatten, Squeeze, Reshape to (N,C), Reshape-Transpose-Reshape as a channel shuffle,
+ * Gemm, MatMul+Add, Identity, Dropout, Slice (as a spatial stride, from any row and column), Pad (zero channels), and the constant
+ * arithmetic around them (Constant, ConstantOfShape, Shape, Gather, Cast, Concat, Unsqueeze, Squeeze, Transpose, Reshape, Slice,
+ * Add, Sub, Mul, Div), which is folded. Windows must be square and padded alike on all sides; only those of Conv may be dilated.
  * Parameters keep the names of their initializers, which are those of the PyTorch state dict. The first graph output is the logits,
  * the others are the taps, unless `taps` names tap_count value names. Batch dimension may be symbolic or any number; H and W must
  * be fixed. STATUS_BAD_INPUT or STATUS_UNSUPPORTED with the node's name and operator; never crashes, never reads outside `data`,

@@ -154,8 +154,8 @@ static enum status_code fold_shape(struct onnx_reader *reader)
         return reader->status->code;
     if (onnx_attribute_int(reader, "start", 0) != 0 || onnx_attribute(reader, "end") != NULL)
         return onnx_fail(reader, STATUS_UNSUPPORTED, "a part of a shape is not read here");
-    if (!value->is_constant && (value->step_h != 1 || value->step_w != 1))
-        return onnx_fail(reader, STATUS_UNSUPPORTED, "the shape of a slice is not read here");
+    if (!value->is_constant && (onnx_is_sliced(value) || value->groups > 0))
+        return onnx_fail(reader, STATUS_UNSUPPORTED, "the shape of a slice or of a map split into groups is not read here");
     result.dims[0] = value->is_constant ? value->constant.rank : value->rank;
     enum status_code code = make_result(reader, &result);
     if (code != STATUS_OK)

@@ -3,6 +3,7 @@
  * net_onnx_unpack.c     bytes -> protobuf structs, guarded against deep nesting and memory amplification
  * net_onnx_read.c       the model as a whole: versions, input, initializers, outputs
  * net_onnx_operators.c  one function per operator that becomes a node of the net
+ * net_onnx_moves.c      the operators that only move numbers: slices, pads, reshapes, concatenations, shuffles
  * net_onnx_values.c     what each value name of the graph stands for, and errors that name the node
  * net_onnx_constants.c  tensors that are known while reading
  * net_onnx_fold.c       operators on such tensors
@@ -58,16 +59,20 @@ enum status_code onnx_constant_read(const Onnx__TensorProto *tensor, const char 
 
 /* --- net_onnx_values.c --- */
 
-/* What a value name stands for: a constant, or a map of the net that waits for a spatial stride. */
+/* What a value name stands for: a constant, or a map of the net that may wait: for a spatial stride, because Slice does one axis at
+ * a time and NET_SUBSAMPLE both, or for the rest of a channel shuffle, which is three nodes. */
 struct onnx_value {
     const char *name; /* the key; borrowed from the model */
     bool is_constant;
     struct onnx_constant constant;
     int node;                       /* of the net */
     int rank;                       /* 4 (N,C,H,W) or 2 (N,C) */
-    int step_h, step_w;             /* rows and columns still to be left out: Slice does one axis at a time, NET_SUBSAMPLE both */
+    int step_h, step_w;             /* every step-th row and column is still to be taken ... */
+    int offset_h, offset_w;         /* ... from these on */
     char step_name[NET_NAME_BYTES]; /* of the node that will do so */
-    bool bias_is_open;              /* the product of a MatMul: an Add of a constant may still become the dense layer's bias */
+    int groups;                     /* above 0: read as (N,groups,C/groups,H,W), as (N,C/groups,groups,H,W) where is_swapped */
+    bool is_swapped;
+    bool bias_is_open; /* the product of a MatMul: an Add of a constant may still become the dense layer's bias */
     UT_hash_handle hh;
 };
 
@@ -151,8 +156,35 @@ enum status_code onnx_name_tensor(struct onnx_reader *reader, int tensor, size_t
 /* Adds what the node being read stands for to the net, or folds it. */
 enum status_code onnx_read_node(struct onnx_reader *reader);
 
+/* --- net_onnx_moves.c --- */
+
+enum status_code onnx_read_slice(struct onnx_reader *reader);
+enum status_code onnx_read_pad(struct onnx_reader *reader);
+enum status_code onnx_read_reshape(struct onnx_reader *reader);
+enum status_code onnx_read_transpose(struct onnx_reader *reader);
+enum status_code onnx_read_concat(struct onnx_reader *reader);
+
+/* Whether rows or columns are still to be left out of the value. */
+static inline bool onnx_is_sliced(const struct onnx_value *value)
+{
+    return value->step_h != 1 || value->step_w != 1 || value->offset_h != 0 || value->offset_w != 0;
+}
+
 /* Adds the stride that Slice nodes have asked for; the value then stands for its result. */
 enum status_code onnx_settle_steps(struct onnx_reader *reader, struct onnx_value *value);
+
+/* Fails with the builder's sentence, which begins with the node's name, under ONNX's name and operator. */
+enum status_code onnx_builder_failed(struct onnx_reader *reader);
+
+/* The value of input `index` as a map of the given rank (0: any), with its strides settled; NULL with status filled. */
+struct onnx_value *onnx_map_input(struct onnx_reader *reader, size_t index, int rank);
+
+/* The numbers of an attribute, or of a constant input where later opsets moved them. *count is 0 when neither is given. */
+enum status_code onnx_numbers(struct onnx_reader *reader, const char *attribute_name, size_t index, const int64_t **out,
+                              size_t *count);
+
+/* Flatten, Squeeze and Reshape of (N,C,1,1) to (N,C) change nothing but the rank. */
+enum status_code onnx_set_vector(struct onnx_reader *reader, const struct onnx_value *input);
 
 /* --- net_onnx_fold.c --- */
 

@@ -14,51 +14,6 @@ typedef enum status_code (*read_function)(struct onnx_reader *reader);
 
 /* --- inputs and parameters ------------------------------------------------------------------------------- */
 
-/* Fails with the builder's sentence, which begins with the node's name, under ONNX's name and operator. */
-static enum status_code builder_failed(struct onnx_reader *reader)
-{
-    struct status reason = *reader->status;
-    const char *sentence = strstr(reason.message, ": ");
-    return onnx_fail(reader, reason.code, "%.400s", sentence != NULL ? sentence + 2 : reason.message);
-}
-
-/* The node that Slice nodes have asked for may be there already, made for another reader of the same value. */
-enum status_code onnx_settle_steps(struct onnx_reader *reader, struct onnx_value *value)
-{
-    if (value->step_h == 1 && value->step_w == 1)
-        return STATUS_OK;
-    if (value->step_h != value->step_w)
-        return onnx_fail(reader, STATUS_UNSUPPORTED, "a slice with different strides in height (%d) and width (%d) is read here",
-                         value->step_h, value->step_w);
-    int node = net_find_node(reader->net, value->step_name);
-    if (node < 0)
-        node = net_add_subsample(reader->net, value->step_name, value->node, value->step_h, reader->status);
-    if (node < 0)
-        return builder_failed(reader);
-    value->node = node;
-    value->step_h = value->step_w = 1;
-    return STATUS_OK;
-}
-
-/* The value of input `index` as a map of the given rank (0: any), with its strides settled; NULL with status filled. */
-static struct onnx_value *map_input(struct onnx_reader *reader, size_t index, int rank)
-{
-    struct onnx_value *value = onnx_input(reader, index);
-    if (value == NULL)
-        return NULL;
-    if (value->is_constant) {
-        onnx_fail(reader, STATUS_UNSUPPORTED, "its input %zu is a constant; it must depend on the images", index);
-        return NULL;
-    }
-    if (rank != 0 && value->rank != rank) {
-        onnx_fail(reader, STATUS_UNSUPPORTED, "its input %zu has %d dimensions instead of %d", index, value->rank, rank);
-        return NULL;
-    }
-    if (onnx_settle_steps(reader, value) != STATUS_OK)
-        return NULL;
-    return value;
-}
-
 static bool all_finite(const struct onnx_constant *constant)
 {
     for (size_t i = 0; i < constant->count; i++)
@@ -112,7 +67,7 @@ static enum status_code set_param(struct onnx_reader *reader, int node, int para
 /* --- attributes of windows ------------------------------------------------------------------------------- */
 
 struct window {
-    int kernel, stride, pad;
+    int kernel, stride, pad, dilation;
 };
 
 /* All `count` numbers of the attribute, each between low and high and all equal, as one; `absent` when it is not given. */
@@ -136,18 +91,15 @@ static enum status_code one_of_equal(struct onnx_reader *reader, const char *nam
 
 static enum status_code read_window(struct onnx_reader *reader, int absent_kernel, struct window *out)
 {
-    int dilation = 1;
     enum status_code code = one_of_equal(reader, "kernel_shape", 2, 1, absent_kernel, &out->kernel);
     if (code == STATUS_OK)
         code = one_of_equal(reader, "strides", 2, 1, 1, &out->stride);
     if (code == STATUS_OK)
         code = one_of_equal(reader, "pads", 4, 0, 0, &out->pad);
     if (code == STATUS_OK)
-        code = one_of_equal(reader, "dilations", 2, 1, 1, &dilation);
+        code = one_of_equal(reader, "dilations", 2, 1, 1, &out->dilation);
     if (code != STATUS_OK)
         return code;
-    if (dilation != 1)
-        return onnx_fail(reader, STATUS_UNSUPPORTED, "dilated windows are not supported");
     if (!onnx_attribute_is_text(reader, "auto_pad", "NOTSET") && !onnx_attribute_is_text(reader, "auto_pad", "VALID"))
         return onnx_fail(reader, STATUS_UNSUPPORTED, "auto_pad is not supported; export explicit pads");
     if (out->kernel < 1)
@@ -161,7 +113,7 @@ static enum status_code read_conv(struct onnx_reader *reader)
 {
     struct window window;
     char name[NET_NAME_BYTES];
-    const struct onnx_value *input = map_input(reader, 0, 4);
+    const struct onnx_value *input = onnx_map_input(reader, 0, 4);
     const struct onnx_constant *weight = input != NULL ? weight_input(reader, 1, 4) : NULL, *bias = NULL;
     bool with_bias = onnx_has_input(reader, 2);
     if (weight == NULL || (with_bias && (bias = weight_input(reader, 2, 1)) == NULL))
@@ -179,10 +131,16 @@ static enum status_code read_conv(struct onnx_reader *reader)
         return onnx_fail(reader, STATUS_BAD_INPUT,
                          "its weight is for %" PRId64 " channels in each of %" PRId64 " groups but its input has %d",
                          weight->dims[1], groups, channels);
-    int node = net_add_conv(reader->net, name, input->node, (int)weight->dims[0], window.kernel, window.stride, window.pad,
-                            (int)groups, with_bias, reader->status);
+    const struct net_conv conv = {.out_channels = (int)weight->dims[0],
+                                  .kernel = window.kernel,
+                                  .stride = window.stride,
+                                  .pad = window.pad,
+                                  .dilation = window.dilation,
+                                  .groups = (int)groups,
+                                  .with_bias = with_bias};
+    int node = net_add_conv_with(reader->net, name, input->node, &conv, reader->status);
     if (node < 0)
-        return builder_failed(reader);
+        return onnx_builder_failed(reader);
     enum status_code code = set_param(reader, node, 0, 1, weight);
     if (code == STATUS_OK && with_bias)
         code = set_param(reader, node, 1, 2, bias);
@@ -193,7 +151,7 @@ static enum status_code read_batch_norm(struct onnx_reader *reader)
 {
     char name[NET_NAME_BYTES];
     const struct onnx_constant *params[NET_PARAMS_MAX];
-    const struct onnx_value *input = map_input(reader, 0, 0);
+    const struct onnx_value *input = onnx_map_input(reader, 0, 0);
     if (input == NULL)
         return reader->status->code;
     for (size_t i = 0; i < NET_PARAMS_MAX; i++)
@@ -208,7 +166,7 @@ static enum status_code read_batch_norm(struct onnx_reader *reader)
         return reader->status->code;
     int node = net_add_batch_norm(reader->net, name, input->node, onnx_attribute_float(reader, "epsilon", 1e-5F), reader->status);
     if (node < 0)
-        return builder_failed(reader);
+        return onnx_builder_failed(reader);
     for (int i = 0; i < NET_PARAMS_MAX; i++)
         if (set_param(reader, node, i, (size_t)i + 1, params[i]) != STATUS_OK)
             return reader->status->code;
@@ -218,11 +176,11 @@ static enum status_code read_batch_norm(struct onnx_reader *reader)
 static enum status_code read_relu(struct onnx_reader *reader)
 {
     char name[NET_NAME_BYTES];
-    const struct onnx_value *input = map_input(reader, 0, 0);
+    const struct onnx_value *input = onnx_map_input(reader, 0, 0);
     if (input == NULL || onnx_choose_node_name(reader, name) != STATUS_OK)
         return reader->status->code;
     int node = net_add_relu(reader->net, name, input->node, reader->status);
-    return node >= 0 ? onnx_set_map(reader, node, input->rank) : builder_failed(reader);
+    return node >= 0 ? onnx_set_map(reader, node, input->rank) : onnx_builder_failed(reader);
 }
 
 /* Whether windows of one axis end exactly with it, so that rounding up or down is the same. */
@@ -231,22 +189,43 @@ static bool divides(int length, const struct window *window)
     return (length + 2 * window->pad - window->kernel) % window->stride == 0;
 }
 
+/* What both poolings share: a window that is not dilated and ends with the map. */
+static enum status_code read_pool_window(struct onnx_reader *reader, const struct onnx_value *input, struct window *out)
+{
+    if (read_window(reader, 0, out) != STATUS_OK)
+        return reader->status->code;
+    if (out->dilation != 1)
+        return onnx_fail(reader, STATUS_UNSUPPORTED, "dilated windows of a pooling are not supported");
+    struct net_shape shape = reader->net->nodes[input->node].shape;
+    if (onnx_attribute_int(reader, "ceil_mode", 0) != 0 && !(divides(shape.h, out) && divides(shape.w, out)))
+        return onnx_fail(reader, STATUS_UNSUPPORTED, "ceil_mode with windows that reach beyond the map is not supported");
+    return STATUS_OK;
+}
+
 static enum status_code read_average_pool(struct onnx_reader *reader)
 {
     char name[NET_NAME_BYTES];
     struct window window;
-    const struct onnx_value *input = map_input(reader, 0, 4);
-    if (input == NULL || read_window(reader, 0, &window) != STATUS_OK)
+    const struct onnx_value *input = onnx_map_input(reader, 0, 4);
+    if (input == NULL || read_pool_window(reader, input, &window) != STATUS_OK)
         return reader->status->code;
     if (onnx_attribute_int(reader, "count_include_pad", 0) != 0 && window.pad > 0)
         return onnx_fail(reader, STATUS_UNSUPPORTED, "padding that is counted is not supported; export count_include_pad=False");
-    struct net_shape shape = reader->net->nodes[input->node].shape;
-    if (onnx_attribute_int(reader, "ceil_mode", 0) != 0 && !(divides(shape.h, &window) && divides(shape.w, &window)))
-        return onnx_fail(reader, STATUS_UNSUPPORTED, "ceil_mode with windows that reach beyond the map is not supported");
     if (onnx_choose_node_name(reader, name) != STATUS_OK)
         return reader->status->code;
     int node = net_add_avg_pool(reader->net, name, input->node, window.kernel, window.stride, window.pad, reader->status);
-    return node >= 0 ? onnx_set_map(reader, node, 4) : builder_failed(reader);
+    return node >= 0 ? onnx_set_map(reader, node, 4) : onnx_builder_failed(reader);
+}
+
+static enum status_code read_max_pool(struct onnx_reader *reader)
+{
+    char name[NET_NAME_BYTES];
+    struct window window;
+    const struct onnx_value *input = onnx_map_input(reader, 0, 4);
+    if (input == NULL || read_pool_window(reader, input, &window) != STATUS_OK || onnx_choose_node_name(reader, name) != STATUS_OK)
+        return reader->status->code;
+    int node = net_add_max_pool(reader->net, name, input->node, window.kernel, window.stride, window.pad, reader->status);
+    return node >= 0 ? onnx_set_map(reader, node, 4) : onnx_builder_failed(reader);
 }
 
 /* An Add of a constant to the product of a MatMul is the bias of a dense layer. */
@@ -287,7 +266,7 @@ static enum status_code read_add(struct onnx_reader *reader)
     if (count == 2 && is_constant_input(reader, 0))
         return read_dense_bias(reader, 1, 0);
     for (size_t i = 0; i < count; i++) {
-        const struct onnx_value *value = map_input(reader, i, rank);
+        const struct onnx_value *value = onnx_map_input(reader, i, rank);
         if (value == NULL)
             return reader->status->code;
         inputs[i] = value->node;
@@ -296,7 +275,7 @@ static enum status_code read_add(struct onnx_reader *reader)
     if (onnx_choose_node_name(reader, name) != STATUS_OK)
         return reader->status->code;
     int node = net_add_add(reader->net, name, inputs, (int)count, reader->status);
-    return node >= 0 ? onnx_set_map(reader, node, rank) : builder_failed(reader);
+    return node >= 0 ? onnx_set_map(reader, node, rank) : onnx_builder_failed(reader);
 }
 
 static enum status_code add_global_pool(struct onnx_reader *reader, int input, int rank)
@@ -305,35 +284,13 @@ static enum status_code add_global_pool(struct onnx_reader *reader, int input, i
     if (onnx_choose_node_name(reader, name) != STATUS_OK)
         return reader->status->code;
     int node = net_add_global_avg_pool(reader->net, name, input, reader->status);
-    return node >= 0 ? onnx_set_map(reader, node, rank) : builder_failed(reader);
+    return node >= 0 ? onnx_set_map(reader, node, rank) : onnx_builder_failed(reader);
 }
 
 static enum status_code read_global_average_pool(struct onnx_reader *reader)
 {
-    const struct onnx_value *input = map_input(reader, 0, 4);
+    const struct onnx_value *input = onnx_map_input(reader, 0, 4);
     return input == NULL ? reader->status->code : add_global_pool(reader, input->node, 4);
-}
-
-/* The numbers of an attribute, or of a constant input where later opsets moved them. *count is 0 when neither is given. */
-static enum status_code numbers(struct onnx_reader *reader, const char *attribute_name, size_t index, const int64_t **out,
-                                size_t *count)
-{
-    const Onnx__AttributeProto *attribute = onnx_attribute(reader, attribute_name);
-    *count = 0;
-    *out = NULL;
-    if (attribute != NULL) {
-        *out = attribute->ints;
-        *count = attribute->n_ints;
-    } else if (onnx_has_input(reader, index)) {
-        const struct onnx_constant *constant = onnx_constant_input(reader, index);
-        if (constant == NULL)
-            return reader->status->code;
-        if (constant->is_float)
-            return onnx_fail(reader, STATUS_BAD_INPUT, "its %s must be whole numbers", attribute_name);
-        *out = constant->ints;
-        *count = constant->count;
-    }
-    return STATUS_OK;
 }
 
 /* Whether the axes are height and width, in either order, counted from either end. */
@@ -351,78 +308,34 @@ static enum status_code read_reduce_mean(struct onnx_reader *reader)
 {
     const int64_t *axes = NULL;
     size_t count = 0;
-    const struct onnx_value *input = map_input(reader, 0, 4);
-    if (input == NULL || numbers(reader, "axes", 1, &axes, &count) != STATUS_OK)
+    const struct onnx_value *input = onnx_map_input(reader, 0, 4);
+    if (input == NULL || onnx_numbers(reader, "axes", 1, &axes, &count) != STATUS_OK)
         return reader->status->code;
     if (!are_spatial(axes, count))
         return onnx_fail(reader, STATUS_UNSUPPORTED, "only means over height and width (axes 2 and 3) are supported");
     return add_global_pool(reader, input->node, onnx_attribute_int(reader, "keepdims", 1) != 0 ? 4 : 2);
 }
 
-static bool is_vector(const struct onnx_reader *reader, const struct onnx_value *value)
-{
-    struct net_shape shape = reader->net->nodes[value->node].shape;
-    return shape.h == 1 && shape.w == 1;
-}
-
-/* Flatten, Squeeze and Reshape of (N,C,1,1) to (N,C) change nothing but the rank. */
-static enum status_code set_vector(struct onnx_reader *reader, const struct onnx_value *input)
-{
-    if (!is_vector(reader, input))
-        return onnx_fail(reader, STATUS_UNSUPPORTED, "only maps of one pixel can be flattened; pool over height and width before");
-    return onnx_set_map(reader, input->node, 2);
-}
-
 static enum status_code read_flatten(struct onnx_reader *reader)
 {
-    const struct onnx_value *input = map_input(reader, 0, 0);
+    const struct onnx_value *input = onnx_map_input(reader, 0, 0);
     if (input == NULL)
         return reader->status->code;
     if (onnx_attribute_int(reader, "axis", 1) != 1)
         return onnx_fail(reader, STATUS_UNSUPPORTED, "only axis 1 is supported");
-    return set_vector(reader, input);
+    return onnx_set_vector(reader, input);
 }
 
 static enum status_code read_squeeze(struct onnx_reader *reader)
 {
     const int64_t *axes = NULL;
     size_t count = 0;
-    const struct onnx_value *input = map_input(reader, 0, 4);
-    if (input == NULL || numbers(reader, "axes", 1, &axes, &count) != STATUS_OK)
+    const struct onnx_value *input = onnx_map_input(reader, 0, 4);
+    if (input == NULL || onnx_numbers(reader, "axes", 1, &axes, &count) != STATUS_OK)
         return reader->status->code;
     if (!are_spatial(axes, count))
         return onnx_fail(reader, STATUS_UNSUPPORTED, "only height and width (axes 2 and 3) can be squeezed");
-    return set_vector(reader, input);
-}
-
-/* Whether dimension i of a target shape keeps what the input has there: itself, 0 or the open -1. */
-static bool keeps(int64_t target, int64_t have)
-{
-    return target == have || target == 0 || target == -1;
-}
-
-static enum status_code read_reshape(struct onnx_reader *reader)
-{
-    struct onnx_value *input = map_input(reader, 0, 0);
-    const struct onnx_constant *target = input != NULL ? onnx_constant_input(reader, 1) : NULL;
-    if (target == NULL)
-        return reader->status->code;
-    struct net_shape shape = reader->net->nodes[input->node].shape;
-    const int64_t have[] = {ONNX_BATCH, shape.c, shape.h, shape.w};
-    bool same = !target->is_float && (target->count == 4 || target->count == 2);
-    int open = 0;
-    for (size_t i = 0; same && i < target->count; i++) {
-        same = keeps(target->ints[i], have[i]) || (i == 0 && reader->images > 0 && target->ints[i] == reader->images);
-        open += target->ints[i] == -1;
-    }
-    same = same && open <= 1;
-    if (!same)
-        return onnx_fail(reader, STATUS_UNSUPPORTED, "only a reshape of (N,%d,1,1) to (N,%d) is supported", shape.c, shape.c);
-    if (target->count == 2)
-        return set_vector(reader, input);
-    if (input->rank == 2 && !is_vector(reader, input))
-        return onnx_fail(reader, STATUS_UNSUPPORTED, "its target shape is not possible");
-    return onnx_set_map(reader, input->node, 4);
+    return onnx_set_vector(reader, input);
 }
 
 /* Adds a dense layer for a weight (O,C), or (C,O) where it is transposed; its node or -1 with status filled. */
@@ -440,7 +353,7 @@ static int add_dense(struct onnx_reader *reader, const struct onnx_value *input,
         return -1;
     int node = net_add_dense(reader->net, name, input->node, (int)rows, reader->status);
     if (node < 0) {
-        builder_failed(reader);
+        onnx_builder_failed(reader);
         return -1;
     }
     if (set_param(reader, node, 0, 1, weight) != STATUS_OK)
@@ -454,7 +367,7 @@ static int add_dense(struct onnx_reader *reader, const struct onnx_value *input,
 
 static enum status_code read_gemm(struct onnx_reader *reader)
 {
-    const struct onnx_value *input = map_input(reader, 0, 2);
+    const struct onnx_value *input = onnx_map_input(reader, 0, 2);
     const struct onnx_constant *weight = input != NULL ? weight_input(reader, 1, 2) : NULL, *bias = NULL;
     bool with_bias = onnx_has_input(reader, 2);
     if (weight == NULL || (with_bias && (bias = weight_input(reader, 2, 1)) == NULL))
@@ -473,7 +386,7 @@ static enum status_code read_gemm(struct onnx_reader *reader)
 static enum status_code read_matmul(struct onnx_reader *reader)
 {
     struct onnx_value *product = NULL;
-    const struct onnx_value *input = map_input(reader, 0, 2);
+    const struct onnx_value *input = onnx_map_input(reader, 0, 2);
     const struct onnx_constant *weight = input != NULL ? weight_input(reader, 1, 2) : NULL;
     int node = weight != NULL ? add_dense(reader, input, weight, true) : -1;
     if (node < 0)
@@ -496,82 +409,6 @@ static enum status_code read_identity(struct onnx_reader *reader)
     return onnx_set_alias(reader, input);
 }
 
-/* --- slices and pads: the option-A shortcut -------------------------------------------------------------- */
-
-/* One axis of a Slice: the whole axis, or every step-th row or column from the first. */
-static enum status_code slice_axis(struct onnx_reader *reader, struct onnx_value *sliced, int64_t axis, int64_t start, int64_t end,
-                                   int64_t step)
-{
-    struct net_shape shape = reader->net->nodes[sliced->node].shape;
-    int64_t given[] = {1, shape.c, (shape.h - 1) / sliced->step_h + 1, (shape.w - 1) / sliced->step_w + 1};
-    axis += axis < 0 ? 4 : 0;
-    if (axis < 0 || axis > 3)
-        return onnx_fail(reader, STATUS_BAD_INPUT, "an axis is out of range");
-    bool whole = axis == 0 ? end >= INT32_MAX : end >= given[axis];
-    if (start != 0 || !whole || step < 1 || step > NET_DIMENSION_MAX || (axis < 2 && step != 1))
-        return onnx_fail(reader, STATUS_UNSUPPORTED,
-                         "only slices of every n-th row and column of a whole map are supported, not [%" PRId64 ":%" PRId64
-                         ":%" PRId64 "] of axis %" PRId64,
-                         start, end, step, axis);
-    int *total = axis == 2 ? &sliced->step_h : &sliced->step_w;
-    if (axis >= 2 && *total > NET_DIMENSION_MAX / (int)step)
-        return onnx_fail(reader, STATUS_UNSUPPORTED, "the stride is too large");
-    *total = axis >= 2 ? *total * (int)step : *total;
-    return STATUS_OK;
-}
-
-static enum status_code read_slice(struct onnx_reader *reader)
-{
-    const int64_t *starts = NULL, *ends = NULL, *axes = NULL, *steps = NULL;
-    size_t count = 0, end_count = 0, axis_count = 0, step_count = 0;
-    struct onnx_value *input = onnx_input(reader, 0);
-    if (input == NULL || numbers(reader, "starts", 1, &starts, &count) != STATUS_OK ||
-        numbers(reader, "ends", 2, &ends, &end_count) != STATUS_OK || numbers(reader, "axes", 3, &axes, &axis_count) != STATUS_OK ||
-        numbers(reader, "steps", 4, &steps, &step_count) != STATUS_OK)
-        return reader->status->code;
-    if (end_count != count || count > 4 || (axis_count != 0 && axis_count != count) || (step_count != 0 && step_count != count))
-        return onnx_fail(reader, STATUS_BAD_INPUT, "its starts, ends, axes and steps are not equally many");
-    if (input->rank != 4)
-        return onnx_fail(reader, STATUS_UNSUPPORTED, "only maps (N,C,H,W) can be sliced");
-    struct onnx_value sliced = *input;
-    for (size_t i = 0; i < count; i++)
-        if (slice_axis(reader, &sliced, axis_count != 0 ? axes[i] : (int64_t)i, starts[i], ends[i],
-                       step_count != 0 ? steps[i] : 1) != STATUS_OK)
-            return reader->status->code;
-    bool waits = sliced.step_h != 1 || sliced.step_w != 1;
-    if (waits && onnx_choose_node_name(reader, sliced.step_name) != STATUS_OK)
-        return reader->status->code;
-    return onnx_set_alias(reader, &sliced);
-}
-
-static enum status_code read_pad(struct onnx_reader *reader)
-{
-    char name[NET_NAME_BYTES];
-    const int64_t *pads = NULL;
-    size_t count = 0;
-    const struct onnx_value *input = map_input(reader, 0, 4);
-    if (input == NULL || numbers(reader, "pads", 1, &pads, &count) != STATUS_OK)
-        return reader->status->code;
-    if (!onnx_attribute_is_text(reader, "mode", "constant") || onnx_attribute_float(reader, "value", 0.0F) != 0.0F)
-        return onnx_fail(reader, STATUS_UNSUPPORTED, "only padding with zeros is supported");
-    if (onnx_has_input(reader, 2)) {
-        const struct onnx_constant *value = onnx_constant_input(reader, 2);
-        if (value == NULL)
-            return reader->status->code;
-        if (value->count > 0 && (value->is_float ? value->floats[0] != 0.0F : value->ints[0] != 0))
-            return onnx_fail(reader, STATUS_UNSUPPORTED, "only padding with zeros is supported");
-    }
-    bool others = count != 8 || onnx_has_input(reader, 3);
-    for (size_t i = 0; !others && i < 8; i++)
-        others = pads[i] < 0 || pads[i] > NET_DIMENSION_MAX || (i % 4 != 1 && pads[i] != 0);
-    if (others)
-        return onnx_fail(reader, STATUS_UNSUPPORTED, "only channels can be padded (pads 0,a,0,0,0,b,0,0)");
-    if (onnx_choose_node_name(reader, name) != STATUS_OK)
-        return reader->status->code;
-    int node = net_add_channel_pad(reader->net, name, input->node, (int)pads[1], (int)pads[5], reader->status);
-    return node >= 0 ? onnx_set_map(reader, node, 4) : builder_failed(reader);
-}
-
 /* --- the table ------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -588,13 +425,16 @@ static const struct {
     {"ReduceMean", read_reduce_mean},
     {"Flatten", read_flatten},
     {"Squeeze", read_squeeze},
-    {"Reshape", read_reshape},
+    {"Reshape", onnx_read_reshape},
     {"Gemm", read_gemm},
     {"MatMul", read_matmul},
     {"Identity", read_identity},
     {"Dropout", read_identity},
-    {"Slice", read_slice},
-    {"Pad", read_pad},
+    {"Slice", onnx_read_slice},
+    {"Pad", onnx_read_pad},
+    {"MaxPool", read_max_pool},
+    {"Concat", onnx_read_concat},
+    {"Transpose", onnx_read_transpose},
 };
 
 enum status_code onnx_read_node(struct onnx_reader *reader)

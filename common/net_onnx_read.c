@@ -136,6 +136,8 @@ static enum status_code add_output(struct onnx_reader *reader, const char *name,
                          is_tap ? "tap" : "output", shown);
     if (value->is_constant)
         return onnx_fail(reader, STATUS_UNSUPPORTED, "output \"%s\" does not depend on the images", shown);
+    if (value->groups > 0)
+        return onnx_fail(reader, STATUS_UNSUPPORTED, "output \"%s\" is a map split into groups", shown);
     enum status_code code = onnx_settle_steps(reader, value);
     return code == STATUS_OK ? net_add_output(reader->net, value->node, reader->status) : code;
 }

@@ -129,6 +129,10 @@ enum status_code onnx_set_alias(struct onnx_reader *reader, const struct onnx_va
     value->rank = source->rank;
     value->step_h = source->step_h;
     value->step_w = source->step_w;
+    value->offset_h = source->offset_h;
+    value->offset_w = source->offset_w;
+    value->groups = source->groups;
+    value->is_swapped = source->is_swapped;
     memcpy(value->step_name, source->step_name, sizeof value->step_name);
     return STATUS_OK;
 }

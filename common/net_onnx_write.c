@@ -259,17 +259,6 @@ static void write_concat(struct writer *writer, const struct net_node *from, con
     add_int(writer, node, "axis", 1);
 }
 
-/* One of the three nodes that a shuffle is: NAME.SUFFIX, whose value has the same name unless it is the last. */
-static Onnx__NodeProto *add_shuffle_part(struct writer *writer, const struct net_node *from, const char *operator,
-                                         const char * suffix, const char *input, const char *output)
-{
-    char name[VALUE_NAME_BYTES];
-    snprintf(name, sizeof name, "%.95s.%s", from->name, suffix);
-    Onnx__NodeProto *node = add_node(writer, operator, name, output != NULL ? output : name, 2, 1);
-    add_input(writer, node, input);
-    return node;
-}
-
 /* (N,C,H,W) -> (N,groups,C/groups,H,W) -> (N,C/groups,groups,H,W) -> (N,C,H,W). */
 static void write_channel_shuffle(struct writer *writer, const struct net_node *from, const char *input, const char *output)
 {
@@ -279,9 +268,15 @@ static void write_channel_shuffle(struct writer *writer, const struct net_node *
     char split[VALUE_NAME_BYTES], swapped[VALUE_NAME_BYTES];
     snprintf(split, sizeof split, "%.95s.split", from->name);
     snprintf(swapped, sizeof swapped, "%.95s.swap", from->name);
-    add_list(writer, add_shuffle_part(writer, from, "Reshape", "split", input, NULL), "apart", apart, 5);
-    add_ints(writer, add_shuffle_part(writer, from, "Transpose", "swap", split, NULL), "perm", 5, order);
-    add_list(writer, add_shuffle_part(writer, from, "Reshape", "join", swapped, output), "together", together, 4);
+    Onnx__NodeProto *first = add_node(writer, "Reshape", split, split, 2, 0);
+    add_input(writer, first, input);
+    add_list(writer, first, "apart", apart, 5);
+    Onnx__NodeProto *second = add_node(writer, "Transpose", swapped, swapped, 1, 1);
+    add_input(writer, second, split);
+    add_ints(writer, second, "perm", 5, order);
+    Onnx__NodeProto *last = add_node(writer, "Reshape", from->name, output, 2, 0);
+    add_input(writer, last, swapped);
+    add_list(writer, last, "together", together, 4);
 }
 
 static void write_subsample(struct writer *writer, const struct net_node *from, const char *input, const char *output)

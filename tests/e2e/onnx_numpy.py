@@ -12,16 +12,17 @@ import onnx
 from onnx import helper, numpy_helper
 
 
-def windows(x, k, s, p, fill):
+def windows(x, k, s, p, fill, d=(1, 1)):
     """(N,C,OH,OW,k,k) view of the padded map."""
     x = np.pad(x, ((0, 0), (0, 0), (p[0], p[2]), (p[1], p[3])), constant_values=fill)
-    v = np.lib.stride_tricks.sliding_window_view(x, tuple(k), axis=(2, 3))
-    return v[:, :, :: s[0], :: s[1]]
+    extent = tuple((ki - 1) * di + 1 for ki, di in zip(k, d))
+    v = np.lib.stride_tricks.sliding_window_view(x, extent, axis=(2, 3))
+    return v[:, :, :: s[0], :: s[1], :: d[0], :: d[1]]
 
 
 def conv(a, x, w, b=None):
     group, n_out = a.get("group", 1), w.shape[0]
-    v = windows(x, w.shape[2:], a.get("strides", [1, 1]), a.get("pads", [0] * 4), 0.0)
+    v = windows(x, w.shape[2:], a.get("strides", [1, 1]), a.get("pads", [0] * 4), 0.0, a.get("dilations", [1, 1]))
     parts = [
         np.einsum("nchwij,ocij->nohw", vg, wg, optimize=True)
         for vg, wg in zip(np.split(v, group, axis=1), np.split(w, group, axis=0))
@@ -40,6 +41,11 @@ def average_pool(a, x):
     k, s, p = a["kernel_shape"], a.get("strides", [1, 1]), a.get("pads", [0] * 4)
     fill = 0.0 if a.get("count_include_pad", 0) else np.nan
     return np.nanmean(windows(x, k, s, p, fill), axis=(4, 5))
+
+
+def max_pool(a, x):
+    assert a.get("ceil_mode", 0) == 0 and list(a.get("dilations", [1, 1])) == [1, 1]
+    return windows(x, a["kernel_shape"], a.get("strides", [1, 1]), a.get("pads", [0] * 4), -np.inf).max(axis=(4, 5))
 
 
 def slice_(a, x, starts, ends, axes=None, steps=None):
@@ -79,6 +85,7 @@ OPERATORS = {
     "Conv": conv,
     "BatchNormalization": batch_norm,
     "AveragePool": average_pool,
+    "MaxPool": max_pool,
     "Relu": lambda a, x: np.maximum(x, 0),
     "Add": lambda a, x, y: x + y,
     "Sub": lambda a, x, y: x - y,

@@ -171,6 +171,34 @@ static void groups_shortcuts_and_outputs_named_twice_give_the_same(void **state)
     net_free(&net);
 }
 
+static void separable_convolutions_shuffles_and_concatenations_give_the_same(void **state)
+{
+    (void)state;
+    struct net net;
+    struct rng rng;
+    const struct net_conv dilated = {.out_channels = 6, .kernel = 5, .stride = 1, .pad = 4, .dilation = 2, .groups = 6},
+                          halved = {.out_channels = 6, .kernel = 3, .stride = 2, .pad = 2, .dilation = 2, .groups = 2},
+                          grouped = {.out_channels = 9, .kernel = 1, .stride = 2, .groups = 3, .with_bias = 1};
+    net_init_empty(&net);
+    net_add_input(&net, (struct net_shape){6, 9, 7}, &status);
+    int deep = net_add_conv_with(&net, "deep", 0, &dilated, &status);
+    int mixed = net_add_channel_shuffle(&net, "mixed", net_add_relu(&net, "relu", deep, &status), 3, &status);
+    int even = net_add_conv_with(&net, "even", mixed, &grouped, &status);
+    int half = net_add_conv_with(&net, "half", mixed, &halved, &status);
+    int peaks = net_add_max_pool(&net, "peaks", deep, 3, 2, 1, &status);
+    int all = net_add_concat(&net, "all", (const int[]){even, half, peaks, half}, 4, &status);
+    int odd = net_add_subsample_from(&net, "odd", all, 2, 1, &status);
+    int gap = net_add_global_avg_pool(&net, "gap", odd, &status);
+    int head = net_add_dense(&net, "head", gap, 3, &status);
+    const int outputs[] = {head, mixed, all, odd};
+    for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++)
+        assert_ok(net_add_output(&net, outputs[i], &status), status);
+    rng_seed(&rng, 8);
+    net_init(&net, &rng);
+    assert_export_agrees(&net, false);
+    net_free(&net);
+}
+
 /* The other way round: PyTorch's file itself, with all its Shape, Gather, Slice and Pad, against the net we read from it. */
 static void pytorchs_own_file_gives_what_the_imported_net_gives(void **state)
 {
@@ -213,6 +241,7 @@ int main(void)
         cmocka_unit_test(exported_cells_of_every_operation_give_the_same_outputs),
         cmocka_unit_test(a_folded_export_gives_the_same_logits),
         cmocka_unit_test(groups_shortcuts_and_outputs_named_twice_give_the_same),
+        cmocka_unit_test(separable_convolutions_shuffles_and_concatenations_give_the_same),
         cmocka_unit_test(pytorchs_own_file_gives_what_the_imported_net_gives),
     };
     setvbuf(stdout, NULL, _IOLBF, 0);

@@ -1,34 +1,27 @@
 /* strategy_evrsnas: a genetic algorithm on one small integer per gene. Called through strategy.c alone.
  *
- * The rule it keeps: all asks of a generation are made from the state at the end of the one before, and ask k takes its chance from
- * strategy_rng(k) alone, so neither workers nor arrival order can change what is proposed. */
+ * The rule it keeps: ask k takes its chance from strategy_rng(k) alone. With generations, all asks of one are made from the state
+ * at the end of the one before, so neither workers nor arrival order can change what is proposed; in steady mode a result enters
+ * the population when it is told, and the order of the tells is all that what is proposed depends on. */
 #include "master/strategy_evrsnas.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/rng.h"
+#include "master/preference.h"
 #include "master/vary.h"
 
-struct member {
-    struct arch arch;
-    uint64_t ask;
-    bool feasible;
-    double fitness;   /* phi, as told */
-    double violation; /* sum over the constrained costs of max(0, cost - max) / max; 0: within every constraint */
-};
-
 struct evrsnas {
-    struct member *population; /* the last completed generation, best first; owned */
-    struct member *offspring;  /* the generation in progress, in ask order; owned */
-    uint32_t population_count; /* 0 before the first generation is complete */
-    uint32_t asked, told;      /* of the generation in progress */
-    uint32_t generation;       /* completed */
-    double spread;             /* of fitness in the first generation: what one unit of lambda weighs */
-    uint32_t *deck;            /* room to draw a tournament from; owned */
-    double *values;            /* room to sort a generation's fitness; owned */
+    struct preference_member *population; /* generations: the last completed one; steady: the best told. Best first; owned */
+    struct preference_member *offspring;  /* generations: the one in progress, in ask order; owned */
+    uint32_t population_count;            /* 0 before the first generation is complete; steady: grows to the population */
+    uint32_t asked, told;                 /* of the generation in progress */
+    uint32_t generation;                  /* completed */
+    double spread;                        /* of fitness in the first generation: what one unit of lambda weighs */
+    uint32_t *deck;                       /* room to draw a tournament from; owned */
+    double *values;                       /* room to sort a generation's fitness; owned */
 };
 
 static const struct config_strategy *settings(const struct strategy *strategy)
@@ -41,6 +34,13 @@ static uint32_t generation_size(const struct strategy *strategy)
 {
     const struct evrsnas *search = strategy->state;
     return settings(strategy)->population - (search->generation == 0 ? 0 : settings(strategy)->elites);
+}
+
+/* What one whole violation costs in fitness. */
+static double penalty(const struct strategy *strategy)
+{
+    const struct evrsnas *search = strategy->state;
+    return settings(strategy)->lambda * search->spread;
 }
 
 /* --- open and close --- */
@@ -56,16 +56,9 @@ static enum status_code check_settings(const struct strategy *strategy, struct s
         return status_set(status, STATUS_BAD_INPUT,
                           "strategy evrsnas: tournament must be 1 to population (%u) and elites below it, not %u and %u",
                           s->population, s->tournament, s->elites);
-    if (!(s->mutation >= 0 && s->mutation <= 1) || !(s->lambda >= 0) || isinf(s->lambda))
-        return status_set(status, STATUS_BAD_INPUT,
-                          "strategy evrsnas: mutation must be a probability and lambda not negative, not %g and %g", s->mutation,
-                          s->lambda);
-    for (uint32_t i = 0; i < strategy->study->cost_count; i++) {
-        const struct config_cost *cost = &strategy->study->costs[i];
-        if (cost->has_max && !(cost->max > 0))
-            return status_set(status, STATUS_BAD_INPUT, "cost %s: max must be above 0, not %g", cost->name, cost->max);
-    }
-    return STATUS_OK;
+    if (!(s->mutation >= 0 && s->mutation <= 1))
+        return status_set(status, STATUS_BAD_INPUT, "strategy evrsnas: mutation must be a probability, not %g", s->mutation);
+    return preference_check(strategy->study, status);
 }
 
 static void evrsnas_close(struct strategy *strategy)
@@ -99,60 +92,6 @@ static enum status_code evrsnas_open(struct strategy *strategy, struct status *s
     return STATUS_OK;
 }
 
-/* --- fitness with penalty --- */
-
-static double penalised(const struct strategy *strategy, const struct member *member)
-{
-    const struct evrsnas *search = strategy->state;
-    return member->fitness - settings(strategy)->lambda * search->spread * member->violation;
-}
-
-/* Below 0 when a goes before b: feasible first, then penalised fitness, then the smaller violation, then the earlier ask. */
-static int by_rank(const void *left, const void *right, void *context)
-{
-    const struct member *a = left, *b = right;
-    const struct strategy *strategy = context;
-    if (a->feasible != b->feasible)
-        return a->feasible ? -1 : 1;
-    double fa = penalised(strategy, a), fb = penalised(strategy, b);
-    if (a->feasible && fa != fb)
-        return fa > fb ? -1 : 1;
-    if (a->violation != b->violation)
-        return a->violation < b->violation ? -1 : 1;
-    return a->ask < b->ask ? -1 : a->ask > b->ask;
-}
-
-static double violation(const struct strategy *strategy, const struct strategy_result *result)
-{
-    double sum = 0;
-    for (uint32_t i = 0; i < strategy->study->cost_count; i++) {
-        const struct config_cost *cost = &strategy->study->costs[i];
-        if (cost->has_max && result->costs[i] > cost->max)
-            sum += (result->costs[i] - cost->max) / cost->max;
-    }
-    return sum;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* The interquartile range of the feasible members' fitness: phi lies in [0,3], an accuracy in [0,100], so a lambda that means the
- * same for both must be measured in something of the fitness itself. Quartiles, because one chance-level architecture among twenty
- * would dominate a standard deviation. 1 where they cannot be told apart. */
-static double fitness_spread(const struct member *members, uint32_t count, double *sorted)
-{
-    size_t n = 0;
-    for (uint32_t i = 0; i < count; i++)
-        if (members[i].feasible)
-            sorted[n++] = members[i].fitness;
-    qsort(sorted, n, sizeof *sorted, by_value);
-    double spread = n < 2 ? 0 : sorted[3 * (n - 1) / 4] - sorted[(n - 1) / 4];
-    return spread > 0 ? spread : 1;
-}
-
 /* --- proposing --- */
 
 /* The best of `tournament` members drawn without replacement; the population is sorted, so the best has the smallest index. */
@@ -173,16 +112,13 @@ static const struct arch *tournament(const struct strategy *strategy, struct rng
     return &search->population[best].arch;
 }
 
-static enum strategy_answer evrsnas_ask(struct strategy *strategy, struct arch *out)
+/* Before the first generation is complete there is nothing to choose parents from. */
+static void propose(struct strategy *strategy, struct arch *out)
 {
-    struct evrsnas *search = strategy->state;
-    if (search->generation == settings(strategy)->generations)
-        return STRATEGY_DONE;
-    if (search->asked == generation_size(strategy))
-        return STRATEGY_WAIT;
+    const struct evrsnas *search = strategy->state;
     struct rng rng;
     strategy_rng(strategy, strategy->asked, &rng);
-    if (search->population_count == 0) {
+    if (search->population_count < settings(strategy)->population) {
         space_sample(strategy->space, &rng, out);
     } else {
         const struct arch *mother = tournament(strategy, &rng), *father = tournament(strategy, &rng);
@@ -191,34 +127,78 @@ static enum strategy_answer evrsnas_ask(struct strategy *strategy, struct arch *
     }
     if (!settings(strategy)->plain)
         vary_renew(strategy, &rng, out);
-    search->offspring[search->asked++].ask = strategy->asked;
+}
+
+static enum strategy_answer evrsnas_ask(struct strategy *strategy, struct arch *out)
+{
+    struct evrsnas *search = strategy->state;
+    if (strategy_steady(strategy)) {
+        if (strategy->asked == strategy_total(strategy))
+            return STRATEGY_DONE;
+        if (strategy_full(strategy))
+            return STRATEGY_WAIT;
+    } else {
+        if (search->generation == settings(strategy)->generations)
+            return STRATEGY_DONE;
+        if (search->asked == generation_size(strategy))
+            return STRATEGY_WAIT;
+        search->asked++;
+    }
+    propose(strategy, out);
     return STRATEGY_ASK;
 }
 
 /* --- learning --- */
 
+/* The first generation is complete: from here on it is known what a violation costs. */
+static void first_generation(struct strategy *strategy)
+{
+    struct evrsnas *search = strategy->state;
+    search->spread = preference_spread(search->population, search->population_count, search->values);
+    preference_sort(penalty(strategy), search->population, search->population_count);
+}
+
 static void next_generation(struct strategy *strategy)
 {
     struct evrsnas *search = strategy->state;
-    if (search->generation == 0)
-        search->spread = fitness_spread(search->offspring, search->told, search->values);
     uint32_t kept = settings(strategy)->population - search->told;
     memcpy(search->population + kept, search->offspring, search->told * sizeof *search->population);
     search->population_count = settings(strategy)->population;
-    qsort_r(search->population, search->population_count, sizeof *search->population, by_rank, strategy);
+    if (search->generation++ == 0)
+        first_generation(strategy);
+    else
+        preference_sort(penalty(strategy), search->population, search->population_count);
     search->asked = search->told = 0;
-    search->generation++;
+}
+
+/* The newcomer takes its place in the order, and the worst leaves. */
+static void enter(struct strategy *strategy, const struct preference_member *member)
+{
+    struct evrsnas *search = strategy->state;
+    uint32_t size = settings(strategy)->population, at = search->population_count;
+    if (at < size) {
+        search->population[search->population_count++] = *member;
+        if (search->population_count == size)
+            first_generation(strategy);
+        return;
+    }
+    while (at > 0 && preference_compare(penalty(strategy), member, &search->population[at - 1]) < 0)
+        at--;
+    if (at == size)
+        return;
+    memmove(search->population + at + 1, search->population + at, (size - 1 - at) * sizeof *member);
+    search->population[at] = *member;
 }
 
 static void evrsnas_tell(struct strategy *strategy, uint64_t ask, const struct arch *arch, const struct strategy_result *result)
 {
-    (void)ask;
     struct evrsnas *search = strategy->state;
-    struct member *member = &search->offspring[search->told++];
-    member->arch = *arch;
-    member->feasible = result->feasible;
-    member->fitness = result->feasible ? result->fitness : 0;
-    member->violation = result->feasible ? violation(strategy, result) : 0;
+    struct preference_member member = preference_member(strategy->study, ask, arch, result);
+    if (strategy_steady(strategy)) {
+        enter(strategy, &member);
+        return;
+    }
+    search->offspring[search->told++] = member;
     if (search->told == generation_size(strategy))
         next_generation(strategy);
 }
@@ -226,6 +206,8 @@ static void evrsnas_tell(struct strategy *strategy, uint64_t ask, const struct a
 static bool evrsnas_boundary(const struct strategy *strategy)
 {
     const struct evrsnas *search = strategy->state;
+    if (strategy_steady(strategy))
+        return strategy->told > 0 && strategy->told % settings(strategy)->population == 0;
     return search->asked == 0 && search->generation > 0;
 }
 
@@ -241,38 +223,27 @@ static bool evrsnas_member(const struct strategy *strategy, size_t i, struct arc
 static uint32_t evrsnas_generation(const struct strategy *strategy)
 {
     const struct evrsnas *search = strategy->state;
-    return search->generation;
+    return strategy_steady(strategy) ? (uint32_t)(strategy->told / settings(strategy)->population) : search->generation;
 }
 
 static uint64_t evrsnas_total(const struct strategy *strategy)
 {
     const struct config_strategy *s = settings(strategy);
-    return s->population + (uint64_t)(s->generations - 1) * (s->population - s->elites);
+    return s->population + (uint64_t)(s->generations - 1) * (s->population - (strategy_steady(strategy) ? 0 : s->elites));
 }
 
 /* --- saving --- */
 
-static json_t *save_members(const struct member *members, uint32_t count)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-    json_t *list = json_array();
-    for (uint32_t i = 0; i < count; i++) {
-        char genes[STRATEGY_GENES_BYTES];
-        strategy_genes_print(&members[i].arch, genes);
-        json_array_append_new(list, json_pack("{s:s, s:I, s:b, s:f, s:f}", "genes", genes, "ask", (json_int_t)members[i].ask,
-                                              "feasible", (int)members[i].feasible, "fitness", members[i].fitness, "violation",
-                                              members[i].violation));
-    }
-    if (json_array_size(list) == count)
-        return list;
-    json_decref(list);
-    return NULL;
+    return a < b ? a : b;
 }
 
 static struct json_t *evrsnas_save(const struct strategy *strategy)
 {
     const struct evrsnas *search = strategy->state;
-    json_t *population = save_members(search->population, search->population_count);
-    json_t *offspring = save_members(search->offspring, search->told);
+    json_t *population = preference_save(search->population, search->population_count);
+    json_t *offspring = preference_save(search->offspring, search->told);
     if (population == NULL || offspring == NULL) {
         json_decref(population);
         json_decref(offspring);
@@ -280,35 +251,6 @@ static struct json_t *evrsnas_save(const struct strategy *strategy)
     }
     return json_pack("{s:I, s:f, s:o, s:o}", "generation", (json_int_t)search->generation, "spread", search->spread, "population",
                      population, "offspring", offspring);
-}
-
-static bool load_member(const struct space *space, json_t *saved, struct member *out)
-{
-    const char *genes;
-    json_int_t ask;
-    int feasible;
-    struct member member = {0};
-    if (json_unpack(saved, "{s:s, s:I, s:b, s:F, s:F}", "genes", &genes, "ask", &ask, "feasible", &feasible, "fitness",
-                    &member.fitness, "violation", &member.violation) != 0)
-        return false;
-    if (ask < 0 || !(member.violation >= 0) || !strategy_genes_parse(space, genes, &member.arch))
-        return false;
-    member.ask = (uint64_t)ask;
-    member.feasible = feasible;
-    *out = member;
-    return true;
-}
-
-static bool load_members(const struct space *space, json_t *list, struct member *out)
-{
-    size_t i;
-    json_t *item;
-    json_array_foreach(list, i, item)
-    {
-        if (!load_member(space, item, &out[i]))
-            return false;
-    }
-    return true;
 }
 
 static enum status_code evrsnas_load(struct strategy *strategy, const json_t *saved, struct status *status)
@@ -323,14 +265,16 @@ static enum status_code evrsnas_load(struct strategy *strategy, const json_t *sa
     if (generation < 0 || generation > settings(strategy)->generations)
         return status_set(status, STATUS_BAD_INPUT, "saved search: generation %lld of %u", (long long)generation,
                           settings(strategy)->generations);
+    uint32_t size = settings(strategy)->population;
+    size_t members = preference_load(strategy->space, population, search->population, size);
+    size_t children = preference_load(strategy->space, offspring, search->offspring, size);
+    if (members > size || children > size)
+        return status_set(status, STATUS_BAD_INPUT, "saved search: the population cannot be read, or is not one of %u", size);
     search->generation = (uint32_t)generation;
-    size_t members = json_array_size(population), children = json_array_size(offspring);
-    if (members != (generation == 0 ? 0 : settings(strategy)->population) || children >= generation_size(strategy))
+    if (strategy_steady(strategy) ? generation > 0 || children > 0 || members != least(strategy->told, size)
+                                  : members != (generation == 0 ? 0 : size) || children >= generation_size(strategy))
         return status_set(status, STATUS_BAD_INPUT, "saved search: a population of %zu and %zu children do not fit the settings",
                           members, children);
-    if (!load_members(strategy->space, population, search->population) ||
-        !load_members(strategy->space, offspring, search->offspring))
-        return status_set(status, STATUS_BAD_INPUT, "saved search: a member of the population cannot be read");
     search->population_count = (uint32_t)members;
     search->asked = search->told = (uint32_t)children;
     return STATUS_OK;
@@ -347,5 +291,6 @@ const struct strategy_ops strategy_evrsnas = {
     .load = evrsnas_load,
     .generation = evrsnas_generation,
     .total = evrsnas_total,
+    .steady = true,
     .member = evrsnas_member,
 };

@@ -1,5 +1,5 @@
 /* strategy_evrsnas: what is proposed, what is preferred, and that a saved search goes on as if nothing had happened. */
-#include "tests/support/world.h"
+#include "tests/support/trial.h"
 
 #include <math.h>
 #include <string.h>
@@ -8,53 +8,53 @@
 
 static void every_ask_is_new_and_connected(void **state)
 {
-    struct world *world = *state;
-    static struct arch asked[WORLD_ASKS_MAX + 1];
-    size_t count = world_run_all(world, asked);
-    assert_int_equal(world_count_distinct(asked, count), count);
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    size_t count = trial_run_all(trial, asked);
+    assert_int_equal(trial_count_distinct(asked, count), count);
     for (size_t i = 0; i < count; i++) {
-        assert_true(space_valid(&world->space, &asked[i]));
-        assert_true(space_connected(&world->space, &asked[i]));
+        assert_true(space_valid(&trial->space, &asked[i]));
+        assert_true(space_connected(&trial->space, &asked[i]));
     }
 }
 
 static void with_fitness_by_rmi_no_two_asks_are_isomorphic(void **state)
 {
-    struct world *world = *state;
-    static struct arch asked[WORLD_ASKS_MAX + 1];
-    world->study.fitness.source = CONFIG_FITNESS_RMI;
-    size_t count = world_run_all(world, asked);
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    trial->study.fitness.source = CONFIG_FITNESS_RMI;
+    size_t count = trial_run_all(trial, asked);
     for (size_t i = 0; i < count; i++) {
         struct arch exact = asked[i];
-        space_canonical(&world->space, &exact, &asked[i]);
+        space_canonical(&trial->space, &exact, &asked[i]);
     }
-    assert_int_equal(world_count_distinct(asked, count), count);
+    assert_int_equal(trial_count_distinct(asked, count), count);
 }
 
 static void the_plain_algorithm_proposes_what_it_knows(void **state)
 {
-    struct world *world = *state;
-    static struct arch asked[WORLD_ASKS_MAX + 1];
-    world->study.strategy.plain = true;
-    size_t count = world_run_all(world, asked);
-    assert_true(world_count_distinct(asked, count) < count / 2);
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    trial->study.strategy.plain = true;
+    size_t count = trial_run_all(trial, asked);
+    assert_true(trial_count_distinct(asked, count) < count / 2);
 }
 
 static void elites_are_not_asked_again(void **state)
 {
-    struct world *world = *state;
-    static struct arch asked[WORLD_ASKS_MAX + 1];
-    world->study.strategy.elites = 3;
-    struct strategy strategy = world_strategy(world);
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    trial->study.strategy.elites = 3;
+    struct strategy strategy = trial_strategy(trial);
     assert_true(strategy_total(&strategy) == 20 + 39 * 17);
     strategy_close(&strategy);
-    assert_int_equal(world_run_all(world, asked), 20 + 39 * 17);
+    assert_int_equal(trial_run_all(trial, asked), 20 + 39 * 17);
 }
 
 static void a_space_that_is_used_up_is_asked_again_rather_than_for_ever(void **state)
 {
-    struct world *world = *state;
-    struct strategy strategy = world_strategy(world);
+    struct trial *trial = *state;
+    struct strategy strategy = trial_strategy(trial);
     struct arch arch = {.length = 6};
     for (int i = 0; i < 15625; i++) {
         for (int edge = 0, rest = i; edge < 6; edge++, rest /= 5)
@@ -67,16 +67,16 @@ static void a_space_that_is_used_up_is_asked_again_rather_than_for_ever(void **s
 
 static void a_generation_waits_for_the_one_before(void **state)
 {
-    struct world *world = *state;
-    struct strategy strategy = world_strategy(world);
+    struct trial *trial = *state;
+    struct strategy strategy = trial_strategy(trial);
     struct arch asked[20], more;
     for (int i = 0; i < 20; i++)
         assert_int_equal(strategy_ask(&strategy, &asked[i]), STRATEGY_ASK);
     for (int i = 0; i < 19; i++)
-        world_tell(world, &strategy, strategy.told, &asked[i]);
+        trial_tell(trial, &strategy, strategy.told, &asked[i]);
     assert_int_equal(strategy_ask(&strategy, &more), STRATEGY_WAIT);
     assert_false(strategy_boundary(&strategy));
-    world_tell(world, &strategy, 19, &asked[19]);
+    trial_tell(trial, &strategy, 19, &asked[19]);
     assert_true(strategy_boundary(&strategy));
     assert_int_equal(strategy_generation(&strategy), 1);
     assert_int_equal(strategy_ask(&strategy, &more), STRATEGY_ASK);
@@ -87,55 +87,55 @@ static void a_generation_waits_for_the_one_before(void **state)
 /* --- what is preferred --- */
 
 /* With tournaments of the whole population and no mutation, every child of the second generation is its best member. */
-static struct arch favourite(struct world *world)
+static struct arch favourite(struct trial *trial)
 {
-    static struct arch asked[WORLD_ASKS_MAX + 1];
-    world->study.strategy.tournament = 20;
-    world->study.strategy.mutation = 0;
-    world->study.strategy.plain = true;
-    world->study.strategy.generations = 2;
-    world_run_all(world, asked);
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    trial->study.strategy.tournament = 20;
+    trial->study.strategy.mutation = 0;
+    trial->study.strategy.plain = true;
+    trial->study.strategy.generations = 2;
+    trial_run_all(trial, asked);
     return asked[20];
 }
 
-static struct arch best_of_first(const struct world *world, double (*score)(const struct world *, const struct arch *))
+static struct arch best_of_first(const struct trial *trial, double (*score)(const struct trial *, const struct arch *))
 {
     static struct arch asked[20];
-    struct strategy strategy = world_strategy(world);
+    struct strategy strategy = trial_strategy(trial);
     size_t best = 0;
     for (size_t i = 0; i < 20; i++) {
         assert_int_equal(strategy_ask(&strategy, &asked[i]), STRATEGY_ASK);
-        if (score(world, &asked[i]) > score(world, &asked[best]))
+        if (score(trial, &asked[i]) > score(trial, &asked[best]))
             best = i;
     }
     strategy_close(&strategy);
     return asked[best];
 }
 
-static double unconstrained(const struct world *world, const struct arch *arch)
+static double unconstrained(const struct trial *trial, const struct arch *arch)
 {
-    return space_connected(&world->space, arch) ? world_fitness(arch) : -1;
+    return space_connected(&trial->space, arch) ? trial_fitness(arch) : -1;
 }
 
-static double constrained(const struct world *world, const struct arch *arch)
+static double constrained(const struct trial *trial, const struct arch *arch)
 {
-    return world_cost(arch) <= world->cost.max ? unconstrained(world, arch) : -1;
+    return trial_cost(arch) <= trial->cost.max ? unconstrained(trial, arch) : -1;
 }
 
 static void a_large_lambda_prefers_what_satisfies(void **state)
 {
-    struct world *world = *state;
-    world->study.strategy.lambda = 1e6;
-    struct arch got = favourite(world), want = best_of_first(world, constrained);
+    struct trial *trial = *state;
+    trial->study.strategy.lambda = 1e6;
+    struct arch got = favourite(trial), want = best_of_first(trial, constrained);
     assert_true(arch_equal(&got, &want));
 }
 
 static void a_lambda_of_zero_ignores_the_constraint(void **state)
 {
-    struct world *world = *state;
-    world->study.strategy.lambda = 0;
-    struct arch got = favourite(world), want = best_of_first(world, unconstrained);
-    assert_true(world_cost(&want) > world->cost.max);
+    struct trial *trial = *state;
+    trial->study.strategy.lambda = 0;
+    struct arch got = favourite(trial), want = best_of_first(trial, unconstrained);
+    assert_true(trial_cost(&want) > trial->cost.max);
     assert_true(arch_equal(&got, &want));
 }
 
@@ -146,89 +146,89 @@ static bool feasible_only_third(uint64_t ask)
 
 static void an_infeasible_candidate_is_never_better_than_a_feasible_one(void **state)
 {
-    struct world *world = *state;
-    world->feasible = feasible_only_third;
-    world->fitness_unit = -1; /* below the 0 of infeasible ones */
-    world->cost.max = 0.001;  /* and with the heaviest penalty */
-    world->study.strategy.lambda = 1e6;
-    world->study.strategy.plain = true;
-    struct strategy strategy = world_strategy(world);
+    struct trial *trial = *state;
+    trial->feasible = feasible_only_third;
+    trial->fitness_unit = -1; /* below the 0 of infeasible ones */
+    trial->cost.max = 0.001;  /* and with the heaviest penalty */
+    trial->study.strategy.lambda = 1e6;
+    trial->study.strategy.plain = true;
+    struct strategy strategy = trial_strategy(trial);
     struct arch third;
     for (int i = 0; i < 3; i++)
         strategy_ask(&strategy, &third);
     strategy_close(&strategy);
-    struct arch got = favourite(world);
+    struct arch got = favourite(trial);
     assert_true(arch_equal(&got, &third));
 }
 
 static void lambda_means_the_same_in_every_unit_of_fitness(void **state)
 {
-    struct world *world = *state;
-    static struct arch first[WORLD_ASKS_MAX + 1], second[WORLD_ASKS_MAX + 1];
-    size_t count = world_run_all(world, first);
-    world->fitness_unit = 32;
-    assert_int_equal(world_run_all(world, second), count);
+    struct trial *trial = *state;
+    static struct arch first[TRIAL_ASKS_MAX + 1], second[TRIAL_ASKS_MAX + 1];
+    size_t count = trial_run_all(trial, first);
+    trial->fitness_unit = 32;
+    assert_int_equal(trial_run_all(trial, second), count);
     assert_memory_equal(first, second, count * sizeof *first);
 }
 
 static void only_a_cost_above_its_limit_changes_anything(void **state)
 {
-    struct world *world = *state;
-    static struct arch first[WORLD_ASKS_MAX + 1], second[WORLD_ASKS_MAX + 1];
-    struct config_cost two[2] = {world->cost, world->cost};
-    size_t count = world_run_all(world, first);
-    world->study.costs = two;
-    world->study.cost_count = 2;
+    struct trial *trial = *state;
+    static struct arch first[TRIAL_ASKS_MAX + 1], second[TRIAL_ASKS_MAX + 1];
+    struct config_cost two[2] = {trial->cost, trial->cost};
+    size_t count = trial_run_all(trial, first);
+    trial->study.costs = two;
+    trial->study.cost_count = 2;
     two[1].has_max = false;
     two[1].max = 1;
-    world_run_all(world, second);
+    trial_run_all(trial, second);
     assert_memory_equal(first, second, count * sizeof *first);
     two[1].has_max = true;
     two[1].max = 1000;
-    world_run_all(world, second);
+    trial_run_all(trial, second);
     assert_memory_equal(first, second, count * sizeof *first);
     two[1].max = 3;
-    world_run_all(world, second);
+    trial_run_all(trial, second);
     assert_memory_not_equal(first, second, count * sizeof *first);
 }
 
 static void a_tournament_of_one_makes_parents_of_all_kinds(void **state)
 {
-    struct world *world = *state;
-    static struct arch asked[WORLD_ASKS_MAX + 1];
-    world->study.strategy.tournament = 1;
-    world->study.strategy.mutation = 0;
-    world->study.strategy.plain = true;
-    world->study.strategy.generations = 2;
-    world_run_all(world, asked);
-    assert_true(world_count_distinct(asked + 20, 19) > 10);
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    trial->study.strategy.tournament = 1;
+    trial->study.strategy.mutation = 0;
+    trial->study.strategy.plain = true;
+    trial->study.strategy.generations = 2;
+    trial_run_all(trial, asked);
+    assert_true(trial_count_distinct(asked + 20, 19) > 10);
 }
 
 /* --- steady --- */
 
 static void each_steady_ask_is_new_and_connected(void **state)
 {
-    struct world *world = *state;
-    static struct arch asked[WORLD_ASKS_MAX + 1];
-    world->study.strategy.mode = CONFIG_MODE_STEADY;
-    size_t count = world_run_all(world, asked);
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    trial->study.strategy.mode = CONFIG_MODE_STEADY;
+    size_t count = trial_run_all(trial, asked);
     assert_int_equal(count, 20 * 40);
-    assert_int_equal(world_count_distinct(asked, count), count);
+    assert_int_equal(trial_count_distinct(asked, count), count);
     for (size_t i = 0; i < count; i++)
-        assert_true(space_connected(&world->space, &asked[i]));
+        assert_true(space_connected(&trial->space, &asked[i]));
 }
 
 static void a_steady_generation_is_as_many_tells_as_the_population(void **state)
 {
-    struct world *world = *state;
-    static struct arch asked[WORLD_ASKS_MAX + 1];
-    struct world_flight flight = {0};
-    world->study.strategy.mode = CONFIG_MODE_STEADY;
-    struct strategy strategy = world_strategy(world);
-    world_run_steady(world, &strategy, &flight, asked, 39);
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    struct trial_flight flight = {0};
+    trial->study.strategy.mode = CONFIG_MODE_STEADY;
+    struct strategy strategy = trial_strategy(trial);
+    trial_run_steady(trial, &strategy, &flight, asked, 39);
     assert_int_equal(strategy_generation(&strategy), 1);
     assert_false(strategy_boundary(&strategy));
-    world_run_steady(world, &strategy, &flight, asked, 40);
+    trial_run_steady(trial, &strategy, &flight, asked, 40);
     assert_int_equal(strategy_generation(&strategy), 2);
     assert_true(strategy_boundary(&strategy));
     strategy_close(&strategy);
@@ -236,19 +236,19 @@ static void a_steady_generation_is_as_many_tells_as_the_population(void **state)
 
 static void a_steady_population_is_the_best_of_all_told(void **state)
 {
-    struct world *world = *state;
-    static struct arch asked[WORLD_ASKS_MAX + 1];
-    struct world_flight flight = {0};
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    struct trial_flight flight = {0};
     struct arch arch;
-    world->cost.max = 1000;
-    world->study.strategy.mode = CONFIG_MODE_STEADY;
-    world->study.strategy.in_flight = 1;
-    struct strategy strategy = world_strategy(world);
-    world_run_steady(world, &strategy, &flight, asked, 400);
+    trial->cost.max = 1000;
+    trial->study.strategy.mode = CONFIG_MODE_STEADY;
+    trial->study.strategy.in_flight = 1;
+    struct strategy strategy = trial_strategy(trial);
+    trial_run_steady(trial, &strategy, &flight, asked, 400);
     for (size_t i = 0; strategy_member(&strategy, i, &arch); i++) {
         size_t better = 0;
         for (size_t j = 0; j < 400; j++)
-            better += world_fitness(&asked[j]) > world_fitness(&arch);
+            better += trial_fitness(&asked[j]) > trial_fitness(&arch);
         assert_true(better <= i);
     }
     strategy_close(&strategy);
@@ -258,17 +258,17 @@ static void a_steady_population_is_the_best_of_all_told(void **state)
 
 static void a_save_of_other_settings_is_refused(void **state)
 {
-    struct world *world = *state;
-    static struct arch asked[WORLD_ASKS_MAX + 1];
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
     struct status status = {0};
     void *data = NULL;
     size_t size = 0;
-    struct strategy strategy = world_strategy(world);
-    world_run(world, &strategy, asked, 50);
+    struct strategy strategy = trial_strategy(trial);
+    trial_run(trial, &strategy, asked, 50);
     assert_ok(strategy_save(&strategy, &data, &size, &status), status);
     strategy_close(&strategy);
-    world->study.strategy.population = 21;
-    strategy = world_strategy(world);
+    trial->study.strategy.population = 21;
+    strategy = trial_strategy(trial);
     assert_int_equal(strategy_load(&strategy, data, size, &status), STATUS_BAD_INPUT);
     strategy_close(&strategy);
     free(data);
@@ -278,58 +278,58 @@ static void a_save_of_other_settings_is_refused(void **state)
 
 static void settings_that_cannot_work_are_refused_with_their_values(void **state)
 {
-    struct world *world = *state;
+    struct trial *trial = *state;
     struct strategy strategy;
     struct status status = {0};
-    world->study.strategy.tournament = 21;
-    assert_int_equal(strategy_open(&world->study, &world->space, &strategy, &status), STATUS_BAD_INPUT);
+    trial->study.strategy.tournament = 21;
+    assert_int_equal(strategy_open(&trial->study, &trial->space, &strategy, &status), STATUS_BAD_INPUT);
     assert_non_null(strstr(status.message, "21"));
-    world->study.strategy.tournament = 5;
-    world->study.strategy.elites = 20;
-    assert_int_equal(strategy_open(&world->study, &world->space, &strategy, &status), STATUS_BAD_INPUT);
-    world->study.strategy.elites = 1;
-    world->study.strategy.lambda = NAN;
-    assert_int_equal(strategy_open(&world->study, &world->space, &strategy, &status), STATUS_BAD_INPUT);
-    world->study.strategy.lambda = 2;
-    world->cost.max = 0;
-    assert_int_equal(strategy_open(&world->study, &world->space, &strategy, &status), STATUS_BAD_INPUT);
+    trial->study.strategy.tournament = 5;
+    trial->study.strategy.elites = 20;
+    assert_int_equal(strategy_open(&trial->study, &trial->space, &strategy, &status), STATUS_BAD_INPUT);
+    trial->study.strategy.elites = 1;
+    trial->study.strategy.lambda = NAN;
+    assert_int_equal(strategy_open(&trial->study, &trial->space, &strategy, &status), STATUS_BAD_INPUT);
+    trial->study.strategy.lambda = 2;
+    trial->cost.max = 0;
+    assert_int_equal(strategy_open(&trial->study, &trial->space, &strategy, &status), STATUS_BAD_INPUT);
     assert_non_null(strstr(status.message, "latency_ms"));
 }
 
 static void an_unknown_strategy_is_told_those_there_are(void **state)
 {
-    struct world *world = *state;
+    struct trial *trial = *state;
     struct strategy strategy;
     struct status status = {0};
-    world->study.strategy.name = "annealing";
-    assert_int_equal(strategy_open(&world->study, &world->space, &strategy, &status), STATUS_NOT_FOUND);
+    trial->study.strategy.name = "annealing";
+    assert_int_equal(strategy_open(&trial->study, &trial->space, &strategy, &status), STATUS_NOT_FOUND);
     assert_non_null(strstr(status.message, "evrsnas"));
 }
 
-#define in_world(test) WORLD_TEST(world_open, test)
+#define in_trial(test) TRIAL_TEST(trial_open, test)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WORLD_STRATEGY_TESTS(world_open),
-        in_world(every_ask_is_new_and_connected),
-        in_world(with_fitness_by_rmi_no_two_asks_are_isomorphic),
-        in_world(the_plain_algorithm_proposes_what_it_knows),
-        in_world(elites_are_not_asked_again),
-        in_world(a_space_that_is_used_up_is_asked_again_rather_than_for_ever),
-        in_world(a_generation_waits_for_the_one_before),
-        in_world(a_large_lambda_prefers_what_satisfies),
-        in_world(a_lambda_of_zero_ignores_the_constraint),
-        in_world(an_infeasible_candidate_is_never_better_than_a_feasible_one),
-        in_world(lambda_means_the_same_in_every_unit_of_fitness),
-        in_world(only_a_cost_above_its_limit_changes_anything),
-        in_world(a_tournament_of_one_makes_parents_of_all_kinds),
-        in_world(each_steady_ask_is_new_and_connected),
-        in_world(a_steady_generation_is_as_many_tells_as_the_population),
-        in_world(a_steady_population_is_the_best_of_all_told),
-        in_world(a_save_of_other_settings_is_refused),
-        in_world(settings_that_cannot_work_are_refused_with_their_values),
-        in_world(an_unknown_strategy_is_told_those_there_are),
+        TRIAL_STRATEGY_TESTS(trial_open),
+        in_trial(every_ask_is_new_and_connected),
+        in_trial(with_fitness_by_rmi_no_two_asks_are_isomorphic),
+        in_trial(the_plain_algorithm_proposes_what_it_knows),
+        in_trial(elites_are_not_asked_again),
+        in_trial(a_space_that_is_used_up_is_asked_again_rather_than_for_ever),
+        in_trial(a_generation_waits_for_the_one_before),
+        in_trial(a_large_lambda_prefers_what_satisfies),
+        in_trial(a_lambda_of_zero_ignores_the_constraint),
+        in_trial(an_infeasible_candidate_is_never_better_than_a_feasible_one),
+        in_trial(lambda_means_the_same_in_every_unit_of_fitness),
+        in_trial(only_a_cost_above_its_limit_changes_anything),
+        in_trial(a_tournament_of_one_makes_parents_of_all_kinds),
+        in_trial(each_steady_ask_is_new_and_connected),
+        in_trial(a_steady_generation_is_as_many_tells_as_the_population),
+        in_trial(a_steady_population_is_the_best_of_all_told),
+        in_trial(a_save_of_other_settings_is_refused),
+        in_trial(settings_that_cannot_work_are_refused_with_their_values),
+        in_trial(an_unknown_strategy_is_told_those_there_are),
     };
     return TEST_RUN(tests);
 }

@@ -1,10 +1,8 @@
 /* table: imported CSV tables of known figures (fitness or cost), looked up by the exact architecture. Pure after loading.
  *
  * The key column is `arch_str` (the space's text) or `ops` (digits) - the first of the two that the header has; rows are found by
- * the space's exact genes, never by isomorphism, because isomorphic strings carry different figures in the published tables.
- *
- * The form: one header line, comma-separated fields, decimal points; fields may stand in double quotes (a quote inside is doubled;
- * no line breaks inside); lines end with LF or CRLF; empty lines and a UTF-8 byte order mark are skipped. */
+ * the space's exact genes, never by isomorphism, because isomorphic strings carry different figures in the published tables. The
+ * form is csv.h's. */
 #ifndef HWNAS_MASTER_TABLE_H
 #define HWNAS_MASTER_TABLE_H
 

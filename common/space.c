@@ -21,18 +21,26 @@ static enum status_code unknown_space(const char *name, struct status *status)
     return status_set(status, STATUS_NOT_FOUND, "no search space is called \"%s\"; known: %s", name, names);
 }
 
-enum status_code space_open(const char *name, struct space *out, struct status *status)
+enum status_code space_find(const char *name, const struct space_ops **out, struct status *status)
 {
     for (size_t i = 0; i < KNOWN_SPACES; i++) {
-        if (strcmp(known_spaces[i]->name, name) != 0)
-            continue;
-        struct space space = {.ops = known_spaces[i], .tables = NULL};
-        enum status_code code = space.ops->open != NULL ? space.ops->open(&space, status) : STATUS_OK;
-        if (code == STATUS_OK)
-            *out = space;
-        return code;
+        if (strcmp(known_spaces[i]->name, name) == 0) {
+            *out = known_spaces[i];
+            return STATUS_OK;
+        }
     }
     return unknown_space(name, status);
+}
+
+enum status_code space_open(const char *name, struct space *out, struct status *status)
+{
+    struct space space = {.ops = NULL, .tables = NULL};
+    enum status_code code = space_find(name, &space.ops, status);
+    if (code == STATUS_OK && space.ops->open != NULL)
+        code = space.ops->open(&space, status);
+    if (code == STATUS_OK)
+        *out = space;
+    return code;
 }
 
 void space_close(struct space *space)

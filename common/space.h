@@ -17,8 +17,8 @@ struct space;
 
 /* How a net is built from an architecture. */
 struct space_build {
-    int channels;           /* of the first stage; doubled in each further stage */
-    int cells;              /* per stage */
+    int channels;           /* nb201: of the first stage; darts: of the first cells' nodes; doubled in each further stage */
+    int cells;              /* nb201: per stage; darts: in all */
     int classes;            /* of the logits */
     struct net_shape input; /* (C,H,W) of one image */
 };
@@ -26,6 +26,8 @@ struct space_build {
 struct space_ops {
     const char *name;                                                     /* "nb201" */
     size_t gene_count;                                                    /* genes of every architecture */
+    struct space_build defaults;                                          /* what is built when a study file says nothing */
+    int batch;                                                            /* images of a reference bundle made for this space */
     enum status_code (*open)(struct space *space, struct status *status); /* fills space->tables; may be NULL */
     void (*close)(struct space *space);                                   /* frees space->tables; may be NULL */
     int (*choices)(const struct space *space, size_t gene);               /* values 0 .. choices-1 are allowed */
@@ -45,6 +47,9 @@ struct space {
 /* Opens the space of that name ("nb201"). STATUS_NOT_FOUND with the list of known names otherwise. Close with space_close. */
 enum status_code space_open(const char *name, struct space *out, struct status *status);
 void space_close(struct space *space);
+
+/* The ops of the space of that name, without opening it: its defaults and its batch. STATUS_NOT_FOUND as above. */
+enum status_code space_find(const char *name, const struct space_ops **out, struct status *status);
 
 size_t space_gene_count(const struct space *space);
 

@@ -10,6 +10,7 @@
 #include <uthash.h>
 
 #include "common/space_nb201_cell.h"
+#include "common/space_text.h"
 
 const struct nb201_edge nb201_edges[NB201_EDGES] = {{0, 1}, {0, 2}, {1, 2}, {0, 3}, {1, 3}, {2, 3}};
 
@@ -42,72 +43,43 @@ static void cell_of_number(size_t number, struct arch *out)
 
 /* --- text ------------------------------------------------------------------------------------------------ */
 
-static enum status_code parse_digits(const char *text, struct arch *out, struct status *status)
+static enum status_code parse_digits(struct space_text *text, struct arch *arch)
 {
-    struct arch arch = {.length = NB201_EDGES};
-    for (size_t i = 0; i < NB201_EDGES; i++) {
-        if (text[i] < '0' || text[i] >= '0' + NB201_OPERATIONS)
-            return status_set(status, STATUS_BAD_INPUT, "architecture \"%.80s\": character %zu: expected a digit 0 to 4", text,
-                              i + 1);
-        arch.genes[i] = (uint8_t)(text[i] - '0');
+    for (size_t i = 0; i < NB201_EDGES; i++, text->at++) {
+        if (*text->at < '0' || *text->at >= '0' + NB201_OPERATIONS)
+            return space_text_refuse(text, "a digit 0 to 4");
+        arch->genes[i] = (uint8_t)(*text->at - '0');
     }
-    if (text[NB201_EDGES] != '\0')
-        return status_set(status, STATUS_BAD_INPUT, "architecture \"%.80s\": character %d: expected the end after six digits", text,
-                          NB201_EDGES + 1);
-    *out = arch;
-    return STATUS_OK;
+    return *text->at == '\0' ? STATUS_OK : space_text_refuse(text, "the end after six digits");
 }
 
-/* Steps over `wanted` at *at. */
-static enum status_code expect(const char *text, const char **at, const char *wanted, struct status *status)
+/* Reads `op~SOURCE|` of that edge, and what stands between it and the node before. */
+static enum status_code parse_edge(struct space_text *text, size_t edge, struct arch *arch)
 {
-    size_t length = strlen(wanted);
-    if (strncmp(*at, wanted, length) != 0)
-        return status_set(status, STATUS_BAD_INPUT, "architecture \"%.80s\": character %zu: expected \"%s\"", text,
-                          (size_t)(*at - text) + 1, wanted);
-    *at += length;
-    return STATUS_OK;
+    int source = nb201_edges[edge].from;
+    const char rest[] = {'~', (char)('0' + source), '|', '\0'};
+    enum status_code code = source == 0 ? space_text_expect(text, edge == 0 ? "|" : "+|") : STATUS_OK;
+    if (code == STATUS_OK)
+        code = space_text_word(text, operation_names, NB201_OPERATIONS, "~|+", &arch->genes[edge]);
+    return code == STATUS_OK ? space_text_expect(text, rest) : code;
 }
 
-/* Reads `op~SOURCE|` at *at. */
-static enum status_code parse_edge(const char *text, const char **at, int source, uint8_t *operation, struct status *status)
-{
-    size_t length = strcspn(*at, "~|+");
-    for (int i = 0; i < NB201_OPERATIONS; i++) {
-        if (strlen(operation_names[i]) != length || memcmp(operation_names[i], *at, length) != 0)
-            continue;
-        char rest[] = {'~', (char)('0' + source), '|', '\0'};
-        *operation = (uint8_t)i;
-        *at += length;
-        return expect(text, at, rest, status);
-    }
-    return status_set(
-        status, STATUS_BAD_INPUT,
-        "architecture \"%.80s\": character %zu: expected none, skip_connect, nor_conv_1x1, nor_conv_3x3 or avg_pool_3x3", text,
-        (size_t)(*at - text) + 1);
-}
-
-static enum status_code nb201_parse(const struct space *space, const char *text, struct arch *out, struct status *status)
+static enum status_code nb201_parse(const struct space *space, const char *string, struct arch *out, struct status *status)
 {
     (void)space;
-    if (text[0] >= '0' && text[0] <= '9')
-        return parse_digits(text, out, status);
+    struct space_text text = {.text = string, .at = string, .status = status};
     struct arch arch = {.length = NB201_EDGES};
-    const char *at = text;
-    for (size_t i = 0; i < NB201_EDGES; i++) {
-        enum status_code code = STATUS_OK;
-        if (nb201_edges[i].from == 0)
-            code = expect(text, &at, i == 0 ? "|" : "+|", status);
-        if (code == STATUS_OK)
-            code = parse_edge(text, &at, nb201_edges[i].from, &arch.genes[i], status);
-        if (code != STATUS_OK)
-            return code;
+    enum status_code code = STATUS_OK;
+    if (string[0] >= '0' && string[0] <= '9') {
+        code = parse_digits(&text, &arch);
+    } else {
+        for (size_t i = 0; i < NB201_EDGES && code == STATUS_OK; i++)
+            code = parse_edge(&text, i, &arch);
+        code = code == STATUS_OK ? space_text_end(&text) : code;
     }
-    if (*at != '\0')
-        return status_set(status, STATUS_BAD_INPUT, "architecture \"%.80s\": character %zu: expected the end", text,
-                          (size_t)(at - text) + 1);
-    *out = arch;
-    return STATUS_OK;
+    if (code == STATUS_OK)
+        *out = arch;
+    return code;
 }
 
 static void nb201_print(const struct space *space, const struct arch *arch, char out[ARCH_TEXT_BYTES])
@@ -280,6 +252,8 @@ static int nb201_choices(const struct space *space, size_t gene)
 const struct space_ops space_nb201 = {
     .name = "nb201",
     .gene_count = NB201_EDGES,
+    .defaults = {.channels = 16, .cells = 5, .classes = 10, .input = {3, 32, 32}},
+    .batch = 32,
     .open = nb201_open,
     .close = nb201_close,
     .choices = nb201_choices,

@@ -29,8 +29,11 @@ static void *base_of(struct config_study *study, const struct config_rule *rule,
 static const char *source_word(const struct config_study *study, const struct config_rule *rule, size_t cost, unsigned *bit)
 {
     static const char *const fitness[] = {[CONFIG_FITNESS_RMI] = "rmi", [CONFIG_FITNESS_TABLE] = "table"};
-    static const char *const costs[] = {
-        [CONFIG_COST_TABLE] = "table", [CONFIG_COST_AGENT] = "agent", [CONFIG_COST_MACS] = "macs", [CONFIG_COST_PARAMS] = "params"};
+    static const char *const costs[] = {[CONFIG_COST_TABLE] = "table",
+                                        [CONFIG_COST_AGENT] = "agent",
+                                        [CONFIG_COST_MACS] = "macs",
+                                        [CONFIG_COST_PARAMS] = "params",
+                                        [CONFIG_COST_LUT] = "lut"};
     if (rule->section == CONFIG_FITNESS) {
         *bit = 1u << study->fitness.source;
         return fitness[study->fitness.source];

@@ -7,46 +7,30 @@
 #include <string.h>
 
 #include "common/space.h"
+#include "master/lut.h"
 #include "master/report.h"
 #include "master/table.h"
 
-enum { KEY_COLUMN = 256, KEY_DEVICE, KEY_DATASET, KEY_SPACE, KEY_ARCH };
-
-/* Above this many architectures the whole space is not walked through. */
-enum { WALK_MAX = 10 * 1000 * 1000 };
+enum { KEY_COLUMN = 256, KEY_DEVICE, KEY_DATASET, KEY_SPACE, KEY_ARCH, KEY_LUT };
 
 struct table_options {
     const char *file, *column, *device, *dataset, *space, *arch;
+    bool lut;
     enum cli_format format;
+};
+
+/* What is looked into: one of the two. */
+struct figures {
+    struct table *table;
+    struct lut *lut;
 };
 
 struct summary {
     size_t rows, values;
-    double least, median, most;
+    double least, median, most; /* NaN: none */
     struct arch least_arch, most_arch;
     char digest[DIGEST_HEX_BYTES];
 };
-
-/* The next architecture in the order of its genes read as digits; false after the last. */
-static bool next_arch(const struct space *space, struct arch *arch)
-{
-    for (size_t gene = arch->length; gene-- > 0;) {
-        if (arch->genes[gene] + 1 < space_choices(space, gene)) {
-            arch->genes[gene]++;
-            return true;
-        }
-        arch->genes[gene] = 0;
-    }
-    return false;
-}
-
-static double space_size(const struct space *space)
-{
-    double size = 1;
-    for (size_t gene = 0; gene < space_gene_count(space); gene++)
-        size *= space_choices(space, gene);
-    return size;
-}
 
 static int by_value(const void *left, const void *right)
 {
@@ -54,42 +38,65 @@ static int by_value(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Looks every architecture of the space up: the table is asked just as a study asks it. */
-static enum status_code summarise(const struct table *table, const struct space *space, struct summary *out, struct status *status)
+struct collected {
+    struct summary *summary;
+    double *values;
+};
+
+static void collect(void *context, const struct arch *arch, double value)
 {
-    struct arch arch = {.length = (uint8_t)space_gene_count(space)};
-    double value, *values;
+    struct collected *collected = context;
+    struct summary *summary = collected->summary;
+    if (summary->values == 0 || value < summary->least)
+        summary->least = value, summary->least_arch = *arch;
+    if (summary->values == 0 || value > summary->most)
+        summary->most = value, summary->most_arch = *arch;
+    collected->values[summary->values++] = value;
+}
+
+static enum status_code summarise_table(const struct table *table, struct summary *out, struct status *status)
+{
+    struct collected collected = {.summary = out, .values = calloc(table_rows(table), sizeof(double))};
+    if (collected.values == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for %zu values", table_rows(table));
     out->rows = table_rows(table);
     digest_hex(table_digest(table), out->digest);
-    if (space_size(space) > WALK_MAX)
-        return status_set(status, STATUS_UNSUPPORTED,
-                          "the space has %.3g architectures, too many to summarise; look one up with --arch", space_size(space));
-    values = calloc(out->rows + 1, sizeof *values);
-    if (values == NULL)
-        return status_set(status, STATUS_NO_MEMORY, "no memory for %zu values", out->rows);
-    do {
-        if (table_get(table, &arch, &value) != 1)
-            continue;
-        if (out->values == 0 || value < out->least)
-            out->least = value, out->least_arch = arch;
-        if (out->values == 0 || value > out->most)
-            out->most = value, out->most_arch = arch;
-        values[out->values++] = value;
-    } while (next_arch(space, &arch));
-    qsort(values, out->values, sizeof *values, by_value);
-    out->median = out->values == 0 ? NAN : (values[(out->values - 1) / 2] + values[out->values / 2]) / 2;
-    free(values);
+    table_each(table, collect, &collected);
+    qsort(collected.values, out->values, sizeof *collected.values, by_value);
+    if (out->values > 0)
+        out->median = (collected.values[(out->values - 1) / 2] + collected.values[out->values / 2]) / 2;
+    free(collected.values);
     return STATUS_OK;
+}
+
+/* Over the whole space, whose sums are too many for a median. */
+static void summarise_lut(const struct lut *lut, struct summary *out)
+{
+    out->rows = lut_rows(lut);
+    out->values = lut_values(lut);
+    digest_hex(lut_digest(lut), out->digest);
+    lut_least(lut, &out->least_arch);
+    lut_most(lut, &out->most_arch);
+    lut_get(lut, &out->least_arch, &out->least);
+    lut_get(lut, &out->most_arch, &out->most);
+}
+
+/* What is missing is null in JSON, an empty field in CSV, a dash for people. */
+static void print_figure(enum cli_format format, double value, char out[DECIMAL_BYTES])
+{
+    report_number(value, out);
+    if (isnan(value) && format != CLI_JSON)
+        snprintf(out, DECIMAL_BYTES, "%s", format == CLI_CSV ? "" : "-");
 }
 
 static void print_summary(const struct table_options *options, const struct space *space, const struct summary *summary)
 {
-    char least_arch[ARCH_TEXT_BYTES], most_arch[ARCH_TEXT_BYTES], least[32], median[32], most[32];
+    char least_arch[ARCH_TEXT_BYTES], most_arch[ARCH_TEXT_BYTES], least[DECIMAL_BYTES], median[DECIMAL_BYTES], most[DECIMAL_BYTES];
     space_print(space, &summary->least_arch, least_arch);
     space_print(space, &summary->most_arch, most_arch);
-    report_number(summary->values > 0 ? summary->least : NAN, least);
-    report_number(summary->median, median);
-    report_number(summary->values > 0 ? summary->most : NAN, most);
+    print_figure(options->format, summary->least, least);
+    print_figure(options->format, summary->median, median);
+    print_figure(options->format, summary->most, most);
     if (options->format == CLI_JSON) {
         fputs("{\"column\":", stdout);
         report_json_text(options->column, stdout);
@@ -113,7 +120,7 @@ static void print_summary(const struct table_options *options, const struct spac
     }
 }
 
-static enum status_code show_one(const struct table_options *options, const struct table *table, const struct space *space,
+static enum status_code show_one(const struct table_options *options, const struct figures *figures, const struct space *space,
                                  struct status *status)
 {
     struct arch arch;
@@ -123,7 +130,7 @@ static enum status_code show_one(const struct table_options *options, const stru
     if (code != STATUS_OK)
         return code;
     space_print(space, &arch, text);
-    if (table_get(table, &arch, &value) != 1)
+    if (!(figures->lut != NULL ? lut_get(figures->lut, &arch, &value) : table_get(figures->table, &arch, &value)))
         return status_set(status, STATUS_NOT_FOUND, "%s has no %s for %s", options->file, options->column, text);
     report_number(value, number);
     if (options->format == CLI_JSON) {
@@ -144,20 +151,41 @@ static enum status_code show_one(const struct table_options *options, const stru
     return STATUS_OK;
 }
 
+static enum status_code load_figures(const struct table_options *options, const struct space *space, struct figures *out,
+                                     struct status *status)
+{
+    if (options->lut)
+        return lut_load(options->file, space, options->column, &out->lut, status);
+    return table_load(options->file, space, options->device, options->dataset, options->column, &out->table, status);
+}
+
+static enum status_code show_all(const struct table_options *options, const struct figures *figures, const struct space *space,
+                                 struct status *status)
+{
+    struct summary summary = {.least = NAN, .median = NAN, .most = NAN};
+    summary.least_arch.length = summary.most_arch.length = (uint8_t)space_gene_count(space);
+    enum status_code code = STATUS_OK;
+    if (figures->lut != NULL)
+        summarise_lut(figures->lut, &summary);
+    else
+        code = summarise_table(figures->table, &summary, status);
+    if (code == STATUS_OK)
+        print_summary(options, space, &summary);
+    return code;
+}
+
 static enum status_code show(const struct table_options *options, struct status *status)
 {
     struct space space;
-    struct table *table = NULL;
-    struct summary summary = {.rows = 0};
+    struct figures figures = {NULL, NULL};
     enum status_code code = space_open(options->space, &space, status);
     if (code != STATUS_OK)
         return code;
-    code = table_load(options->file, &space, options->device, options->dataset, options->column, &table, status);
-    if (code == STATUS_OK && options->arch != NULL)
-        code = show_one(options, table, &space, status);
-    else if (code == STATUS_OK && (code = summarise(table, &space, &summary, status)) == STATUS_OK)
-        print_summary(options, &space, &summary);
-    table_free(table);
+    code = load_figures(options, &space, &figures, status);
+    if (code == STATUS_OK)
+        code = options->arch != NULL ? show_one(options, &figures, &space, status) : show_all(options, &figures, &space, status);
+    table_free(figures.table);
+    lut_free(figures.lut);
     space_close(&space);
     return code;
 }
@@ -171,6 +199,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case KEY_DATASET: options->dataset = text; return 0;
     case KEY_SPACE: options->space = text; return 0;
     case KEY_ARCH: options->arch = text; return 0;
+    case KEY_LUT: options->lut = true; return 0;
     case 'f': options->format = cli_option_format(text, state); return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num == 0 && strcmp(text, "show") != 0)
@@ -183,6 +212,8 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case ARGP_KEY_END:
         if (options->file == NULL || options->column == NULL)
             argp_error(state, "a file and --column are needed");
+        if (options->lut && (options->device != NULL || options->dataset != NULL))
+            argp_error(state, "a look-up table has neither device nor dataset; choose the column");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -196,6 +227,7 @@ static int run_verb(int argc, char **argv)
         {"dataset", KEY_DATASET, "NAME", 0, "only rows whose column `dataset` holds this", 0},
         {"arch", KEY_ARCH, "STR", 0, "look this architecture up", 0},
         {"space", KEY_SPACE, "NAME", 0, "the search space; default nb201", 0},
+        {"lut", KEY_LUT, NULL, 0, "the file is a look-up table: one figure a decision, under `layer` and `op`", 0},
         {"format", 'f', "FORMAT", 0, "table (default), csv or json", 0},
         {0}};
     static const struct argp argp = {.options = option_table,
@@ -203,7 +235,8 @@ static int run_verb(int argc, char **argv)
                                      .args_doc = "show FILE",
                                      .doc =
                                          "Reads a CSV table as a study would: one row an architecture, under `arch_str` or `ops`; "
-                                         "prints how many values there are and their range."};
+                                         "prints how many values there are and their range. With --lut as `source: lut` reads it: "
+                                         "the range is the whole space's."};
     struct table_options options = {.space = "nb201", .format = CLI_TABLE};
     struct status status = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &options);

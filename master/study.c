@@ -50,6 +50,11 @@ static bool immediate_costs(const struct study *study, struct study_candidate *c
                 return false;
             continue;
         }
+        if (source == CONFIG_COST_LUT) {
+            if (!lut_get(study->luts[i], &candidate->arch, out))
+                return false;
+            continue;
+        }
         if (!counted && study_paper_cost(study, &candidate->arch, &cost, NULL) != STATUS_OK)
             return false;
         counted = true;

@@ -37,10 +37,22 @@ static enum status_code open_fitness(struct study *study, struct tables *tables,
     return STATUS_OK;
 }
 
+static void add_cost_file(struct study *study, uint32_t i, const struct digest *digest)
+{
+    char role[STUDY_ROLE_BYTES];
+    snprintf(role, sizeof role, "costs.%u.file", i);
+    add_file(study, study->config->costs[i].file, digest, role);
+}
+
+static const char *column_of(const struct config_cost *cost)
+{
+    return cost->column != NULL ? cost->column : cost->name;
+}
+
 static enum status_code open_cost_table(struct study *study, struct tables *tables, uint32_t i, struct status *status)
 {
     const struct config_cost *cost = &study->config->costs[i];
-    const char *column = cost->column != NULL ? cost->column : cost->name;
+    const char *column = column_of(cost);
     enum status_code code =
         tables_get(tables, study->space, cost->file, cost->device, cost->dataset, column, &study->cost_tables[i], status);
     if (code != STATUS_OK)
@@ -50,9 +62,28 @@ static enum status_code open_cost_table(struct study *study, struct tables *tabl
             status, STATUS_BAD_INPUT,
             "cost %s: %s has the value %g in column %s; a cost cannot be negative: leave the field empty where there is none",
             cost->name, cost->file, table_minimum(study->cost_tables[i]), column);
-    char role[STUDY_ROLE_BYTES];
-    snprintf(role, sizeof role, "costs.%u.file", i);
-    add_file(study, cost->file, table_digest(study->cost_tables[i]), role);
+    add_cost_file(study, i, table_digest(study->cost_tables[i]));
+    return STATUS_OK;
+}
+
+static enum status_code open_cost_lut(struct study *study, uint32_t i, struct status *status)
+{
+    const struct config_cost *cost = &study->config->costs[i];
+    double least = 0;
+    struct arch arch;
+    char text[ARCH_TEXT_BYTES];
+    enum status_code code = lut_load(cost->file, study->space, column_of(cost), &study->luts[i], status);
+    if (code != STATUS_OK)
+        return status_prefix(status, "cost %s", cost->name);
+    lut_least(study->luts[i], &arch);
+    if (lut_get(study->luts[i], &arch, &least) && least < 0) {
+        space_print(study->space, &arch, text);
+        return status_set(
+            status, STATUS_BAD_INPUT,
+            "cost %s: column %s of %s gives %s the value %g; a cost cannot be negative: is the base (layer -1) right?", cost->name,
+            column_of(cost), cost->file, text, least);
+    }
+    add_cost_file(study, i, lut_digest(study->luts[i]));
     return STATUS_OK;
 }
 
@@ -95,7 +126,9 @@ static enum status_code open_costs(struct study *study, struct tables *tables, s
     for (uint32_t i = 0; i < study->config->cost_count; i++) {
         enum config_cost_source source = study->config->costs[i].source;
         on_paper |= source == CONFIG_COST_MACS || source == CONFIG_COST_PARAMS;
-        enum status_code code = source == CONFIG_COST_TABLE ? open_cost_table(study, tables, i, status) : STATUS_OK;
+        enum status_code code = source == CONFIG_COST_TABLE ? open_cost_table(study, tables, i, status)
+                                : source == CONFIG_COST_LUT ? open_cost_lut(study, i, status)
+                                                            : STATUS_OK;
         if (code != STATUS_OK)
             return code;
     }
@@ -167,6 +200,8 @@ void study_close(struct study *study)
     }
     free_values(study);
     strategy_close(&study->strategy);
+    for (uint32_t i = 0; i < CONFIG_COSTS_MAX; i++)
+        lut_free(study->luts[i]);
     tables_free(study->own_tables);
     free(study);
 }

@@ -5,6 +5,7 @@
 #include <uthash.h>
 
 #include "common/cost.h"
+#include "master/lut.h"
 #include "master/study.h"
 #include "master/table.h"
 
@@ -42,6 +43,7 @@ struct study {
     struct digest bundle, protocol;
     struct tables *own_tables; /* NULL when they are borrowed */
     const struct table *fitness_table, *cost_tables[CONFIG_COSTS_MAX];
+    struct lut *luts[CONFIG_COSTS_MAX]; /* owned; NULL where the cost has another source */
     struct study_file_entry files[STUDY_FILES_MAX];
     size_t file_count;
 

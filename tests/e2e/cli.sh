@@ -68,6 +68,10 @@ same 'table show as JSON is one valid object' \
 same 'table show looks one architecture up' "$($hwnas table show acc.csv --column acc --arch 300100 -f csv | tail -1 | sed 's/.*,//')" 70
 says 2 'has no acc for' 'an architecture that is not in the table is named' "$hwnas" table show acc.csv --column acc --arch 111111
 says 2 'a file and --column are needed' 'table show wants a column' "$hwnas" table show acc.csv
+{ echo layer,op,ms; echo -1,-1,1; for layer in 0 1 2 3 4 5; do for op in 0 1 2 3 4; do echo "$layer,$op,$op"; done; done; } >lut.csv
+same 'table show --lut has the whole space'"'s range" "$($hwnas table show lut.csv --column ms --lut -f csv | cut -d, -f1-6)" $'column,rows,values,min,median,max\nms,31,31,1,,25'
+same 'table show --lut adds up' "$($hwnas table show lut.csv --column ms --lut --arch 012340 -f csv | tail -1 | sed 's/.*,//')" 11
+says 2 'has no column "acc"; the nearest one is' 'a wrong column of a look-up table is told the nearest' "$hwnas" table show lut.csv --column acc --lut
 
 # --- export
 $hwnas export --arch 421211 --onnx a.onnx 2>err

@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/space_darts.h"
 #include "common/space_nb201.h"
 
-static const struct space_ops *const known_spaces[] = {&space_nb201};
+static const struct space_ops *const known_spaces[] = {&space_nb201, &space_darts};
 
 enum { KNOWN_SPACES = sizeof known_spaces / sizeof known_spaces[0] };
 

@@ -38,13 +38,29 @@ int space_net_pool(const struct space_net *b, enum net_op average_or_max, const 
     return net_add_avg_pool(b->net, name, input, kernel, stride, pad, b->status);
 }
 
+/* A name for a node of several inputs; 0 when it is too long or one of them is missing. */
+static int name_joint(char out[NET_NAME_BYTES], const char *prefix, const char *rest, const int *inputs, int input_count)
+{
+    for (int i = 0; i < input_count; i++)
+        if (inputs[i] < 0)
+            return 0;
+    return name_node(out, prefix, rest);
+}
+
 int space_net_add(const struct space_net *b, const char *prefix, const char *rest, const int *inputs, int input_count)
 {
     char name[NET_NAME_BYTES];
-    for (int i = 0; i < input_count; i++)
-        if (inputs[i] < 0)
-            return -1;
-    return !name_node(name, prefix, rest) ? -1 : net_add_add(b->net, name, inputs, input_count, b->status);
+    if (!name_joint(name, prefix, rest, inputs, input_count))
+        return -1;
+    return net_add_add(b->net, name, inputs, input_count, b->status);
+}
+
+int space_net_concat(const struct space_net *b, const char *prefix, const char *rest, const int *inputs, int input_count)
+{
+    char name[NET_NAME_BYTES];
+    if (!name_joint(name, prefix, rest, inputs, input_count))
+        return -1;
+    return net_add_concat(b->net, name, inputs, input_count, b->status);
 }
 
 int space_net_conv_bn(const struct space_net *b, const char *prefix, const char *conv, const char *bn, int input, int channels,

@@ -19,6 +19,7 @@ int space_net_relu(const struct space_net *b, const char *prefix, const char *re
 int space_net_pool(const struct space_net *b, enum net_op average_or_max, const char *prefix, const char *rest, int input,
                    int kernel, int stride, int pad);
 int space_net_add(const struct space_net *b, const char *prefix, const char *rest, const int *inputs, int input_count);
+int space_net_concat(const struct space_net *b, const char *prefix, const char *rest, const int *inputs, int input_count);
 
 /* A square convolution without bias, padded to keep the size at stride 1, and the batch norm behind it. */
 int space_net_conv_bn(const struct space_net *b, const char *prefix, const char *conv, const char *bn, int input, int channels,

@@ -63,6 +63,17 @@ static bool immediate_costs(const struct study *study, struct study_candidate *c
     return true;
 }
 
+bool study_look_up(const struct study *study, const struct arch *arch, struct strategy_result *out)
+{
+    struct study_candidate candidate = {.arch = *arch};
+    *out = (struct strategy_result){.feasible = false};
+    if (study->fitness_table == NULL || !space_connected(study->space, arch) || !immediate_costs(study, &candidate))
+        return false;
+    *out = candidate.result;
+    out->feasible = table_get(study->fitness_table, arch, &out->fitness);
+    return out->feasible;
+}
+
 /* Decides whether the candidate costs an evaluation, and counts it. */
 void study_classify(struct study *study, struct study_candidate *candidate)
 {

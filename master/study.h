@@ -14,6 +14,7 @@
 
 #include "common/arch.h"
 #include "common/config.h"
+#include "common/cost.h"
 #include "common/digest.h"
 #include "common/protocol.h"
 #include "common/space.h"
@@ -96,6 +97,13 @@ bool study_told(struct study *study, struct study_candidate *out);
 void study_hold(struct study *study);
 bool study_asked(struct study *study, struct study_candidate *out);
 void study_release(struct study *study, uint64_t ask);
+
+/* Everything that tables and the network itself say of an architecture, without asking for it: what a search would be told. False
+ * when it is infeasible, and in a study whose fitness comes from elsewhere. Any number of threads at once. */
+bool study_look_up(const struct study *study, const struct arch *arch, struct strategy_result *out);
+
+/* MACs and parameters of the exact architecture in the study's network. */
+enum status_code study_paper_cost(const struct study *study, const struct arch *arch, struct cost *out, struct status *status);
 
 /* The strategy in use, for its members and its own answer. */
 const struct strategy *study_strategy(const struct study *study);

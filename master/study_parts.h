@@ -62,9 +62,6 @@ struct study {
     uint64_t snapshot_told; /* at the last snapshot that was due */
 };
 
-/* MACs and parameters of the exact architecture in the study's network. */
-enum status_code study_paper_cost(const struct study *study, const struct arch *arch, struct cost *out, struct status *status);
-
 /* Texts, key and connectivity of an architecture; costs missing, nothing else known. */
 void study_name_candidate(const struct study *study, const struct arch *arch, uint64_t ask, struct study_candidate *out);
 

@@ -585,6 +585,21 @@ static void a_damaged_snapshot_is_refused_or_read_but_never_crashes(void **state
 
 /* --- files and settings --- */
 
+static void looking_up_says_what_a_search_is_told(void **state)
+{
+    static struct study_candidate told[WORLD_TOLD_MAX];
+    struct world *world = *state;
+    struct study *study = world_study(world);
+    struct strategy_result looked_up;
+    size_t count = world_run(study, told);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(study_look_up(study, &told[i].arch, &looked_up), told[i].result.feasible);
+        assert_true(looked_up.fitness == told[i].result.fitness);
+        assert_true(!looked_up.feasible || looked_up.costs[0] == told[i].result.costs[0]);
+    }
+    study_close(study);
+}
+
 static void the_files_of_a_study_are_named_with_their_digests(void **state)
 {
     struct world *world = *state;
@@ -655,6 +670,7 @@ int main(void)
         in_world(snapshots_are_due_ever_more_seldom),
         in_world(a_replay_that_comes_out_otherwise_is_a_conflict),
         in_world(a_damaged_snapshot_is_refused_or_read_but_never_crashes),
+        in_world(looking_up_says_what_a_search_is_told),
         in_world(the_files_of_a_study_are_named_with_their_digests),
         in_world(a_study_that_cannot_be_opened_says_why),
     };

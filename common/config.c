@@ -15,6 +15,7 @@
 #include "common/config_yaml.h"
 #include "common/fileio.h"
 #include "common/protocol.h"
+#include "common/space.h"
 
 enum { STUDY_FILE_BYTES_MAX = 1 << 20 };
 
@@ -119,6 +120,24 @@ static bool plain_name(const char *name, const char *more)
     return length > 0;
 }
 
+/* The space must be known; its own sizes stand in for those left out (none given is 0). */
+static enum status_code complete_network(const struct config_yaml *yaml, struct config_study *study, struct status *status)
+{
+    const struct space_ops *space;
+    if (space_find(study->space, &space, status) != STATUS_OK) {
+        status->code = STATUS_BAD_INPUT;
+        return config_yaml_blame(yaml, "space", status);
+    }
+    struct config_network *network = &study->network;
+    const struct space_build *defaults = &space->defaults;
+    network->channels = network->channels != 0 ? network->channels : defaults->channels;
+    network->cells = network->cells != 0 ? network->cells : defaults->cells;
+    network->classes = network->classes != 0 ? network->classes : defaults->classes;
+    network->input_channels = network->input_channels != 0 ? network->input_channels : defaults->input.c;
+    network->input_size = network->input_size != 0 ? network->input_size : defaults->input.h;
+    return STATUS_OK;
+}
+
 static enum status_code check_strategy(const struct config_yaml *yaml, const struct config_study *study, struct status *status)
 {
     const struct config_strategy *strategy = &study->strategy;
@@ -136,7 +155,7 @@ static enum status_code check_fitness(const struct config_yaml *yaml, const stru
     struct protocol protocol;
     if (study->fitness.source != CONFIG_FITNESS_RMI)
         return STATUS_OK;
-    if (protocol_preset(study->fitness.protocol, &protocol, status) != STATUS_OK) {
+    if (protocol_preset(study->space, study->fitness.protocol, &protocol, status) != STATUS_OK) {
         status->code = STATUS_BAD_INPUT;
         return config_yaml_blame(yaml, "fitness.protocol", status);
     }
@@ -200,7 +219,9 @@ static enum status_code check_together(const struct config_yaml *yaml, struct co
     if (!plain_name(study->name, ""))
         return refuse(yaml, "name", status,
                       "'%.64s' is not a name: use at most 63 letters, digits and . _ -, not beginning with . or -", study->name);
-    enum status_code code = check_strategy(yaml, study, status);
+    enum status_code code = complete_network(yaml, study, status);
+    if (code == STATUS_OK)
+        code = check_strategy(yaml, study, status);
     if (code == STATUS_OK)
         code = check_fitness(yaml, study, status);
     return code == STATUS_OK ? check_costs(yaml, study, status) : code;

@@ -59,8 +59,8 @@ struct config_cost {
 
 /* The network a found architecture becomes: what is counted, measured and exported (RMI protocols may score a shallower one). */
 struct config_network {
-    int32_t channels, cells, classes;   /* 16, 5, 10 */
-    int32_t input_channels, input_size; /* 3, 32 */
+    int32_t channels, cells, classes; /* each by default the space's own: struct space_ops, defaults */
+    int32_t input_channels, input_size;
 };
 
 struct config_study {

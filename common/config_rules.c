@@ -27,7 +27,7 @@ static const char *const mode_words[] = {[CONFIG_MODE_GENERATIONS] = "generation
 static const struct config_rule rules[] = {
     {CONFIG_TOP, "name", CONFIG_TEXT, IN_STUDY(name), NULL, 0, 0, NULL, ~0u, ~0u,
      "a name of letters, digits, '.', '_' and '-', at most 63"},
-    {CONFIG_TOP, "space", CONFIG_TEXT, IN_STUDY(space), NULL, 0, 0, NULL, ~0u, ~0u, "a search space, such as nb201"},
+    {CONFIG_TOP, "space", CONFIG_TEXT, IN_STUDY(space), NULL, 0, 0, NULL, ~0u, ~0u, "a search space, such as nb201 or darts"},
 
     {CONFIG_STRATEGY, "name", CONFIG_TEXT, IN_STUDY(strategy.name), "evrsnas", 0, 0, NULL, ~0u, 0,
      "a search method, such as evrsnas"},
@@ -85,13 +85,13 @@ static const struct config_rule rules[] = {
     {CONFIG_COST, "limit_only", CONFIG_SWITCH, IN_COST(limit_only), "false", 0, 0, NULL, ~0u, 0,
      "true for a cost that is limited by max and not minimised"},
 
-    {CONFIG_NETWORK, "channels", CONFIG_WHOLE, IN_STUDY(network.channels), "16", 1, 1024, NULL, ~0u, 0,
+    {CONFIG_NETWORK, "channels", CONFIG_WHOLE, IN_STUDY(network.channels), NULL, 1, 1024, NULL, ~0u, 0,
      "channels of the first stage"},
-    {CONFIG_NETWORK, "cells", CONFIG_WHOLE, IN_STUDY(network.cells), "5", 1, 100, NULL, ~0u, 0, "cells per stage"},
-    {CONFIG_NETWORK, "classes", CONFIG_WHOLE, IN_STUDY(network.classes), "10", 2, 65536, NULL, ~0u, 0, "classes to tell apart"},
-    {CONFIG_NETWORK, "input_channels", CONFIG_WHOLE, IN_STUDY(network.input_channels), "3", 1, 64, NULL, ~0u, 0,
+    {CONFIG_NETWORK, "cells", CONFIG_WHOLE, IN_STUDY(network.cells), NULL, 1, 100, NULL, ~0u, 0, "a number of cells"},
+    {CONFIG_NETWORK, "classes", CONFIG_WHOLE, IN_STUDY(network.classes), NULL, 2, 65536, NULL, ~0u, 0, "classes to tell apart"},
+    {CONFIG_NETWORK, "input_channels", CONFIG_WHOLE, IN_STUDY(network.input_channels), NULL, 1, 64, NULL, ~0u, 0,
      "channels of an image"},
-    {CONFIG_NETWORK, "input_size", CONFIG_WHOLE, IN_STUDY(network.input_size), "32", 4, 1024, NULL, ~0u, 0,
+    {CONFIG_NETWORK, "input_size", CONFIG_WHOLE, IN_STUDY(network.input_size), NULL, 4, 1024, NULL, ~0u, 0,
      "height and width of an image in pixels"},
 
     {CONFIG_BUDGET, "evaluations", CONFIG_WHOLE, IN_STUDY(budget.evaluations), "1000", 0, 4e9, NULL, ~0u, 0,

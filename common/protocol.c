@@ -2,36 +2,68 @@
 #include "common/protocol.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-static const struct protocol presets[] = {
-    {.name = "rmi-full",
-     .steps = 151,
-     .channels = 16,
-     .cells = 5,
-     .learning_rate = 0.1,
-     .momentum = 0.9,
-     .weight_decay = 5e-4,
-     .beta = 0.8},
-    {.name = "rmi-fast",
-     .steps = 51,
-     .channels = 16,
-     .cells = 1,
-     .learning_rate = 0.1,
-     .momentum = 0.9,
-     .weight_decay = 5e-4,
-     .beta = 0.8},
+struct preset {
+    const char *space;
+    struct protocol protocol;
 };
 
-enum status_code protocol_preset(const char *name, struct protocol *out, struct status *status)
+static const struct preset presets[] = {
+    {"nb201",
+     {.name = "rmi-full",
+      .steps = 151,
+      .channels = 16,
+      .cells = 5,
+      .learning_rate = 0.1,
+      .momentum = 0.9,
+      .weight_decay = 5e-4,
+      .beta = 0.8}},
+    {"nb201",
+     {.name = "rmi-fast",
+      .steps = 51,
+      .channels = 16,
+      .cells = 1,
+      .learning_rate = 0.1,
+      .momentum = 0.9,
+      .weight_decay = 5e-4,
+      .beta = 0.8}},
+    {"darts",
+     {.name = "rmi-full",
+      .steps = 251,
+      .channels = 16,
+      .cells = 8,
+      .learning_rate = 0.025,
+      .momentum = 0.9,
+      .weight_decay = 3e-4,
+      .beta = 0.8}},
+    {"darts",
+     {.name = "rmi-fast",
+      .steps = 51,
+      .channels = 16,
+      .cells = 5,
+      .learning_rate = 0.025,
+      .momentum = 0.9,
+      .weight_decay = 3e-4,
+      .beta = 0.8}},
+};
+
+enum status_code protocol_preset(const char *space, const char *name, struct protocol *out, struct status *status)
 {
+    bool scored = false;
     for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
-        if (strcmp(presets[i].name, name) == 0) {
-            *out = presets[i];
+        bool here = strcmp(presets[i].space, space) == 0;
+        scored |= here;
+        if (here && strcmp(presets[i].protocol.name, name) == 0) {
+            *out = presets[i].protocol;
             return STATUS_OK;
         }
     }
+    if (!scored)
+        return status_set(status, STATUS_NOT_FOUND,
+                          "candidates of the space %s cannot be scored by RMI: no protocol is known for it", space);
     return status_set(status, STATUS_NOT_FOUND, "protocol \"%s\" is not known; known are rmi-full and rmi-fast", name);
 }
 

@@ -14,14 +14,18 @@ struct protocol {
     char name[PROTOCOL_NAME_BYTES]; /* of the preset, for people; not part of the digest */
     int32_t steps;                  /* forward passes recorded; steps-1 updates */
     int32_t channels;               /* of the first stage */
-    int32_t cells;                  /* per stage */
+    int32_t cells;                  /* as struct space_build counts them in that space */
     double learning_rate, momentum, weight_decay;
     double beta; /* loss = beta*(taps - sum RMI) + (1-beta)*cross-entropy */
 };
 
-/* The preset of that name: "rmi-full" (methods 1.5: 151 passes, 16 channels, 5 cells, lr 0.1, momentum 0.9, weight decay 5e-4, beta
- * 0.8) or "rmi-fast" (51 passes, 1 cell per stage, else the same). STATUS_NOT_FOUND with the known names. */
-enum status_code protocol_preset(const char *name, struct protocol *out, struct status *status);
+/* The preset of that name for candidates of that space.
+ * nb201 (methods 1.5): "rmi-full" (151 passes, 16 channels, 5 cells a stage, lr 0.1, momentum 0.9, weight decay 5e-4, beta 0.8) or
+ * "rmi-fast" (51 passes, 1 cell a stage, else the same).
+ * darts (methods 1.5): "rmi-full" (251 passes, 16 channels, 8 cells in all, lr 0.025, momentum 0.9, weight decay 3e-4, beta 0.8) or
+ * "rmi-fast" (51 passes, 5 cells: the fewest that leave a normal cell in each stage; else the same).
+ * STATUS_NOT_FOUND with the known names, or because the space has none. */
+enum status_code protocol_preset(const char *space, const char *name, struct protocol *out, struct status *status);
 
 /* Ranges: what the wire and the configuration check. */
 enum status_code protocol_check(const struct protocol *protocol, struct status *status);

@@ -58,7 +58,7 @@ static enum status_code check_bundle_fits(const struct config_study *study, cons
 {
     struct protocol protocol;
     int outputs = 0;
-    enum status_code code = protocol_preset(study->fitness.protocol, &protocol, status);
+    enum status_code code = protocol_preset(study->space, study->fitness.protocol, &protocol, status);
     if (code != STATUS_OK)
         return code;
     const struct space_build build = {

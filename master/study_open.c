@@ -26,7 +26,7 @@ static enum status_code open_fitness(struct study *study, struct tables *tables,
         return code;
     }
     struct protocol protocol;
-    enum status_code code = protocol_preset(fitness->protocol, &protocol, status);
+    enum status_code code = protocol_preset(study->config->space, fitness->protocol, &protocol, status);
     if (code != STATUS_OK)
         return code;
     if (bundle == NULL)

@@ -77,7 +77,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 
 static enum status_code choose_protocol(const struct rmi_options *options, struct protocol *out, struct status *status)
 {
-    enum status_code code = protocol_preset(options->protocol, out, status);
+    enum status_code code = protocol_preset(options->space, options->protocol, out, status);
     if (code != STATUS_OK)
         return code;
     if (options->steps > 0)

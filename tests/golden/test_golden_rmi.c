@@ -91,7 +91,7 @@ static void evaluate(const json_t *golden, const char *digits, int steps, enum e
     struct arch arch;
     struct status status = {0};
     snprintf(path, sizeof path, "../shared/golden/nb201_%s.safetensors", digits);
-    assert_ok(protocol_preset("rmi-full", &protocol, &status), status);
+    assert_ok(protocol_preset("nb201", "rmi-full", &protocol, &status), status);
     assert_ok(space_parse(&space, json_string_value(json_object_get(golden, "arch")), &arch, &status), status);
     assert_ok(tensorfile_load(path, &weights, &status), status);
     protocol.steps = steps;

@@ -92,6 +92,18 @@ static void the_smallest_study_gets_every_documented_default(void **state)
     config_free(study);
 }
 
+static void sizes_left_out_are_those_of_the_space(void **state)
+{
+    (void)state;
+    struct config_study *study = load_ok("name: s\nspace: darts\nnetwork: {channels: 36}\n" TABLE_FITNESS, NULL);
+    assert_int_equal(study->network.channels, 36);
+    assert_int_equal(study->network.cells, 8);
+    assert_int_equal(study->network.classes, 10);
+    assert_int_equal(study->network.input_channels, 3);
+    assert_int_equal(study->network.input_size, 32);
+    config_free(study);
+}
+
 static void flow_and_block_style_mean_the_same(void **state)
 {
     (void)state;
@@ -232,6 +244,7 @@ static const struct wrong wrongs[] = {
     {"space: nb201\n" TABLE_FITNESS, NULL, "study.yaml:1: name: ", "is missing"},
     {"name: s\n" TABLE_FITNESS, NULL, "space: ", "is missing"},
     {"name: s\nspace: nb201\n", NULL, "fitness.source: ", "is missing: give rmi or table"},
+    {"name: s\nspace: nb202\n" TABLE_FITNESS, NULL, "study.yaml:2: space: ", "known: nb201, darts"},
     {"name: a/b\nspace: nb201\n" TABLE_FITNESS, NULL, "study.yaml:1: name: ", "'a/b' is not a name"},
     {"name: -x\nspace: nb201\n" TABLE_FITNESS, NULL, "study.yaml:1: name: ", "not beginning with"},
     {"name: 0123456789012345678901234567890123456789012345678901234567890123\nspace: nb201\n" TABLE_FITNESS, NULL,
@@ -434,6 +447,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_smallest_study_gets_every_documented_default),
+        cmocka_unit_test(sizes_left_out_are_those_of_the_space),
         cmocka_unit_test(flow_and_block_style_mean_the_same),
         cmocka_unit_test(files_are_found_beside_the_study_and_made_absolute),
         cmocka_unit_test(files_are_found_in_the_current_folder_too),

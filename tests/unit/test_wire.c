@@ -57,7 +57,7 @@ static struct wire_message sample(enum wire_type type)
         strcpy(message.task.space, "nb201");
         strcpy(message.task.arch, "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2|");
         memset(&message.task.bundle_digest, 0x5a, sizeof message.task.bundle_digest);
-        assert_int_equal(protocol_preset("rmi-full", &message.task.protocol, NULL), STATUS_OK);
+        assert_int_equal(protocol_preset("nb201", "rmi-full", &message.task.protocol, NULL), STATUS_OK);
         memset(message.task.protocol.name, 0, sizeof message.task.protocol.name);
         message.task.seed = UINT64_MAX;
         break;

@@ -9,10 +9,14 @@
 
 #include "common/digest.h"
 #include "master/strategy_evrsnas.h"
+#include "master/strategy_mohdnas.h"
 
 enum { SAVED_VERSION = 1 };
 
-static const struct strategy_ops *const known_strategies[] = {&strategy_evrsnas};
+static const struct strategy_ops *const known_strategies[] = {
+    &strategy_evrsnas,
+    &strategy_mohdnas,
+};
 
 enum { KNOWN_STRATEGIES = sizeof known_strategies / sizeof known_strategies[0] };
 

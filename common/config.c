@@ -128,13 +128,10 @@ static enum status_code complete_network(const struct config_yaml *yaml, struct 
         status->code = STATUS_BAD_INPUT;
         return config_yaml_blame(yaml, "space", status);
     }
-    struct config_network *network = &study->network;
-    const struct space_build *defaults = &space->defaults;
-    network->channels = network->channels != 0 ? network->channels : defaults->channels;
-    network->cells = network->cells != 0 ? network->cells : defaults->cells;
-    network->classes = network->classes != 0 ? network->classes : defaults->classes;
-    network->input_channels = network->input_channels != 0 ? network->input_channels : defaults->input.c;
-    network->input_size = network->input_size != 0 ? network->input_size : defaults->input.h;
+    const struct config_network *given = &study->network;
+    struct space_build sizes = {given->channels, given->cells, given->classes, {given->input_channels, given->input_size, 0}};
+    space_build_complete(&sizes, &space->defaults);
+    study->network = (struct config_network){sizes.channels, sizes.cells, sizes.classes, sizes.input.c, sizes.input.h};
     return STATUS_OK;
 }
 

@@ -53,6 +53,22 @@ void space_close(struct space *space)
     memset(space, 0, sizeof *space);
 }
 
+static void complete(int *size, int other)
+{
+    if (*size == 0)
+        *size = other;
+}
+
+void space_build_complete(struct space_build *build, const struct space_build *other)
+{
+    complete(&build->channels, other->channels);
+    complete(&build->cells, other->cells);
+    complete(&build->classes, other->classes);
+    complete(&build->input.c, other->input.c);
+    complete(&build->input.h, other->input.h);
+    complete(&build->input.w, other->input.w);
+}
+
 size_t space_gene_count(const struct space *space)
 {
     return space->ops->gene_count;

@@ -23,6 +23,9 @@ struct space_build {
     struct net_shape input; /* (C,H,W) of one image */
 };
 
+/* Puts the other's sizes in place of those that are 0, which stand for "not given". */
+void space_build_complete(struct space_build *build, const struct space_build *other);
+
 struct space_ops {
     const char *name;                                                     /* "nb201" */
     size_t gene_count;                                                    /* genes of every architecture */

@@ -28,11 +28,9 @@ enum {
     KEY_WEIGHTS
 };
 
-enum { UNSET = -1 };
-
 struct export_options {
     const char *study, *db, *onnx, *arch, *space, *weights;
-    int channels, cells, classes, input_channels, input_size; /* UNSET: the study's, else the defaults of study files */
+    struct space_build sizes; /* 0: the study's, else the space's own */
     uint64_t seed;
     bool has_seed;
 };
@@ -40,7 +38,7 @@ struct export_options {
 /* What is exported, options and study put together. */
 struct subject {
     char arch[ARCH_TEXT_BYTES], space[CONFIG_NAME_BYTES];
-    struct config_network network;
+    struct space_build sizes;
     uint64_t seed;
 };
 
@@ -52,7 +50,10 @@ static enum status_code take_study(const struct export_options *options, struct 
     enum status_code code = report_read(options->db != NULL ? options->db : db, options->study, &report, status);
     if (code != STATUS_OK)
         return code;
-    subject->network = report.settings->network;
+    const struct config_network *network = &report.settings->network;
+    const struct space_build sizes = {
+        network->channels, network->cells, network->classes, {network->input_channels, network->input_size, network->input_size}};
+    space_build_complete(&subject->sizes, &sizes);
     subject->seed = report.settings->seed;
     snprintf(subject->space, sizeof subject->space, "%s", report.settings->space);
     if (report.best != NULL)
@@ -64,24 +65,13 @@ static enum status_code take_study(const struct export_options *options, struct 
     return code;
 }
 
-static void override(int32_t *place, int value)
-{
-    if (value != UNSET)
-        *place = value;
-}
-
 static enum status_code choose_subject(const struct export_options *options, struct subject *subject, struct status *status)
 {
-    *subject = (struct subject){.space = "nb201",
-                                .network = {.channels = 16, .cells = 5, .classes = 10, .input_channels = 3, .input_size = 32}};
+    const struct space_ops *space;
+    *subject = (struct subject){.space = "nb201", .sizes = options->sizes};
     enum status_code code = options->study != NULL ? take_study(options, subject, status) : STATUS_OK;
     if (code != STATUS_OK)
         return code;
-    override(&subject->network.channels, options->channels);
-    override(&subject->network.cells, options->cells);
-    override(&subject->network.classes, options->classes);
-    override(&subject->network.input_channels, options->input_channels);
-    override(&subject->network.input_size, options->input_size);
     if (options->has_seed)
         subject->seed = options->seed;
     if (options->space != NULL)
@@ -90,14 +80,17 @@ static enum status_code choose_subject(const struct export_options *options, str
         return status_set(status, STATUS_BAD_INPUT, "--arch: the text is too long for an architecture");
     if (options->arch != NULL)
         snprintf(subject->arch, sizeof subject->arch, "%s", options->arch);
-    return STATUS_OK;
+    code = space_find(subject->space, &space, status);
+    if (code == STATUS_OK)
+        space_build_complete(&subject->sizes, &space->defaults);
+    return code;
 }
 
 static enum status_code fill_weights(const struct export_options *options, const struct subject *subject, const struct space *space,
                                      const struct arch *arch, struct net *net, struct status *status)
 {
     struct tensorfile weights = {.entry_count = 0};
-    struct protocol like = {.channels = subject->network.channels, .cells = subject->network.cells};
+    struct protocol like = {.channels = subject->sizes.channels, .cells = subject->sizes.cells};
     struct arch canonical;
     struct rng rng;
     char text[ARCH_TEXT_BYTES];
@@ -118,13 +111,8 @@ static enum status_code fill_weights(const struct export_options *options, const
 static enum status_code build(const struct subject *subject, const struct space *space, struct arch *arch, struct net *net,
                               struct status *status)
 {
-    const struct config_network *network = &subject->network;
-    const struct space_build sizes = {.channels = network->channels,
-                                      .cells = network->cells,
-                                      .classes = network->classes,
-                                      .input = {network->input_channels, network->input_size, network->input_size}};
     enum status_code code = space_parse(space, subject->arch, arch, status);
-    return code == STATUS_OK ? space_build_net(space, arch, &sizes, net, status) : code;
+    return code == STATUS_OK ? space_build_net(space, arch, &subject->sizes, net, status) : code;
 }
 
 static enum status_code export_net(const struct export_options *options, const struct subject *subject, struct status *status)
@@ -163,11 +151,13 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case KEY_ARCH: options->arch = text; return 0;
     case KEY_SPACE: options->space = text; return 0;
     case KEY_WEIGHTS: options->weights = text; return 0;
-    case KEY_CHANNELS: options->channels = cli_option_int("channels", text, 1, 1024, state); return 0;
-    case KEY_CELLS: options->cells = cli_option_int("cells", text, 1, 100, state); return 0;
-    case KEY_CLASSES: options->classes = cli_option_int("classes", text, 2, 65536, state); return 0;
-    case KEY_INPUT_CHANNELS: options->input_channels = cli_option_int("input-channels", text, 1, 64, state); return 0;
-    case KEY_INPUT_SIZE: options->input_size = cli_option_int("input-size", text, 4, 1024, state); return 0;
+    case KEY_CHANNELS: options->sizes.channels = cli_option_int("channels", text, 1, 1024, state); return 0;
+    case KEY_CELLS: options->sizes.cells = cli_option_int("cells", text, 1, 100, state); return 0;
+    case KEY_CLASSES: options->sizes.classes = cli_option_int("classes", text, 2, 65536, state); return 0;
+    case KEY_INPUT_CHANNELS: options->sizes.input.c = cli_option_int("input-channels", text, 1, 64, state); return 0;
+    case KEY_INPUT_SIZE:
+        options->sizes.input.h = options->sizes.input.w = cli_option_int("input-size", text, 4, 1024, state);
+        return 0;
     case KEY_SEED:
         options->seed = cli_option_seed("seed", text, state);
         options->has_seed = true;
@@ -192,11 +182,11 @@ static int run_verb(int argc, char **argv)
         {"db", KEY_DB, "FILE", 0, "the study's database; default STUDY.db", 1},
         {"arch", KEY_ARCH, "STR", 0, "this architecture; with a study, in that study's network settings", 1},
         {"space", KEY_SPACE, "NAME", 0, "the search space; default the study's, else nb201", 2},
-        {"channels", KEY_CHANNELS, "N", 0, "of the first stage; default the study's, else 16", 2},
-        {"cells", KEY_CELLS, "N", 0, "per stage; default the study's, else 5", 2},
-        {"classes", KEY_CLASSES, "N", 0, "default the study's, else 10", 2},
-        {"input-channels", KEY_INPUT_CHANNELS, "N", 0, "default the study's, else 3", 2},
-        {"input-size", KEY_INPUT_SIZE, "N", 0, "pixels; default the study's, else 32", 2},
+        {"channels", KEY_CHANNELS, "N", 0, "of the first stage; default the study's, else the space's", 2},
+        {"cells", KEY_CELLS, "N", 0, "counted as the space does; default the study's, else the space's", 2},
+        {"classes", KEY_CLASSES, "N", 0, "default the study's, else the space's", 2},
+        {"input-channels", KEY_INPUT_CHANNELS, "N", 0, "default the study's, else the space's", 2},
+        {"input-size", KEY_INPUT_SIZE, "N", 0, "pixels; default the study's, else the space's", 2},
         {"seed", KEY_SEED, "S", 0, "of the initial weights; default the study's, else 0", 3},
         {"weights", KEY_WEIGHTS, "FILE", 0, "weights by name (safetensors) instead of initial ones", 3},
         {0}};
@@ -206,8 +196,7 @@ static int run_verb(int argc, char **argv)
         .args_doc = "[STUDY]",
         .doc = "Writes a study's best architecture, or the one given by --arch, as an ONNX model (opset 13) with "
                "initial weights drawn from the seed, ready to be trained or measured."};
-    struct export_options options = {
-        .channels = UNSET, .cells = UNSET, .classes = UNSET, .input_channels = UNSET, .input_size = UNSET};
+    struct export_options options = {.study = NULL};
     struct subject subject;
     struct status status = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &options);

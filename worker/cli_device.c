@@ -20,7 +20,7 @@ struct device_options {
     enum cli_format format;
     /* measure only */
     const char *arch, *space;
-    struct space_build build;
+    struct space_build build; /* 0: the space's own */
 };
 
 enum { KEY_CPU = 256, KEY_SPACE, KEY_CHANNELS, KEY_CELLS, KEY_CLASSES, KEY_INPUT_CHANNELS, KEY_INPUT_SIZE };
@@ -159,11 +159,14 @@ static enum status_code build_net(const struct device_options *options, struct m
     struct space space = {0};
     struct arch arch;
     struct rng rng;
+    struct space_build build = options->build;
     enum status_code code = space_open(options->space, &space, status);
     if (code == STATUS_OK)
         code = space_parse(&space, options->arch, &arch, status);
-    if (code == STATUS_OK)
-        code = space_build_net(&space, &arch, &options->build, net, status);
+    if (code == STATUS_OK) {
+        space_build_complete(&build, &space.ops->defaults);
+        code = space_build_net(&space, &arch, &build, net, status);
+    }
     if (code == STATUS_OK) {
         space_print(&space, &arch, measured->arch);
         cost_of_net(net, &measured->cost);
@@ -233,11 +236,11 @@ static int device_measure(int argc, char **argv)
     static const struct argp_option option_table[] = {
         {"arch", 'a', "STR", 0, "the architecture, as the space writes it (needed)", 1},
         {"space", KEY_SPACE, "NAME", 0, "the search space; default nb201", 2},
-        {"channels", KEY_CHANNELS, "N", 0, "channels of the first stage; default 16", 2},
-        {"cells", KEY_CELLS, "N", 0, "cells in each stage; default 5", 2},
-        {"classes", KEY_CLASSES, "N", 0, "length of the logits; default 10", 2},
-        {"input-channels", KEY_INPUT_CHANNELS, "N", 0, "channels of an image; default 3", 2},
-        {"input-size", KEY_INPUT_SIZE, "N", 0, "height and width of an image; default 32", 2},
+        {"channels", KEY_CHANNELS, "N", 0, "channels of the first stage; default the space's", 2},
+        {"cells", KEY_CELLS, "N", 0, "cells, counted as the space does; default the space's", 2},
+        {"classes", KEY_CLASSES, "N", 0, "length of the logits; default the space's", 2},
+        {"input-channels", KEY_INPUT_CHANNELS, "N", 0, "channels of an image; default the space's", 2},
+        {"input-size", KEY_INPUT_SIZE, "N", 0, "height and width of an image; default the space's", 2},
         DEVICE_COMMON_OPTIONS,
         {0}};
     static const struct argp argp = {
@@ -249,7 +252,7 @@ static int device_measure(int argc, char **argv)
         NULL,
         NULL,
         NULL};
-    struct device_options options = {.cpu = -1, .space = "nb201", .build = {16, 5, 10, {3, 32, 32}}};
+    struct device_options options = {.cpu = -1, .space = "nb201"};
     struct measured measured;
     struct description description;
     struct runner runner = {0};

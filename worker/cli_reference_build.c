@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/fileio.h"
+#include "common/space.h"
 #include "worker/cli_options.h"
 #include "worker/cli_reference_parts.h"
 #include "worker/reference.h"
@@ -11,17 +12,19 @@
 struct build_options {
     struct cli_model model;
     struct cli_images images;
-    int pool, batch;
+    const char *space;
+    int pool, batch; /* 0: what goes with the space */
     const char *out;
     enum cli_format format;
 };
 
-enum { KEY_POOL = 256, KEY_BATCH };
+enum { KEY_POOL = 256, KEY_BATCH, KEY_SPACE, POOL_OF_BATCH = 16 };
 
 static const struct argp_option option_table[] = {
     {"output", 'o', "FILE", 0, "the bundle to write (needed)", 1},
-    {"pool", KEY_POOL, "N", 0, "images scored together, the first of the file; default 512", 1},
-    {"batch", KEY_BATCH, "N", 0, "images kept, those of lowest cross-entropy; default 32", 1},
+    {"space", KEY_SPACE, "NAME", 0, "the search space whose candidates it will score; default nb201", 1},
+    {"batch", KEY_BATCH, "N", 0, "images kept, those of lowest cross-entropy; default 32, for darts 128", 1},
+    {"pool", KEY_POOL, "N", 0, "images scored together, the first of the file; default 16 times the batch", 1},
     {NULL, 'f', "FORMAT", 0, "print what was made as table (default), csv or json", 1},
     {0}};
 
@@ -36,6 +39,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case 'i': options->images.path = text; break;
     case 'o': options->out = text; break;
     case 'f': options->format = cli_option_format(text, state); break;
+    case KEY_SPACE: options->space = text; break;
     case KEY_POOL: options->pool = cli_option_int("pool", text, 2, 65536, state); break;
     case KEY_BATCH: options->batch = cli_option_int("batch", text, 2, BUNDLE_BATCH_MAX, state); break;
     case ARGP_KEY_ARG: argp_error(state, "'%s' belongs to no option", text); break;
@@ -117,6 +121,20 @@ static const char *base_name(const char *path)
     return slash == NULL ? path : slash + 1;
 }
 
+/* As the published protocol of the space has it, where the command line says nothing. */
+static enum status_code complete(struct build_options *options, struct status *status)
+{
+    const struct space_ops *space;
+    enum status_code code = space_find(options->space, &space, status);
+    if (code != STATUS_OK)
+        return code;
+    if (options->batch == 0)
+        options->batch = space->batch;
+    if (options->pool == 0)
+        options->pool = POOL_OF_BATCH * options->batch;
+    return STATUS_OK;
+}
+
 static enum status_code build(const struct build_options *options, struct status *status)
 {
     struct net net;
@@ -150,9 +168,10 @@ int cli_reference_build(int argc, char **argv)
         children,
         NULL,
         NULL};
-    struct build_options options = {.pool = 512, .batch = 32};
+    struct build_options options = {.space = "nb201"};
     struct status status = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     cli_warn_of_blas("reference build");
-    return build(&options, &status) == STATUS_OK ? 0 : cli_fail("reference build", &status);
+    return complete(&options, &status) == STATUS_OK && build(&options, &status) == STATUS_OK ? 0
+                                                                                             : cli_fail("reference build", &status);
 }

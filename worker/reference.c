@@ -258,7 +258,9 @@ static enum status_code check_request(const struct net *net, const struct data_s
     if (pool < batch)
         return status_set(status, STATUS_BAD_INPUT, "a pool of %d images cannot give a batch of %d", pool, batch);
     if ((size_t)pool > set->count)
-        return status_set(status, STATUS_BAD_INPUT, "a pool of %d images asks for more than the %zu there are", pool, set->count);
+        return status_set(status, STATUS_BAD_INPUT,
+                          "a pool of %d images asks for more than the %zu there are; give as many images, or fewer with --pool",
+                          pool, set->count);
     return STATUS_OK;
 }
 

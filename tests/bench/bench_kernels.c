@@ -119,7 +119,9 @@ static void bench_conv(struct stage *s, int channels_in, int channels, int kerne
                                       .kh = kernel,
                                       .kw = kernel,
                                       .stride = stride,
-                                      .pad = kernel / 2};
+                                      .pad = kernel / 2,
+                                      .dilation = 1,
+                                      .groups = 1};
     if (kernel == 1) {
         s->at.h = s->at.oh = size * size / 64;
         s->at.w = s->at.ow = 64;

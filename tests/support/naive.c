@@ -80,6 +80,7 @@ static void conv(struct naive *v, int node, int backward)
     const struct net_node *k = &v->net->nodes[node];
     const int from = k->inputs[0];
     const struct net_shape in = v->net->nodes[from].shape, out = k->shape;
+    const int width = in.c / k->groups; /* input channels that an output channel reads */
     const double *w = v->weights[k->params[0]];
     double *dw = v->weight_gradients[k->params[0]];
     EACH_PIXEL(out)
@@ -87,13 +88,14 @@ static void conv(struct naive *v, int node, int backward)
         const size_t o = at(out, n, c, y, x);
         const double d = v->gradients[node][o];
         double sum = k->params[1] >= 0 ? v->weights[k->params[1]][c] : 0;
-        for (int i = 0; i < in.c; i++)
+        for (int i = 0; i < width; i++)
             for (int ky = 0; ky < k->kernel_h; ky++)
                 for (int kx = 0; kx < k->kernel_w; kx++) {
-                    const int iy = y * k->stride - k->pad + ky, ix = x * k->stride - k->pad + kx;
+                    const int iy = y * k->stride - k->pad + ky * k->dilation, ix = x * k->stride - k->pad + kx * k->dilation;
                     if (iy < 0 || ix < 0 || iy >= in.h || ix >= in.w)
                         continue;
-                    const size_t p = at(in, n, i, iy, ix), q = (size_t)(((c * in.c + i) * k->kernel_h + ky) * k->kernel_w + kx);
+                    const size_t p = at(in, n, c / (out.c / k->groups) * width + i, iy, ix),
+                                 q = (size_t)(((c * width + i) * k->kernel_h + ky) * k->kernel_w + kx);
                     sum += w[q] * v->values[from][p];
                     if (backward) {
                         dw[q] += d * v->values[from][p];
@@ -185,6 +187,32 @@ static void pool(struct naive *v, int node, int backward)
     }
 }
 
+/* The first largest value of each window, row by row; its gradient is the window's. */
+static void max_pool(struct naive *v, int node, int backward)
+{
+    const struct net_node *k = &v->net->nodes[node];
+    const int from = k->inputs[0];
+    const struct net_shape in = v->net->nodes[from].shape;
+    EACH_PIXEL(k->shape)
+    {
+        size_t best = SIZE_MAX;
+        for (int ky = 0; ky < k->kernel_h; ky++)
+            for (int kx = 0; kx < k->kernel_w; kx++) {
+                const int iy = y * k->stride - k->pad + ky, ix = x * k->stride - k->pad + kx;
+                if (iy < 0 || ix < 0 || iy >= in.h || ix >= in.w)
+                    continue;
+                const size_t p = at(in, n, c, iy, ix);
+                if (best == SIZE_MAX || v->values[from][p] > v->values[from][best])
+                    best = p;
+            }
+        const size_t q = at(k->shape, n, c, y, x);
+        if (backward)
+            v->gradients[from][best] += v->gradients[node][q];
+        else
+            v->values[node][q] = v->values[from][best];
+    }
+}
+
 static void dense(struct naive *v, int node, int backward)
 {
     const struct net_node *k = &v->net->nodes[node];
@@ -221,7 +249,7 @@ static void move(struct naive *v, int node, int backward)
     const struct net_node *k = &v->net->nodes[node];
     if (!backward)
         memset(v->values[node], 0, naive_elements(v, node) * sizeof(double));
-    for (int i = 0; i < k->input_count; i++) {
+    for (int i = 0, before = 0; i < k->input_count; before += v->net->nodes[k->inputs[i++]].shape.c) {
         const int from = k->inputs[i];
         const struct net_shape in = v->net->nodes[from].shape;
         EACH_PIXEL(in)
@@ -235,8 +263,14 @@ static void move(struct naive *v, int node, int backward)
                 link(v, from, p, node, at(k->shape, n, c + k->pad_before, y, x), 1, backward);
             else if (k->op == NET_GLOBAL_AVG_POOL)
                 link(v, from, p, node, at(k->shape, n, c, 0, 0), 1.0 / (in.h * in.w), backward);
-            else if (y % k->stride == 0 && x % k->stride == 0) /* NET_SUBSAMPLE */
-                link(v, from, p, node, at(k->shape, n, c, y / k->stride, x / k->stride), 1, backward);
+            else if (k->op == NET_CONCAT)
+                link(v, from, p, node, at(k->shape, n, before + c, y, x), 1, backward);
+            else if (k->op == NET_CHANNEL_SHUFFLE)
+                link(v, from, p, node, at(k->shape, n, c % (in.c / k->groups) * k->groups + c / (in.c / k->groups), y, x), 1,
+                     backward);
+            else if (y >= k->offset && x >= k->offset && (y - k->offset) % k->stride == 0 && (x - k->offset) % k->stride == 0)
+                /* NET_SUBSAMPLE */
+                link(v, from, p, node, at(k->shape, n, c, (y - k->offset) / k->stride, (x - k->offset) / k->stride), 1, backward);
         }
     }
 }
@@ -247,6 +281,7 @@ static void run_node(struct naive *v, int node, int backward)
     case NET_INPUT: break;
     case NET_CONV: conv(v, node, backward); break;
     case NET_BATCH_NORM: norm(v, node, backward); break;
+    case NET_MAX_POOL: max_pool(v, node, backward); break;
     case NET_AVG_POOL: pool(v, node, backward); break;
     case NET_DENSE: dense(v, node, backward); break;
     default: move(v, node, backward); break;

@@ -257,18 +257,63 @@ static void forward_only_engines_take_less_memory(void **state)
     drop(&f);
 }
 
-static void grouped_convolutions_are_refused_by_name(void **state)
+static void kernels_too_large_are_refused_by_name(void **state)
 {
     (void)state;
     struct net net;
     struct engine *engine;
     net_init_empty(&net);
     const int x = net_add_input(&net, (struct net_shape){4, 8, 8}, &status);
-    const int y = net_add_conv(&net, "grouped", x, 4, 3, 1, 1, 2, 0, &status);
+    const int y = net_add_conv(&net, "huge", x, 4, 33, 1, 16, 1, 0, &status);
     const int logits = net_add_dense(&net, "d", net_add_global_avg_pool(&net, "g", y, &status), 4, &status);
     assert_ok(net_add_output(&net, logits, &status), status);
     assert_int_equal(engine_create(&net, &training, &engine, &status), STATUS_UNSUPPORTED);
-    assert_non_null(strstr(status.message, "grouped"));
+    assert_non_null(strstr(status.message, "huge"));
+    net_free(&net);
+}
+
+/* Weights between groups are none of the net's: they are zero before and after a step with weight decay and momentum. */
+static void steps_keep_groups_apart(void **state)
+{
+    (void)state;
+    struct net net, before;
+    struct engine *engine;
+    struct rng rng;
+    float images[4 * 4 * 16];
+    const struct net_conv grouped = {.out_channels = 6, .kernel = 3, .stride = 1, .pad = 1, .groups = 2};
+    net_init_empty(&net);
+    net_init_empty(&before);
+    rng_seed(&rng, 4);
+    int x = net_add_conv_with(&net, "grouped", net_add_input(&net, (struct net_shape){4, 4, 4}, &status), &grouped, &status);
+    x = net_add_dense(&net, "d", net_add_global_avg_pool(&net, "g", net_add_relu(&net, "r", x, &status), &status), 2, &status);
+    assert_ok(net_add_output(&net, x, &status), status);
+    net_init(&net, &rng);
+    for (int i = 0; i < 4 * 4 * 16; i++)
+        images[i] = (float)rng_uniform(&rng);
+    const struct engine_options options = {.mode = ENGINE_TRAIN, .batch = 4};
+    assert_ok(engine_create(&net, &options, &engine, &status), status);
+    for (int step = 0; step < 3; step++) {
+        engine_forward(engine, images);
+        engine_output_gradient(engine, 0).data[step % 2] = 1;
+        engine_backward(engine);
+        engine_step(engine, &(struct engine_sgd){0.1, 0.9, 0.01});
+    }
+    engine_forward(engine, images);
+    const struct engine_rows trained = engine_output(engine, 0);
+    assert_ok(net_copy(&net, &before, &status), status);
+    engine_store_weights(engine, &before);
+    assert_true(fabsf(before.tensors[0].data[0] - net.tensors[0].data[0]) > 0);
+    struct engine *fresh; /* knows nothing but the weights of the groups */
+    assert_ok(engine_create(&before, &options, &fresh, &status), status);
+    engine_forward(fresh, images);
+    const struct engine_rows loaded = engine_output(fresh, 0);
+    for (int n = 0; n < 4; n++)
+        for (int c = 0; c < 2; c++)
+            assert_near((double)loaded.data[(size_t)n * loaded.stride + (size_t)c],
+                        (double)trained.data[(size_t)n * trained.stride + (size_t)c], 0, 0);
+    engine_free(engine);
+    engine_free(fresh);
+    net_free(&before);
     net_free(&net);
 }
 
@@ -340,7 +385,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(nothing_is_allocated_after_the_first_step),
         cmocka_unit_test(the_planned_size_is_the_size_taken),
         cmocka_unit_test(forward_only_engines_take_less_memory),
-        cmocka_unit_test(grouped_convolutions_are_refused_by_name),
+        cmocka_unit_test(kernels_too_large_are_refused_by_name),
+        cmocka_unit_test(steps_keep_groups_apart),
         cmocka_unit_test(a_batch_of_no_images_is_refused),
         cmocka_unit_test(cross_entropy_and_its_gradient_are_right_and_stable),
         cmocka_unit_test(openblas_is_as_wide_as_the_cpu_when_the_environment_is_clean),

@@ -57,9 +57,9 @@ static double rows_differ(struct engine_rows rows, struct net_shape s, int lanes
 struct trial {
     struct net *net;
     int batch;
-    enum engine_isa isa;
     enum engine_mode mode;
     const char *what;
+    uint64_t seed;
     engine_real *images;
     double *exact_images;
     double *seeds[NET_OUTPUTS_MAX];
@@ -128,36 +128,44 @@ static void compare_gradients(struct trial *t, struct engine *engine, const stru
     }
 }
 
-static void run_trial(struct trial *t, uint64_t seed)
+/* One engine against what the naive run has left in *v. */
+static void compare_engine(struct trial *t, enum engine_isa isa, const struct naive *v)
 {
     struct status status = {0};
     struct engine *engine;
-    struct rng rng;
-    rng_seed(&rng, seed);
-    scramble(t->net, &rng);
-    struct naive *v = naive_make(t->net, t->batch, t->mode == ENGINE_INFER);
-    const struct engine_options options = {.mode = t->mode, .batch = t->batch, .isa = t->isa};
-    const int lanes = isa_kernels(t->isa)->lanes;
-    draw_inputs(t, &rng, v);
+    const struct engine_options options = {.mode = t->mode, .batch = t->batch, .isa = isa};
+    const int lanes = isa_kernels(isa)->lanes;
     assert_ok(engine_create(t->net, &options, &engine, &status), status);
     for (int repeat = 0; repeat < 2; repeat++) { /* the second pass finds what the first one left behind */
         engine_forward(engine, t->images);
-        naive_forward(v, t->exact_images);
         for (int i = 0; i < t->net->output_count; i++) {
             const int node = t->net->outputs[i];
             const double differ = rows_differ(engine_output(engine, i), t->net->nodes[node].shape, lanes, v->values[node]);
             if (!(differ <= tolerance))
-                fail_msg("%s on %s, batch %d, seed %lu: output %d differs by %.3g", t->what, engine_isa_name(engine), t->batch,
-                         (unsigned long)seed, i, differ);
+                fail_msg("%s on %s, batch %d, mode %d, seed %lu: output %d differs by %.3g", t->what, engine_isa_name(engine),
+                         t->batch, (int)t->mode, (unsigned long)t->seed, i, differ);
         }
         if (t->mode != ENGINE_TRAIN)
             continue;
         put_seeds(t, engine, lanes);
         engine_backward(engine);
-        naive_backward(v, t->seeds);
         compare_gradients(t, engine, v);
     }
     engine_free(engine);
+}
+
+static void run_trial(struct trial *t)
+{
+    struct rng rng;
+    rng_seed(&rng, t->seed);
+    scramble(t->net, &rng);
+    struct naive *v = naive_make(t->net, t->batch, t->mode == ENGINE_INFER);
+    draw_inputs(t, &rng, v);
+    naive_forward(v, t->exact_images);
+    if (t->mode == ENGINE_TRAIN)
+        naive_backward(v, t->seeds);
+    for (enum engine_isa isa = ENGINE_ISA_PORTABLE; isa <= isa_best(); isa++)
+        compare_engine(t, isa, v);
     free_inputs(t);
     naive_free(v);
 }
@@ -165,10 +173,9 @@ static void run_trial(struct trial *t, uint64_t seed)
 static void run_everywhere(struct net *net, const char *what, uint64_t seed)
 {
     static const int batches[] = {1, 3};
-    for (enum engine_isa isa = ENGINE_ISA_PORTABLE; isa <= isa_best(); isa++)
-        for (int b = 0; b < 2; b++)
-            for (enum engine_mode mode = ENGINE_TRAIN; mode <= ENGINE_INFER; mode++)
-                run_trial(&(struct trial){.net = net, .batch = batches[b], .isa = isa, .mode = mode, .what = what}, seed);
+    for (int b = 0; b < 2; b++)
+        for (enum engine_mode mode = ENGINE_TRAIN; mode <= ENGINE_INFER; mode++)
+            run_trial(&(struct trial){.net = net, .batch = batches[b], .mode = mode, .what = what, .seed = seed});
 }
 
 /* --- single operators: between two convolutions, so that the gradient of their input is seen
@@ -236,6 +243,190 @@ static void convolutions_on_long_rows_and_several_chunks_agree_with_the_naive_on
     try_conv(64, 64, 8, 8, 3, 1, 1, 1, 0);
 }
 
+/* --- separable, dilated and grouped convolutions --- */
+
+static void try_conv_with(int channels, int h, int w, const struct net_conv *conv, int read)
+{
+    struct net net;
+    char what[160];
+    snprintf(what, sizeof what, "conv %d->%d on %dx%d, kernel %d, stride %d, pad %d, dilation %d, %d groups, read %d", channels,
+             conv->out_channels, h, w, conv->kernel, conv->stride, conv->pad, conv->dilation, conv->groups, read);
+    int x = start(&net, 3, h, w, channels);
+    if (read & 1)
+        x = net_add_batch_norm(&net, "norm", x, 1e-5F, &status);
+    if (read & 2)
+        x = net_add_relu(&net, "relu", x, &status);
+    x = net_add_conv_with(&net, "conv", x, conv, &status);
+    if (read & 4)
+        x = net_add_batch_norm(&net, "after", x, 1e-5F, &status);
+    finish(&net, x, what);
+}
+
+static void depthwise_convolutions_of_every_geometry_agree_with_the_naive_ones(void **state)
+{
+    (void)state;
+    static const int channels[] = {2, 5, 16, 17, 33};
+    int turn = 0;
+    for (int kernel = 1; kernel <= 5; kernel++)
+        for (int stride = 1; stride <= 3; stride++)
+            for (int dilation = 1; dilation <= 2; dilation++)
+                for (int same = 0; same <= 1; same++, turn++) {
+                    const int c = channels[turn % 5];
+                    const struct net_conv conv = {.out_channels = c,
+                                                  .kernel = kernel,
+                                                  .stride = stride,
+                                                  .pad = same          ? (kernel - 1) * dilation / 2
+                                                         : kernel == 1 ? 0
+                                                                       : 1,
+                                                  .dilation = dilation,
+                                                  .groups = c,
+                                                  .with_bias = turn % 3 == 0};
+                    try_conv_with(c, 9, 8 + turn % 3 * 5, &conv, turn % 8);
+                }
+}
+
+static void a_depthwise_kernel_larger_than_its_input_agrees_with_the_naive_one(void **state)
+{
+    (void)state;
+    const struct net_conv conv = {.out_channels = 20, .kernel = 5, .stride = 1, .pad = 4, .dilation = 2, .groups = 20},
+                          strided = {.out_channels = 20, .kernel = 5, .stride = 2, .pad = 8, .dilation = 2, .groups = 20};
+    try_conv_with(20, 2, 3, &conv, 7);
+    try_conv_with(20, 2, 3, &strided, 7);
+    try_conv_with(20, 1, 1, &conv, 7);
+}
+
+static void dilated_convolutions_agree_with_the_naive_ones(void **state)
+{
+    (void)state;
+    int turn = 0;
+    for (int kernel = 2; kernel <= 5; kernel++)
+        for (int stride = 1; stride <= 2; stride++)
+            for (int pad = 0; pad <= 4; pad += 2, turn++) {
+                const struct net_conv conv = {
+                    .out_channels = 17, .kernel = kernel, .stride = stride, .pad = pad, .dilation = 2 + turn % 2, .groups = 1};
+                const int reach = (kernel - 1) * conv.dilation;
+                if (pad <= reach && reach < 9 + 2 * pad)
+                    try_conv_with(5 + turn % 3 * 14, 9, 13, &conv, turn % 8);
+            }
+}
+
+/* Groups that fill blocks, that share them, and both with the number of lanes of every instruction set. */
+static void grouped_convolutions_agree_with_the_naive_ones(void **state)
+{
+    (void)state;
+    static const struct {
+        int in, out, groups;
+    } shapes[] = {{4, 6, 2},   {32, 32, 2}, {32, 64, 2},  {24, 24, 2}, {24, 48, 2}, {9, 27, 9},
+                  {40, 20, 5}, {36, 36, 3}, {34, 68, 17}, {64, 16, 4}, {16, 64, 4}, {20, 40, 20}};
+    for (int i = 0; i < (int)(sizeof shapes / sizeof shapes[0]); i++)
+        for (int kernel = 1; kernel <= 3; kernel += 2) {
+            const struct net_conv conv = {.out_channels = shapes[i].out,
+                                          .kernel = kernel,
+                                          .stride = 1 + i % 2,
+                                          .pad = kernel / 2,
+                                          .dilation = 1,
+                                          .groups = shapes[i].groups,
+                                          .with_bias = i % 3 == 0};
+            try_conv_with(shapes[i].in, 6, 7, &conv, (i + kernel) % 8);
+        }
+}
+
+static void max_pools_agree_with_the_naive_ones(void **state)
+{
+    (void)state;
+    int turn = 0;
+    for (int kernel = 1; kernel <= 4; kernel++)
+        for (int stride = 1; stride <= 3; stride++)
+            for (int pad = 0; pad <= kernel / 2; pad++, turn++) {
+                struct net net;
+                char what[64];
+                int x = start(&net, 3, 7, 9, 20);
+                if (turn & 1)
+                    x = net_add_batch_norm(&net, "norm", x, 1e-5F, &status);
+                if (turn & 2)
+                    x = net_add_relu(&net, "relu", x, &status);
+                snprintf(what, sizeof what, "max-pool kernel %d, stride %d, pad %d", kernel, stride, pad);
+                finish(&net, net_add_max_pool(&net, "pool", x, kernel, stride, pad, &status), what);
+            }
+}
+
+/* A plane of one value: the gradient goes where PyTorch sends it, to the first of equals. The weights before the pool see it. */
+static void the_first_of_equal_values_wins(void **state)
+{
+    (void)state;
+    for (enum engine_isa isa = ENGINE_ISA_PORTABLE; isa <= isa_best(); isa++) {
+        struct net net;
+        struct engine *engine;
+        const struct engine_options options = {.mode = ENGINE_TRAIN, .batch = 1, .isa = isa};
+        engine_real images[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, gradient[1];
+        net_init_empty(&net);
+        const int x =
+            net_add_conv(&net, "flat", net_add_input(&net, (struct net_shape){1, 4, 4}, &status), 1, 1, 1, 0, 1, 0, &status);
+        const int pooled = net_add_global_avg_pool(&net, "g", net_add_max_pool(&net, "pool", x, 2, 2, 0, &status), &status);
+        assert_ok(net_add_output(&net, pooled, &status), status); /* all weights are 0, so all values are equal */
+        assert_ok(engine_create(&net, &options, &engine, &status), status);
+        engine_forward(engine, images);
+        engine_output_gradient(engine, 0).data[0] = 4; /* 1 for each window */
+        engine_backward(engine);
+        engine_gradient(engine, 0, gradient);
+        assert_near((double)gradient[0], 1 + 3 + 9 + 11, 0, 0);
+        engine_free(engine);
+        net_free(&net);
+    }
+}
+
+static void concatenations_agree_with_the_naive_ones(void **state)
+{
+    (void)state;
+    static const int channels[][3] = {{16, 16, 32}, {5, 3, 1}, {16, 3, 16}, {4, 8, 20}, {17, 16, 31}};
+    for (int i = 0; i < 5; i++) {
+        struct net net;
+        int parts[4], x = net_add_batch_norm(&net, "n", start(&net, 3, 5, 4, 7), 1e-5F, &status);
+        for (int k = 0; k < 3; k++) {
+            char name[8];
+            snprintf(name, sizeof name, "part%d", k);
+            parts[k] = net_add_conv(&net, name, x, channels[i][k], 1, 1, 0, 1, 1, &status);
+        }
+        parts[0] = net_add_relu(&net, "relu", net_add_batch_norm(&net, "m", parts[0], 1e-5F, &status), &status);
+        parts[3] = i % 2 ? parts[1] : x; /* twice the same, or one that others read too */
+        const int all = net_add_concat(&net, "all", parts, 4, &status);
+        finish(&net, i % 2 ? all : net_add_batch_norm(&net, "after", all, 1e-5F, &status), "concatenation");
+    }
+}
+
+static void shuffles_agree_with_the_naive_ones(void **state)
+{
+    (void)state;
+    static const int shapes[][2] = {{32, 2}, {24, 3}, {20, 5}, {48, 16}, {7, 7}, {6, 1}};
+    for (int i = 0; i < 6; i++) {
+        struct net net;
+        int x = start(&net, 3, 4, 5, shapes[i][0]);
+        if (i % 2)
+            x = net_add_relu(&net, "relu", net_add_batch_norm(&net, "n", x, 1e-5F, &status), &status);
+        const int mixed = net_add_channel_shuffle(&net, "mixed", x, shapes[i][1], &status);
+        finish(&net, net_add_add(&net, "both", (const int[]){mixed, x}, 2, &status), "shuffle");
+    }
+}
+
+/* DARTS's factorised reduction: two 1x1 convolutions with stride 2, the second from the second row and column on. */
+static void a_factorised_reduction_agrees_with_the_naive_one(void **state)
+{
+    (void)state;
+    static const int channels[] = {16, 7};
+    for (int i = 0; i < 2; i++)
+        for (int odd = 0; odd <= 1; odd++) {
+            struct net net;
+            const struct net_conv half = {.out_channels = channels[i], .kernel = 1, .stride = 2};
+            const int x = net_add_relu(&net, "relu", start(&net, 3, 8, 6, 2 * channels[i]), &status);
+            const int first = net_add_conv_with(&net, "first_half", x, &half, &status);
+            const int shifted = net_add_subsample_from(&net, "shifted", x, odd ? 2 : 1, 1, &status);
+            const struct net_conv rest = {.out_channels = channels[i], .kernel = 1, .stride = odd ? 1 : 2};
+            const int second = net_add_conv_with(&net, "second_half", shifted, &rest, &status);
+            const int both = net_add_concat(&net, "both", (const int[]){first, second}, 2, &status);
+            finish(&net, net_add_batch_norm(&net, "norm", both, 1e-5F, &status), "factorised reduction");
+        }
+}
+
 static void pools_agree_with_the_naive_ones(void **state)
 {
     (void)state;
@@ -290,7 +481,17 @@ static void the_head_agrees_with_the_naive_one(void **state)
 /* --- random nets
  * ----------------------------------------------------------------------------------------------------------------------- */
 
-enum { RANDOM_NETS = 25, RANDOM_NODES = 14 };
+enum { RANDOM_NETS = 40, RANDOM_NODES = 14 };
+
+/* Two maps concatenated, and a convolution back to their shape. */
+static int draw_joined(struct net *net, int x, int y, int index)
+{
+    char name[32];
+    snprintf(name, sizeof name, "join%d", index);
+    const int all = net_add_concat(net, name, (const int[]){x, y, x}, 3, &status);
+    snprintf(name, sizeof name, "node%d", index);
+    return net_add_conv(net, name, all, net->nodes[x].shape.c, 1, 1, 0, 1, 0, &status);
+}
 
 /* A node of the same shape as `like`, other than by accident of drawing. */
 static int draw_node(struct net *net, struct rng *rng, const int *same, int same_count, int index)
@@ -299,7 +500,16 @@ static int draw_node(struct net *net, struct rng *rng, const int *same, int same
     const int x = same[rng_below(rng, (uint64_t)same_count)], y = same[rng_below(rng, (uint64_t)same_count)];
     const int channels = net->nodes[x].shape.c;
     snprintf(name, sizeof name, "node%d", index);
-    switch (rng_below(rng, 8)) {
+    const int of_two = channels % 2 == 0 ? 2 : 1, dilation = 1 + (int)rng_below(rng, 2);
+    const struct net_conv depthwise = {
+        .out_channels = channels, .kernel = 3, .stride = 1, .pad = dilation, .dilation = dilation, .groups = channels};
+    const struct net_conv grouped = {.out_channels = channels, .kernel = 1, .stride = 1, .groups = of_two};
+    switch (rng_below(rng, 13)) {
+    case 8: return net_add_conv_with(net, name, x, &depthwise, &status);
+    case 9: return net_add_conv_with(net, name, x, &grouped, &status);
+    case 10: return net_add_max_pool(net, name, x, 3, 1, 1, &status);
+    case 11: return net_add_channel_shuffle(net, name, x, of_two, &status);
+    case 12: return draw_joined(net, x, y, index);
     case 0: return net_add_conv(net, name, x, channels, 3, 1, 1, 1, 0, &status);
     case 1: return net_add_conv(net, name, x, channels, 1, 1, 0, 1, 1, &status);
     case 2: return net_add_relu(net, name, x, &status);
@@ -354,6 +564,13 @@ static void oracle_make(struct oracle *o)
     const int side = net_add_channel_pad(&o->net, "wide", net_add_subsample(&o->net, "half", x, 2, &status), 1, 2, &status);
     x = net_add_conv(&o->net, "c", net_add_relu(&o->net, "r", x, &status), 8, 3, 2, 1, 1, 0, &status);
     x = net_add_add(&o->net, "a", (int[]){net_add_avg_pool(&o->net, "p", x, 3, 1, 1, &status), side}, 2, &status);
+    const struct net_conv deep = {.out_channels = 8, .kernel = 3, .stride = 1, .pad = 2, .dilation = 2, .groups = 8},
+                          pairs = {.out_channels = 4, .kernel = 1, .stride = 1, .groups = 4};
+    const int far = net_add_conv_with(&o->net, "deep", x, &deep, &status);
+    const int mixed =
+        net_add_channel_shuffle(&o->net, "mixed", net_add_max_pool(&o->net, "max", far, 2, 1, 1, &status), 2, &status);
+    const int part = net_add_subsample_from(&o->net, "odd", mixed, 1, 1, &status);
+    x = net_add_concat(&o->net, "all", (int[]){x, net_add_conv_with(&o->net, "pairs", part, &pairs, &status), part}, 3, &status);
     x = net_add_dense(&o->net, "d", net_add_global_avg_pool(&o->net, "g", x, &status), 4, &status);
     assert_ok(net_add_output(&o->net, x, &status), status);
     scramble(&o->net, &rng);
@@ -405,6 +622,15 @@ int main(void)
         cmocka_unit_test(convolutions_of_every_channel_count_agree_with_the_naive_ones),
         cmocka_unit_test(convolutions_of_every_kernel_stride_and_padding_agree_with_the_naive_ones),
         cmocka_unit_test(convolutions_on_long_rows_and_several_chunks_agree_with_the_naive_ones),
+        cmocka_unit_test(depthwise_convolutions_of_every_geometry_agree_with_the_naive_ones),
+        cmocka_unit_test(a_depthwise_kernel_larger_than_its_input_agrees_with_the_naive_one),
+        cmocka_unit_test(dilated_convolutions_agree_with_the_naive_ones),
+        cmocka_unit_test(grouped_convolutions_agree_with_the_naive_ones),
+        cmocka_unit_test(max_pools_agree_with_the_naive_ones),
+        cmocka_unit_test(the_first_of_equal_values_wins),
+        cmocka_unit_test(concatenations_agree_with_the_naive_ones),
+        cmocka_unit_test(shuffles_agree_with_the_naive_ones),
+        cmocka_unit_test(a_factorised_reduction_agrees_with_the_naive_one),
         cmocka_unit_test(pools_agree_with_the_naive_ones),
         cmocka_unit_test(norms_agree_with_the_naive_ones),
         cmocka_unit_test(a_norm_after_a_relu_after_a_norm_agrees_with_the_naive_one),

@@ -129,6 +129,18 @@ void engine_backward_step(struct engine *e, const struct plan_step *step)
         widen = plan_widen(&e->plan, step->node);
         k->widen_backward(&widen, gradient, addend, out);
         break;
+    case PLAN_CONCAT_BACK:
+        widen = plan_concat(&e->plan, step->node, step->input);
+        k->widen_backward(&widen, gradient, addend, out);
+        break;
+    case PLAN_MAX_POOL_BACK:
+        pool = plan_pool(&e->plan, step->node);
+        k->max_backward(&pool, engine_source(e, step->in[0]), gradient, addend, out);
+        break;
+    case PLAN_SHUFFLE_BACK: /* the other way round */
+        k->shuffle(e->plan.batch, n->shape.c, engine_plane(e, step->node), n->shape.c / n->groups,
+                   (struct kernels_source){.data = gradient}, addend, out);
+        break;
     case PLAN_MEAN_BACK: k->mean_backward(e->plan.batch, n->shape.c, engine_plane(e, n->inputs[0]), gradient, addend, out); break;
     case PLAN_DENSE_BACK: run_dense_back(e, step); break;
     default: engine_forward_step(e, step); break; /* PLAN_SUM */

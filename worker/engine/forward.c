@@ -97,6 +97,21 @@ static void run_dense(struct engine *e, const struct plan_step *step)
               engine_row(e, c_in), engine_param(e, e->weights, step->node, 0), (size_t)c_in, 1, out, row);
 }
 
+static void run_concat(struct engine *e, const struct plan_step *step)
+{
+    engine_real *out = engine_buffer(e, step->out);
+    /* An input that does not begin with a block writes lane by lane and leaves the lanes beyond its last channel alone. */
+    int aligned = 1;
+    for (int i = 0; i < step->in_count; i++)
+        aligned = aligned && plan_concat(&e->plan, step->node, i).before % e->plan.lanes == 0;
+    if (!aligned)
+        memset(out, 0, plan_node_elements(&e->plan, step->node) * sizeof *out);
+    for (int i = 0; i < step->in_count; i++) {
+        const struct kernels_widen at = plan_concat(&e->plan, step->node, i);
+        e->kernels->widen_forward(&at, engine_source(e, step->in[i]), out);
+    }
+}
+
 static void run_statistics(struct engine *e, const struct plan_step *step)
 {
     const struct plan_norm *norm = &e->plan.norms[step->norm];
@@ -119,6 +134,15 @@ void engine_forward_step(struct engine *e, const struct plan_step *step)
     case PLAN_POOL:
         pool = plan_pool(&e->plan, step->node);
         e->kernels->pool_forward(&pool, engine_source(e, step->in[0]), out);
+        break;
+    case PLAN_MAX_POOL:
+        pool = plan_pool(&e->plan, step->node);
+        e->kernels->max_forward(&pool, engine_source(e, step->in[0]), out);
+        break;
+    case PLAN_CONCAT: run_concat(e, step); break;
+    case PLAN_SHUFFLE:
+        e->kernels->shuffle(e->plan.batch, n->shape.c, engine_plane(e, step->node), n->groups, engine_source(e, step->in[0]), NULL,
+                            out);
         break;
     case PLAN_SUBSAMPLE:
         pool = plan_pool(&e->plan, step->node);

@@ -32,7 +32,16 @@ struct kernels_gradient {
 struct kernels_geometry {
     int n, c_in, c_out; /* images, true channel counts */
     int h, w, oh, ow;   /* input and output rows and columns */
-    int kh, kw, stride, pad;
+    int kh, kw, stride, pad, dilation;
+    int groups; /* divides c_in and c_out */
+};
+
+/* A run of output blocks of a grouped convolution that meet the same input blocks: those that hold a channel of a group of theirs.
+ * A convolution in one group is one run; so is each group where its channels fill whole blocks. Elsewhere a run is computed whole,
+ * as if its groups were one, with zero weights between them. The weights of a run stand together, run after run. */
+struct kernels_run {
+    int in, in_blocks, out, out_blocks;
+    size_t weights; /* elements before those of the run */
 };
 
 struct kernels_forward {
@@ -71,11 +80,13 @@ struct kernels_sum {
 
 struct kernels_pool {
     int n, channels, h, w, oh, ow, kh, kw, stride, pad;
+    int offset; /* subsample: the first row and column taken */
 };
 
-/* Channels of a plane moved up by `before` among c_out channels, the others zero. */
+/* Channels of a plane moved up by `before` among c_out channels; the others become zero, or stay as they are if `join`: then
+ * several calls put a concatenation together. */
 struct kernels_widen {
-    int n, c_in, c_out, before;
+    int n, c_in, c_out, before, join;
     size_t plane;
 };
 
@@ -101,13 +112,21 @@ struct kernels {
     void (*mean_forward)(int n, int channels, size_t plane, struct kernels_source in, engine_real *out);
     void (*mean_backward)(int n, int channels, size_t plane, const engine_real *gradient, const engine_real *addend,
                           engine_real *out);
-    /* Every stride-th row and column (kh, kw and pad are not read), and its transpose. */
+    void (*max_forward)(const struct kernels_pool *at, struct kernels_source in, engine_real *out);
+    /* Each gradient goes to the first largest value of its window, row by row (as in PyTorch), of `in` as read; plus addend. */
+    void (*max_backward)(const struct kernels_pool *at, struct kernels_source in, const engine_real *gradient,
+                         const engine_real *addend, engine_real *out);
+    /* Every stride-th row and column from `offset` on (kh, kw and pad are not read), and its transpose. */
     void (*subsample_forward)(const struct kernels_pool *at, struct kernels_source in, engine_real *out);
     void (*subsample_backward)(const struct kernels_pool *at, const engine_real *gradient, const engine_real *addend,
                                engine_real *out);
     void (*widen_forward)(const struct kernels_widen *at, struct kernels_source in, engine_real *out);
     void (*widen_backward)(const struct kernels_widen *at, const engine_real *gradient, const engine_real *addend,
                            engine_real *out);
+    /* Channel g*(channels/groups) + k becomes channel k*groups + g; plus addend when not NULL. The transpose is a shuffle by
+     * channels/groups. */
+    void (*shuffle)(int n, int channels, size_t plane, int groups, struct kernels_source in, const engine_real *addend,
+                    engine_real *out);
     /* images (N,C,H,W) plain -> lanes. */
     void (*images_in)(int n, int channels, size_t plane, const engine_real *images, engine_real *out);
     /* v = momentum*v + g + decay*w; w -= rate*v over count elements (a multiple of L). v starts as zeros, which is PyTorch's first
@@ -118,6 +137,67 @@ struct kernels {
      */
     double (*peak_gflops)(double (*clock)(void));
 };
+
+/* Whether every channel is convolved by itself. Such weights are laid out (C blocks, KH, KW, L) and meet no other lane. */
+static inline int kernels_is_depthwise(const struct kernels_geometry *at)
+{
+    return at->groups > 1 && at->groups == at->c_in && at->groups == at->c_out;
+}
+
+/* Input blocks that hold a channel of a group of output block `block`. */
+static inline void kernels_reach(const struct kernels_geometry *at, int lanes, int block, int *first, int *count)
+{
+    const int out = at->c_out / at->groups, in = at->c_in / at->groups;
+    const int end = (block + 1) * lanes < at->c_out ? (block + 1) * lanes : at->c_out;
+    *first = block * lanes / out * in / lanes;
+    *count = (((end - 1) / out + 1) * in + lanes - 1) / lanes - *first;
+}
+
+/* Moves *run, all zero before the first, to the next run; 0 when there is none. */
+static inline int kernels_next_run(const struct kernels_geometry *at, int lanes, struct kernels_run *run)
+{
+    const int blocks = (at->c_out + lanes - 1) / lanes, out = run->out + run->out_blocks;
+    int first, count;
+    run->weights += (size_t)run->in_blocks * (size_t)run->out_blocks * (size_t)(at->kh * at->kw) * (size_t)lanes * (size_t)lanes;
+    if (out >= blocks)
+        return 0;
+    kernels_reach(at, lanes, out, &run->in, &run->in_blocks);
+    run->out = out;
+    run->out_blocks = 1;
+    for (; out + run->out_blocks < blocks; run->out_blocks++) {
+        kernels_reach(at, lanes, out + run->out_blocks, &first, &count);
+        if (first != run->in || count != run->in_blocks)
+            break;
+    }
+    return 1;
+}
+
+/* Elements of the weights as the kernels lay them out. */
+static inline size_t kernels_weight_elements(const struct kernels_geometry *at, int lanes)
+{
+    struct kernels_run run = {0};
+    if (kernels_is_depthwise(at))
+        return (size_t)((at->c_out + lanes - 1) / lanes * lanes) * (size_t)(at->kh * at->kw);
+    while (kernels_next_run(at, lanes, &run))
+        ;
+    return run.weights;
+}
+
+/* Where the weight of output channel o, the i-th input channel of its group and kernel position k stands. *run is zero, or what an
+ * earlier call for a channel not above o has left. */
+static inline size_t kernels_weight_place(const struct kernels_geometry *at, int lanes, struct kernels_run *run, int o, int i,
+                                          int k)
+{
+    const int area = at->kh * at->kw;
+    if (kernels_is_depthwise(at))
+        return (size_t)(o / lanes * area + k) * (size_t)lanes + (size_t)(o % lanes);
+    while (o / lanes >= run->out + run->out_blocks)
+        kernels_next_run(at, lanes, run);
+    const int in = o / (at->c_out / at->groups) * (at->c_in / at->groups) + i;
+    const size_t block = (size_t)(o / lanes - run->out) * (size_t)run->in_blocks + (size_t)(in / lanes - run->in);
+    return run->weights + ((block * (size_t)area + (size_t)k) * (size_t)lanes + (size_t)(in % lanes)) * (size_t)lanes +
+           (size_t)(o % lanes);
+}
 
 #define KERNELS_JOIN_(a, b) a##_##b
 #define KERNELS_JOIN(a, b) KERNELS_JOIN_(a, b)

@@ -7,7 +7,7 @@ enum { CHUNK_BYTES = 24 * 1024 };
 /* Elements a tile may read beyond the last pixel of a packed image: the overhang of a row's last tile. */
 INLINE size_t slack(const struct kernels_geometry *at)
 {
-    return (size_t)(at->stride * 16 + at->kw) * LANES;
+    return (size_t)(at->stride * 16 + extent_of(at->kw, at->dilation)) * LANES;
 }
 
 INLINE int packed_columns(const struct kernels_geometry *at)
@@ -19,13 +19,14 @@ INLINE int packed_columns(const struct kernels_geometry *at)
 static int chunk_rows(const struct kernels_geometry *at)
 {
     const size_t row_bytes = (size_t)(blocks_of(at->c_in) * packed_columns(at)) * LANES * sizeof(engine_real);
-    const int fit = (int)(CHUNK_BYTES / row_bytes), rows = (fit - at->kh) / at->stride + 1;
-    return fit < at->kh || rows < 1 ? 1 : rows > at->oh ? at->oh : rows;
+    const int fit = (int)(CHUNK_BYTES / row_bytes), kernel = extent_of(at->kh, at->dilation),
+              rows = (fit - kernel) / at->stride + 1;
+    return fit < kernel || rows < 1 ? 1 : rows > at->oh ? at->oh : rows;
 }
 
 INLINE int chunk_input_rows(const struct kernels_geometry *at, int rows)
 {
-    return (rows - 1) * at->stride + at->kh;
+    return (rows - 1) * at->stride + extent_of(at->kh, at->dilation);
 }
 
 static size_t packed_elements(int channels, int rows, int columns)
@@ -36,6 +37,8 @@ static size_t packed_elements(int channels, int rows, int columns)
 size_t KERNEL(conv_forward_scratch)(const struct kernels_geometry *at);
 size_t KERNEL(conv_forward_scratch)(const struct kernels_geometry *at)
 {
+    if (kernels_is_depthwise(at))
+        return KERNEL(depth_forward_scratch)(at);
     return packed_elements(at->c_in, chunk_input_rows(at, chunk_rows(at)), packed_columns(at)) + slack(at);
 }
 
@@ -45,7 +48,8 @@ static int forward_taps(const struct kernels_geometry *at, size_t row, struct ta
     int count = 0;
     for (int y = 0; y < at->kh; y++)
         for (int x = 0; x < at->kw; x++, count++)
-            taps[count] = (struct tap){(ptrdiff_t)((size_t)y * row) + x * LANES, (size_t)count * LANES * LANES};
+            taps[count] = (struct tap){(ptrdiff_t)((size_t)(y * at->dilation) * row) + x * at->dilation * LANES,
+                                       (size_t)count * LANES * LANES};
     return count;
 }
 
@@ -66,10 +70,39 @@ static void find_center(struct sweep s, engine_real *center)
     }
 }
 
+/* Sweeps rows that are packed, one run of a grouped convolution after the other. The first time finds the center too. */
+static void sweep_runs(const struct kernels_geometry *at, const struct sweep *whole, engine_real *center)
+{
+    struct kernels_run run = {0};
+    const size_t kernel = (size_t)(at->kh * at->kw) * LANES * LANES;
+    while (kernels_next_run(at, LANES, &run)) {
+        struct sweep s = *whole;
+        s.c_in = run_geometry(at, &run).c_in;
+        s.groups = run.out_blocks;
+        s.in += (size_t)run.in * s.in_block;
+        s.weights += run.weights;
+        s.weight_group = kernel * (size_t)run.in_blocks;
+        s.out += (size_t)run.out * s.out_group;
+        s.bias = s.bias ? s.bias + run.out * LANES : NULL;
+        if (s.sums) {
+            s.sums += run.out * LANES;
+            s.squares += run.out * LANES;
+            s.center += run.out * LANES;
+        }
+        if (center)
+            find_center(s, center + run.out * LANES);
+        KERNEL(sweep_run)(&s);
+    }
+}
+
 void KERNEL(conv_forward)(const struct kernels_forward *call);
 void KERNEL(conv_forward)(const struct kernels_forward *call)
 {
     const struct kernels_geometry *at = &call->at;
+    if (kernels_is_depthwise(at)) {
+        KERNEL(depth_forward)(call);
+        return;
+    }
     const int chunk = chunk_rows(at), columns = packed_columns(at), groups = blocks_of(at->c_out), blocks = blocks_of(at->c_in);
     const int direct = at->pad == 0 && !call->in.relu && !call->in.scale;
     const size_t kernel = (size_t)(at->kh * at->kw) * LANES * LANES;
@@ -77,14 +110,11 @@ void KERNEL(conv_forward)(const struct kernels_forward *call)
     struct tap taps[TAPS_MAX];
     struct sweep s = {.in_row = packed.row * (size_t)at->stride,
                       .in_pixel = (size_t)at->stride * LANES,
-                      .c_in = at->c_in,
-                      .groups = groups,
                       .taps = taps,
                       .tap_count = forward_taps(at, packed.row, taps),
-                      .triple = at->kw == 3 && at->stride == 1,
+                      .triple = at->kw == 3 && at->stride == 1 && at->dilation == 1,
                       .weights = call->weights,
                       .weight_block = kernel,
-                      .weight_group = kernel * (size_t)blocks,
                       .columns = at->ow,
                       .out_group = (size_t)at->oh * (size_t)at->ow * LANES,
                       .out_row = (size_t)at->ow * LANES,
@@ -119,9 +149,7 @@ void KERNEL(conv_forward)(const struct kernels_forward *call)
             }
             s.in_block = packed.block;
             s.out = call->out + (size_t)n * (size_t)groups * s.out_group + (size_t)first * s.out_row;
-            if (call->sums && n == 0 && first == 0)
-                find_center(s, call->center);
-            KERNEL(sweep_run)(&s);
+            sweep_runs(at, &s, call->sums && n == 0 && first == 0 ? call->center : NULL);
         }
     }
 }

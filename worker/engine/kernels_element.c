@@ -2,8 +2,7 @@
  * reductions, means, the ReLU's backward, SGD. Each reads every operand once. */
 #include "worker/engine/kernels_inner.h"
 
-/* Sums run over at most this many vectors in engine_real before they join the double sums. */
-enum { SPAN = 32, STEP = 8 };
+enum { STEP = 8 };
 
 /* out[0..STEP) = sum of terms at that place; vectors beyond `count` are not touched. */
 INLINE void sum_step(const struct kernels_sum *call, size_t at, int channel, const int count)
@@ -27,17 +26,7 @@ INLINE void sum_step(const struct kernels_sum *call, size_t at, int channel, con
     UNROLL for (int i = 0; i < count; i++) store(call->out + at + i * LANES, acc[i]);
 }
 
-/* The mean of the first few vectors of a plane. */
-static void plane_center(const engine_real *x, size_t plane, engine_real *center)
-{
-    const size_t count = plane < SPAN / 8 ? plane : SPAN / 8;
-    vec sum = {0};
-    for (size_t i = 0; i < count; i++)
-        sum += load(x + i * LANES);
-    store(center, sum / (engine_real)count);
-}
-
-static void plane_statistics(const engine_real *x, size_t plane, const engine_real *around, double *sums, double *squares)
+void KERNEL(plane_statistics)(const engine_real *x, size_t plane, const engine_real *around, double *sums, double *squares)
 {
     const vec center = load(around);
     for (size_t start = 0; start < plane; start += SPAN) {
@@ -84,7 +73,8 @@ static void sum(const struct kernels_sum *call)
         if (call->sums && p < blocks)
             plane_center(call->out + start, call->plane, call->center + channel);
         if (call->sums)
-            plane_statistics(call->out + start, call->plane, call->center + channel, call->sums + channel, call->squares + channel);
+            KERNEL(plane_statistics)
+        (call->out + start, call->plane, call->center + channel, call->sums + channel, call->squares + channel);
     }
 }
 
@@ -97,7 +87,7 @@ static void statistics(int n, int channels, size_t plane, const engine_real *x, 
         const engine_real *from = x + (size_t)p * plane * LANES;
         if (p < blocks)
             plane_center(from, plane, center + channel);
-        plane_statistics(from, plane, center + channel, sums + channel, squares + channel);
+        KERNEL(plane_statistics)(from, plane, center + channel, sums + channel, squares + channel);
     }
 }
 
@@ -218,6 +208,11 @@ static double peak_gflops(double (*clock)(void))
     return all[0] > 0 ? best : 0; /* the chains end above zero; reading them keeps them */
 }
 
+void KERNEL(max_forward)(const struct kernels_pool *at, struct kernels_source in, engine_real *out);
+void KERNEL(max_backward)(const struct kernels_pool *at, struct kernels_source in, const engine_real *gradient,
+                          const engine_real *addend, engine_real *out);
+void KERNEL(shuffle)(int n, int channels, size_t plane, int groups, struct kernels_source in, const engine_real *addend,
+                     engine_real *out);
 size_t KERNEL(conv_forward_scratch)(const struct kernels_geometry *at);
 size_t KERNEL(conv_backward_scratch)(const struct kernels_geometry *at);
 void KERNEL(conv_forward)(const struct kernels_forward *call);
@@ -257,6 +252,9 @@ const struct kernels KERNELS_JOIN(kernels, ENGINE_ISA) = {.name = TEXT(ENGINE_IS
                                                           .subsample_backward = KERNEL(subsample_backward),
                                                           .widen_forward = KERNEL(widen_forward),
                                                           .widen_backward = KERNEL(widen_backward),
+                                                          .max_forward = KERNEL(max_forward),
+                                                          .max_backward = KERNEL(max_backward),
+                                                          .shuffle = KERNEL(shuffle),
                                                           .images_in = images_in,
                                                           .sgd = sgd,
                                                           .peak_gflops = peak_gflops};

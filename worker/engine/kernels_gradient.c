@@ -17,38 +17,32 @@ enum { TRIPLE_LANES = 4, PAIR_LANES = 4, SINGLE_LANES = 4 };
 enum { TRIPLE_LANES = 2, PAIR_LANES = 4, SINGLE_LANES = 4 };
 #endif
 
-/* How the two packed images of a backward pass lie in scratch. */
-struct layout {
-    int in_rows, in_columns;   /* padded input */
-    int before, rows, columns; /* gradient: zero rows and columns before, and the packed whole */
-    size_t in_elements, gradient_elements, weight_elements;
-};
-
-static struct layout layout_of(const struct kernels_geometry *at)
+struct backward_layout KERNEL(backward_layout)(const struct kernels_geometry *at)
 {
-    struct layout l;
-    const int s = at->stride;
+    struct backward_layout l;
+    const int s = at->stride, kh = extent_of(at->kh, at->dilation), kw = extent_of(at->kw, at->dilation);
     l.in_rows = at->h + 2 * at->pad;
     l.in_columns = at->w + 2 * at->pad;
-    l.before = at->kh > at->kw ? at->kh : at->kw;
+    l.before = kh > kw ? kh : kw;
     l.before = (l.before - 1 - at->pad + s - 1) / s;
     if (l.before < 0)
         l.before = 0;
     const int last_row = (at->h - 1) / s + (s - 1 + at->pad) / s, last_column = (at->w - 1) / s + (s - 1 + at->pad) / s;
     l.rows = l.before + (last_row >= at->oh ? last_row + 1 : at->oh);
     l.columns = l.before + (last_column >= at->ow ? last_column + 1 : at->ow);
-    const size_t overhang = (size_t)(s * 16 + at->kw) * LANES;
+    const size_t overhang = (size_t)(s * 16 + kw) * LANES;
     l.in_elements = (size_t)blocks_of(at->c_in) * (size_t)l.in_rows * (size_t)l.in_columns * LANES + overhang;
     l.gradient_elements = (size_t)blocks_of(at->c_out) * (size_t)l.rows * (size_t)l.columns * LANES + overhang;
-    l.weight_elements = (size_t)(blocks_of(at->c_in) * blocks_of(at->c_out) * at->kh * at->kw) * LANES * LANES;
     return l;
 }
 
 size_t KERNEL(conv_backward_scratch)(const struct kernels_geometry *at);
 size_t KERNEL(conv_backward_scratch)(const struct kernels_geometry *at)
 {
-    const struct layout l = layout_of(at);
-    return l.in_elements + l.gradient_elements + l.weight_elements;
+    if (kernels_is_depthwise(at))
+        return KERNEL(depth_backward_scratch)(at);
+    const struct backward_layout l = KERNEL(backward_layout)(at);
+    return l.in_elements + l.gradient_elements + kernels_weight_elements(at, LANES);
 }
 
 /* --- weight gradient -------------------------------------------------------------------------------------------------------------
@@ -141,7 +135,8 @@ INLINE void weights_taps(const int GROUPS, const int WIDTH, const size_t pixel, 
         for (int k = 0; k < area; k++)
             for (int i = 0; i < lanes_rounded(at->c_in, b, WIDTH); i += WIDTH)
                 tap_tile(GROUPS, WIDTH, pixel, j,
-                         j->x + (size_t)b * j->x_block + (size_t)(k / at->kw) * in_row + (size_t)(k % at->kw) * LANES + i,
+                         j->x + (size_t)b * j->x_block + (size_t)(k / at->kw * at->dilation) * in_row +
+                             (size_t)(k % at->kw * at->dilation) * LANES + i,
                          j->dy + (size_t)g * j->dy_block,
                          to + (size_t)g * group + (size_t)(b * area + k) * LANES * LANES + i * LANES, group);
 }
@@ -162,8 +157,8 @@ static void weights_single(const struct kernels_geometry *at, const struct weigh
         weights_taps(1, SINGLE_LANES, j->x_pixel, at, j, in_row, g, to);
 }
 
-/* Adds one packed image's share to the weight gradient. */
-static void weight_gradient(const struct kernels_geometry *at, const struct layout *l, const struct packed *x,
+/* Adds one packed image's share to the weight gradient of a convolution in one group. */
+static void weight_gradient(const struct kernels_geometry *at, const struct backward_layout *l, const struct packed *x,
                             const struct packed *dy, struct ahead *ahead, engine_real *to)
 {
     struct weight_job j = {.x = x->data,
@@ -176,7 +171,7 @@ static void weight_gradient(const struct kernels_geometry *at, const struct layo
                            .rows = at->oh,
                            .columns = at->ow,
                            .ahead = ahead};
-    if (at->kw == 3 && at->stride == 1 && at->pad == 1) {
+    if (at->kw == 3 && at->stride == 1 && at->pad == 1 && at->dilation == 1) {
         weights_triple(at, &j, to);
         return;
     }
@@ -187,44 +182,88 @@ static void weight_gradient(const struct kernels_geometry *at, const struct layo
         weights_single(at, &j, x->row, g, to);
 }
 
+/* The same for every run of a grouped convolution. */
+static void weight_gradients(const struct kernels_geometry *at, const struct backward_layout *l, const struct packed *x,
+                             const struct packed *dy, struct ahead *ahead, engine_real *to)
+{
+    struct kernels_run run = {0};
+    while (kernels_next_run(at, LANES, &run)) {
+        const struct kernels_geometry own = run_geometry(at, &run);
+        const struct packed own_x = {x->data + (size_t)run.in * x->block, x->block, x->row},
+                            own_dy = {dy->data + (size_t)run.out * dy->block, dy->block, dy->row};
+        weight_gradient(&own, l, &own_x, &own_dy, ahead, to + run.weights);
+    }
+}
+
+/* Zeroes what a run that holds several groups has gathered between them. */
+static void drop_between_groups(const struct kernels_geometry *at, engine_real *gradient)
+{
+    struct kernels_run run = {0};
+    const int in = at->c_in / at->groups, out = at->c_out / at->groups, area = at->kh * at->kw;
+    while (kernels_next_run(at, LANES, &run)) {
+        engine_real *to = gradient + run.weights;
+        for (int block = 0; block < run.out_blocks * run.in_blocks; block++)
+            for (int k = 0; k < area; k++)
+                for (int i = 0; i < LANES; i++)
+                    for (int o = 0; o < LANES; o++, to++)
+                        if (((run.in + block % run.in_blocks) * LANES + i) / in !=
+                            ((run.out + block / run.in_blocks) * LANES + o) / out)
+                            *to = 0;
+    }
+}
+
 /* --- input gradient --------------------------------------------------------------------------------------------------------------
  */
 
-/* (O blocks, I blocks, KH, KW, I, O) -> (I blocks, O blocks, KH, KW, O, I) with both kernel axes reversed. */
-static void transpose_weights(const struct kernels_geometry *at, const engine_real *from, engine_real *to)
+/* The convolution that leads from output to input channels: the same groups the other way round. */
+static struct kernels_geometry turned(const struct kernels_geometry *at)
 {
-    const int blocks = blocks_of(at->c_in), groups = blocks_of(at->c_out), area = at->kh * at->kw;
-    for (int g = 0; g < groups; g++)
-        for (int b = 0; b < blocks; b++)
-            for (int k = 0; k < area; k++) {
-                const engine_real *in = from + ((size_t)(g * blocks + b) * (size_t)area + (size_t)k) * LANES * LANES;
-                engine_real *out = to + ((size_t)(b * groups + g) * (size_t)area + (size_t)(area - 1 - k)) * LANES * LANES;
-                for (int o = 0; o < LANES; o++)
-                    for (int i = 0; i < LANES; i++)
-                        out[o * LANES + i] = in[i * LANES + o];
-            }
+    struct kernels_geometry back = *at;
+    back.c_in = at->c_out;
+    back.c_out = at->c_in;
+    return back;
 }
 
-/* Kernel positions k with (phase + pad - k) divisible by the stride; their distance (phase + pad - k) / stride in output pixels, in
- * rising order of distance. Returns how many. */
-static int phase_taps(int phase, int kernel, int stride, int pad, int *positions, int *distances)
+/* One block (KH, KW, I, O) -> (KH, KW, O, I) with both kernel axes reversed. */
+static void transpose_block(int area, const engine_real *from, engine_real *to)
 {
-    int count = 0;
-    for (int k = kernel - 1; k >= 0; k--)
-        if ((phase + pad - k) % stride == 0) {
-            positions[count] = k;
-            distances[count++] = (phase + pad - k) / stride;
+    for (int k = 0; k < area; k++) {
+        const engine_real *in = from + (size_t)k * LANES * LANES;
+        engine_real *out = to + (size_t)(area - 1 - k) * LANES * LANES;
+        for (int o = 0; o < LANES; o++)
+            for (int i = 0; i < LANES; i++)
+                out[o * LANES + i] = in[i * LANES + o];
+    }
+}
+
+/* Weights as the turned convolution wants them: run by run (I blocks, O blocks, KH, KW, O, I). Output block g meets input block b
+ * in one direction where it does in the other. */
+static void transpose_weights(const struct kernels_geometry *at, const engine_real *from, engine_real *to)
+{
+    const struct kernels_geometry back = turned(at);
+    const int area = at->kh * at->kw;
+    const size_t block = (size_t)area * LANES * LANES;
+    struct kernels_run turned_run = {0};
+    while (kernels_next_run(&back, LANES, &turned_run)) {
+        struct kernels_run run = {0};
+        for (int g = turned_run.in; g < turned_run.in + turned_run.in_blocks; g++) {
+            while (g >= run.out + run.out_blocks)
+                kernels_next_run(at, LANES, &run);
+            for (int b = turned_run.out; b < turned_run.out + turned_run.out_blocks; b++)
+                transpose_block(area, from + run.weights + (size_t)((g - run.out) * run.in_blocks + b - run.in) * block,
+                                to + turned_run.weights +
+                                    (size_t)((b - turned_run.out) * turned_run.in_blocks + g - turned_run.in) * block);
         }
-    return count;
+    }
 }
 
 /* Taps of the input pixels whose row and column are phase_y and phase_x modulo the stride, over the packed gradient. */
-static int class_taps(const struct kernels_geometry *at, const struct layout *l, size_t row, int phase_y, int phase_x,
+static int class_taps(const struct kernels_geometry *at, const struct backward_layout *l, size_t row, int phase_y, int phase_x,
                       struct tap *taps)
 {
     int ky[TAPS_MAX], dy[TAPS_MAX], kx[TAPS_MAX], dx[TAPS_MAX], count = 0;
-    const int ny = phase_taps(phase_y, at->kh, at->stride, at->pad, ky, dy),
-              nx = phase_taps(phase_x, at->kw, at->stride, at->pad, kx, dx);
+    const int ny = phase_taps(phase_y, at->kh, at->stride, at->pad, at->dilation, ky, dy),
+              nx = phase_taps(phase_x, at->kw, at->stride, at->pad, at->dilation, kx, dx);
     for (int y = 0; y < ny; y++)
         for (int x = 0; x < nx; x++) {
             const int reversed = (at->kh - 1 - ky[y]) * at->kw + at->kw - 1 - kx[x];
@@ -236,13 +275,14 @@ static int class_taps(const struct kernels_geometry *at, const struct layout *l,
 
 /* The sweep that gives one class of input pixels of one image its gradient; out, gate and addend still point at the image's start.
  */
-static void class_sweep(const struct kernels_geometry *at, const struct layout *l, struct sweep s, int phase_y, int phase_x)
+static void class_sweep(const struct kernels_geometry *at, const struct backward_layout *l, struct sweep s, int phase_y,
+                        int phase_x)
 {
     struct tap taps[TAPS_MAX];
     const size_t step = (size_t)at->stride, pixel = (size_t)(phase_y * at->w + phase_x) * LANES;
     s.taps = taps;
     s.tap_count = class_taps(at, l, s.in_row, phase_y, phase_x, taps);
-    s.triple = at->kw == 3 && at->stride == 1;
+    s.triple = at->kw == 3 && at->stride == 1 && at->dilation == 1;
     s.rows = (at->h - phase_y + at->stride - 1) / at->stride;
     s.columns = (at->w - phase_x + at->stride - 1) / at->stride;
     s.out += pixel;
@@ -258,35 +298,38 @@ static void class_sweep(const struct kernels_geometry *at, const struct layout *
     KERNEL(sweep_run)(&s);
 }
 
-static void input_gradient(const struct kernels_backward *call, const struct layout *l, int n, const struct packed *x,
+static void input_gradient(const struct kernels_backward *call, const struct backward_layout *l, int n, const struct packed *x,
                            const struct packed *dy, const engine_real *transposed)
 {
-    const struct kernels_geometry *at = &call->at;
-    const int blocks = blocks_of(at->c_in), groups = blocks_of(at->c_out);
-    const size_t kernel = (size_t)(at->kh * at->kw) * LANES * LANES, plane = (size_t)(at->h * at->w) * LANES,
-                 image = (size_t)n * (size_t)blocks * plane;
-    struct sweep s = {.in = dy->data,
-                      .in_block = dy->block,
-                      .in_row = dy->row,
-                      .in_pixel = LANES,
-                      .c_in = at->c_out,
-                      .groups = blocks,
-                      .weights = transposed,
-                      .weight_block = kernel,
-                      .weight_group = kernel * (size_t)groups,
-                      .out = call->in_gradient + image,
-                      .out_group = plane,
-                      .gate = call->mask ? x->data + (size_t)at->pad * (x->row + LANES) : NULL,
-                      .gate_group = x->block,
-                      .gate_row = x->row,
-                      .addend = call->addend ? call->addend + image : NULL};
-    for (int py = 0; py < at->stride && py < at->h; py++)
-        for (int px = 0; px < at->stride && px < at->w; px++)
-            class_sweep(at, l, s, py, px);
+    const struct kernels_geometry *at = &call->at, back = turned(at);
+    const size_t kernel = (size_t)(at->kh * at->kw) * LANES * LANES, plane = (size_t)(at->h * at->w) * LANES;
+    struct kernels_run run = {0};
+    while (kernels_next_run(&back, LANES, &run)) {
+        const size_t first = ((size_t)n * (size_t)blocks_of(at->c_in) + (size_t)run.out) * plane;
+        struct sweep s = {.in = dy->data + (size_t)run.in * dy->block,
+                          .in_block = dy->block,
+                          .in_row = dy->row,
+                          .in_pixel = LANES,
+                          .c_in = run_geometry(&back, &run).c_in,
+                          .groups = run.out_blocks,
+                          .weights = transposed + run.weights,
+                          .weight_block = kernel,
+                          .weight_group = kernel * (size_t)run.in_blocks,
+                          .out = call->in_gradient + first,
+                          .out_group = plane,
+                          .gate = call->mask ? x->data + (size_t)run.out * x->block + (size_t)at->pad * (x->row + LANES) : NULL,
+                          .gate_group = x->block,
+                          .gate_row = x->row,
+                          .addend = call->addend ? call->addend + first : NULL};
+        for (int py = 0; py < at->stride && py < at->h; py++)
+            for (int px = 0; px < at->stride && px < at->w; px++)
+                class_sweep(at, l, s, py, px);
+    }
 }
 
 /* Adds one packed image's gradients to the bias gradient. */
-static void bias_gradient(const struct kernels_geometry *at, const struct layout *l, const struct packed *dy, engine_real *to)
+static void bias_gradient(const struct kernels_geometry *at, const struct backward_layout *l, const struct packed *dy,
+                          engine_real *to)
 {
     for (int g = 0; g < blocks_of(at->c_out); g++) {
         vec sum = {0};
@@ -324,11 +367,15 @@ void KERNEL(conv_backward)(const struct kernels_backward *call);
 void KERNEL(conv_backward)(const struct kernels_backward *call)
 {
     const struct kernels_geometry *at = &call->at;
-    const struct layout l = layout_of(at);
+    if (kernels_is_depthwise(at)) {
+        KERNEL(depth_backward)(call);
+        return;
+    }
+    const struct backward_layout l = KERNEL(backward_layout)(at);
     const struct packed x = {call->scratch, (size_t)(l.in_rows * l.in_columns) * LANES, (size_t)l.in_columns * LANES};
     const struct packed dy = {x.data + l.in_elements, (size_t)(l.rows * l.columns) * LANES, (size_t)l.columns * LANES};
     engine_real *transposed = dy.data + l.gradient_elements;
-    memset(call->weight_gradient, 0, l.weight_elements * sizeof(engine_real));
+    memset(call->weight_gradient, 0, kernels_weight_elements(at, LANES) * sizeof(engine_real));
     if (call->bias_gradient)
         memset(call->bias_gradient, 0, (size_t)blocks_of(at->c_out) * LANES * sizeof(engine_real));
     if (call->in_gradient)
@@ -338,10 +385,12 @@ void KERNEL(conv_backward)(const struct kernels_backward *call)
         KERNEL(pack_source)(&call->in, n, at->c_in, at->h, at->w, -at->pad, l.in_rows, at->pad, l.in_columns, x);
         KERNEL(pack_gradient)(&call->gradient, n, at->c_out, at->oh, at->ow, -l.before, l.rows, l.before, l.columns, dy);
         announce_image(call, n + 1, &ahead);
-        weight_gradient(at, &l, &x, &dy, &ahead, call->weight_gradient);
+        weight_gradients(at, &l, &x, &dy, &ahead, call->weight_gradient);
         if (call->bias_gradient)
             bias_gradient(at, &l, &dy, call->bias_gradient);
         if (call->in_gradient)
             input_gradient(call, &l, n, &x, &dy, transposed);
     }
+    if (at->groups > 1)
+        drop_between_groups(at, call->weight_gradient);
 }

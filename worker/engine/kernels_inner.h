@@ -55,6 +55,23 @@ INLINE int lanes_in(int c, int b)
     return c - b * LANES < LANES ? c - b * LANES : LANES;
 }
 
+/* Rows or columns from the first to the last that a kernel covers. */
+INLINE int extent_of(int kernel, int dilation)
+{
+    return (kernel - 1) * dilation + 1;
+}
+
+/* One run of a grouped convolution as a convolution of its own. */
+INLINE struct kernels_geometry run_geometry(const struct kernels_geometry *at, const struct kernels_run *run)
+{
+    struct kernels_geometry own = *at;
+    const int in_end = (run->in + run->in_blocks) * LANES, out_end = (run->out + run->out_blocks) * LANES;
+    own.c_in = (in_end < at->c_in ? in_end : at->c_in) - run->in * LANES;
+    own.c_out = (out_end < at->c_out ? out_end : at->c_out) - run->out * LANES;
+    own.groups = 1;
+    return own;
+}
+
 /* A source's affine map for LANES channels. */
 struct affine {
     vec center, scale, rest, shift;
@@ -88,6 +105,22 @@ INLINE void add_lanes(double *sums, vec v)
 {
     *(wide *)sums += __builtin_convertvector(v, wide);
 }
+
+/* Sums run over at most this many vectors in engine_real before they join the double sums. */
+enum { SPAN = 32 };
+
+/* The mean of the first few vectors of a plane. */
+INLINE void plane_center(const engine_real *x, size_t plane, engine_real *center)
+{
+    const size_t count = plane < SPAN / 8 ? plane : SPAN / 8;
+    vec sum = {0};
+    for (size_t i = 0; i < count; i++)
+        sum += load(x + i * LANES);
+    store(center, sum / (engine_real)count);
+}
+
+/* Adds a plane's sums of (x - around) and of its square. */
+void KERNEL(plane_statistics)(const engine_real *x, size_t plane, const engine_real *around, double *sums, double *squares);
 
 /* A packed image or part of one: element (block b, row r, column c, lane l) at data + b*block + r*row + c*LANES + l. */
 struct packed {
@@ -172,5 +205,34 @@ struct sweep {
 };
 
 void KERNEL(sweep_run)(const struct sweep *sweep);
+
+/* Kernel positions k with (phase + pad - k*dilation) divisible by the stride; their distance (phase + pad - k*dilation) / stride in
+ * output pixels, in rising order of distance. Returns how many. Input pixels whose row (or column) is `phase` modulo the stride get
+ * their gradient through these. */
+INLINE int phase_taps(int phase, int kernel, int stride, int pad, int dilation, int *positions, int *distances)
+{
+    int count = 0;
+    for (int k = kernel - 1; k >= 0; k--)
+        if ((phase + pad - k * dilation) % stride == 0) {
+            positions[count] = k;
+            distances[count++] = (phase + pad - k * dilation) / stride;
+        }
+    return count;
+}
+
+/* How the two packed images of a backward pass lie in scratch. */
+struct backward_layout {
+    int in_rows, in_columns;   /* padded input */
+    int before, rows, columns; /* gradient: zero rows and columns before, and the packed whole */
+    size_t in_elements, gradient_elements;
+};
+
+struct backward_layout KERNEL(backward_layout)(const struct kernels_geometry *at);
+
+/* Convolution of every channel by itself, called by the general one. */
+size_t KERNEL(depth_forward_scratch)(const struct kernels_geometry *at);
+size_t KERNEL(depth_backward_scratch)(const struct kernels_geometry *at);
+void KERNEL(depth_forward)(const struct kernels_forward *call);
+void KERNEL(depth_backward)(const struct kernels_backward *call);
 
 #endif

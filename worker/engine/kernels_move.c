@@ -1,5 +1,11 @@
-/* kernels_move: the two parts of a residual net's parameter-free shortcut: taking every second pixel, and zero channels around. */
+/* kernels_move: what only moves numbers: taking every second pixel, channels into a wider plane (zero channels around them, or a
+ * concatenation), shuffling channels. Whole blocks move as vectors; channels that change their lane move one by one. */
 #include "worker/engine/kernels_inner.h"
+
+INLINE size_t subsample_place(const struct kernels_pool *at, int r, int c)
+{
+    return (size_t)((at->offset + r * at->stride) * at->w + at->offset + c * at->stride) * LANES;
+}
 
 void KERNEL(subsample_forward)(const struct kernels_pool *at, struct kernels_source in, engine_real *out);
 void KERNEL(subsample_forward)(const struct kernels_pool *at, struct kernels_source in, engine_real *out)
@@ -11,7 +17,7 @@ void KERNEL(subsample_forward)(const struct kernels_pool *at, struct kernels_sou
         const engine_real *x = in.data + (size_t)p * (size_t)(at->h * at->w) * LANES;
         for (int r = 0; r < at->oh; r++)
             for (int c = 0; c < at->ow; c++, out += LANES)
-                store(out, source_apply(load(x + (r * at->w + c) * at->stride * LANES), map, 1, in.relu));
+                store(out, source_apply(load(x + subsample_place(at, r, c)), map, 1, in.relu));
     }
 }
 
@@ -29,7 +35,7 @@ void KERNEL(subsample_backward)(const struct kernels_pool *at, const engine_real
             memcpy(to, addend + (size_t)p * plane, plane * sizeof *to);
         for (int r = 0; r < at->oh; r++)
             for (int c = 0; c < at->ow; c++, gradient += LANES) {
-                engine_real *pixel = to + (r * at->w + c) * at->stride * LANES;
+                engine_real *pixel = to + subsample_place(at, r, c);
                 store(pixel, load(pixel) + load(gradient));
             }
     }
@@ -41,21 +47,55 @@ INLINE size_t channel_at(int n, int c, int channels, size_t plane)
     return ((size_t)(n * blocks_of(channels) + c / LANES) * plane) * LANES + (size_t)(c % LANES);
 }
 
+/* One channel on its way to another lane: every number as `in` is read, plus addend, to `to` in steps of LANES. */
+INLINE void move_channel(const struct kernels_source *in, int c, const engine_real *x, size_t plane, const engine_real *addend,
+                         engine_real *to)
+{
+    const engine_real center = in->scale ? in->center[c] : 0, scale = in->scale ? in->scale[c] : 1,
+                      rest = in->scale ? in->rest[c] : 0, shift = in->scale ? in->shift[c] : 0;
+    for (size_t i = 0; i < plane; i++) {
+        const engine_real from = x[i * LANES] - center, v = from * scale + (from * rest + shift);
+        to[i * LANES] = (in->relu && v < 0 ? 0 : v) + (addend ? addend[i * LANES] : 0);
+    }
+}
+
+/* The same for whole blocks whose lanes stay: block `from` of the source to `to`. */
+INLINE void move_block(const struct kernels_source *in, int block, const engine_real *x, size_t plane, engine_real *to)
+{
+    const struct affine map = source_affine(in, block * LANES);
+    for (size_t i = 0; i < plane; i++)
+        store(to + i * LANES, source_apply(load(x + i * LANES), map, 1, in->relu));
+}
+
 void KERNEL(widen_forward)(const struct kernels_widen *at, struct kernels_source in, engine_real *out);
 void KERNEL(widen_forward)(const struct kernels_widen *at, struct kernels_source in, engine_real *out)
 {
-    memset(out, 0, (size_t)(at->n * blocks_of(at->c_out)) * at->plane * LANES * sizeof *out);
-    for (int n = 0; n < at->n; n++)
-        for (int c = 0; c < at->c_in; c++) {
-            const engine_real *x = in.data + channel_at(n, c, at->c_in, at->plane);
-            const engine_real center = in.scale ? in.center[c] : 0, scale = in.scale ? in.scale[c] : 1,
-                              rest = in.scale ? in.rest[c] : 0, shift = in.scale ? in.shift[c] : 0;
-            engine_real *to = out + channel_at(n, c + at->before, at->c_out, at->plane);
-            for (size_t i = 0; i < at->plane; i++) {
-                const engine_real from = x[i * LANES] - center, v = from * scale + (from * rest + shift);
-                to[i * LANES] = in.relu && v < 0 ? 0 : v;
-            }
-        }
+    const int blocks = blocks_of(at->c_in), aligned = at->before % LANES == 0;
+    if (!at->join)
+        memset(out, 0, (size_t)(at->n * blocks_of(at->c_out)) * at->plane * LANES * sizeof *out);
+    for (int n = 0; n < at->n; n++) {
+        for (int b = 0; aligned && b < blocks; b++)
+            move_block(&in, b, in.data + channel_at(n, b * LANES, at->c_in, at->plane), at->plane,
+                       out + channel_at(n, b * LANES + at->before, at->c_out, at->plane));
+        for (int c = 0; !aligned && c < at->c_in; c++)
+            move_channel(&in, c, in.data + channel_at(n, c, at->c_in, at->plane), at->plane, NULL,
+                         out + channel_at(n, c + at->before, at->c_out, at->plane));
+    }
+}
+
+/* Whole blocks of the wide gradient come back as they are; the last one may bring lanes that belong to others. */
+static void take_blocks(const struct kernels_widen *at, int n, const engine_real *gradient, const engine_real *addend,
+                        engine_real *out)
+{
+    for (int b = 0; b < blocks_of(at->c_in); b++) {
+        const size_t own = channel_at(n, b * LANES, at->c_in, at->plane);
+        const engine_real *d = gradient + channel_at(n, b * LANES + at->before, at->c_out, at->plane);
+        vec gate = {0};
+        for (int l = 0; l < lanes_in(at->c_in, b) && l < LANES; l++)
+            gate[l] = 1;
+        for (size_t i = 0; i < at->plane * LANES; i += LANES)
+            store(out + own + i, keep_positive(load(d + i), gate) + (addend ? load(addend + own + i) : (vec){0}));
+    }
 }
 
 void KERNEL(widen_backward)(const struct kernels_widen *at, const engine_real *gradient, const engine_real *addend,
@@ -64,6 +104,11 @@ void KERNEL(widen_backward)(const struct kernels_widen *at, const engine_real *g
                             engine_real *out)
 {
     const size_t whole = (size_t)(at->n * blocks_of(at->c_in)) * at->plane * LANES * sizeof *out;
+    const int aligned = at->before % LANES == 0;
+    for (int n = 0; aligned && n < at->n; n++)
+        take_blocks(at, n, gradient, addend, out);
+    if (aligned)
+        return;
     if (!addend)
         memset(out, 0, whole);
     else if (addend != out)
@@ -75,4 +120,20 @@ void KERNEL(widen_backward)(const struct kernels_widen *at, const engine_real *g
             for (size_t i = 0; i < at->plane; i++)
                 to[i * LANES] += d[i * LANES];
         }
+}
+
+void KERNEL(shuffle)(int n, int channels, size_t plane, int groups, struct kernels_source in, const engine_real *addend,
+                     engine_real *out);
+void KERNEL(shuffle)(int n, int channels, size_t plane, int groups, struct kernels_source in, const engine_real *addend,
+                     engine_real *out)
+{
+    const int each = channels / groups, last = blocks_of(channels) - 1;
+    for (int i = 0; i < n; i++) {
+        if (channels % LANES != 0 && addend != out)
+            memset(out + channel_at(i, last * LANES, channels, plane), 0, plane * LANES * sizeof *out);
+        for (int c = 0; c < channels; c++) {
+            const size_t to = channel_at(i, c % each * groups + c / each, channels, plane);
+            move_channel(&in, c, in.data + channel_at(i, c, channels, plane), plane, addend ? addend + to : NULL, out + to);
+        }
+    }
 }

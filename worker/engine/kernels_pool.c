@@ -1,5 +1,6 @@
-/* kernels_pool: average pooling whose padding is not counted, forward and transposed. The search spaces pool 3x3 with stride 1,
- * which is a sum over columns of sums over rows and has a path of its own; everything else takes the plain loops. */
+/* kernels_pool: average pooling whose padding is not counted, forward and transposed, and max-pooling. The search spaces average
+ * 3x3 with stride 1, which is a sum over columns of sums over rows and has a path of its own; everything else takes the plain
+ * loops. */
 #include "worker/engine/kernels_inner.h"
 
 /* The part [from, to) of a window at output position o that lies inside 0..size-1. */
@@ -146,5 +147,113 @@ void KERNEL(pool_backward)(const struct kernels_pool *at, const engine_real *gra
                     for (int j = left; j < right; j++)
                         store(to + (i * at->w + j) * LANES, load(to + (i * at->w + j) * LANES) + share);
             }
+    }
+}
+
+/* --- max-pooling ----------------------------------------------------------------------------------------------------------------
+ */
+
+/* v where it is larger than m or no number, else m: PyTorch lets a NaN win. */
+INLINE vec larger(vec m, vec v)
+{
+    const vec_mask wins = (v > m) | (v != v);
+    return (vec)((wins & (vec_mask)v) | (~wins & (vec_mask)m));
+}
+
+/* The part of a window that lies on the plane: never empty. */
+struct region {
+    int top, bottom, left, right;
+};
+
+INLINE struct region region_at(const struct kernels_pool *at, int r, int c)
+{
+    struct region w;
+    window(r, at->kh, at->stride, at->pad, at->h, &w.top, &w.bottom);
+    window(c, at->kw, at->stride, at->pad, at->w, &w.left, &w.right);
+    return w;
+}
+
+/* The plane's value at row i, column j as it is read. */
+INLINE vec value_at(const engine_real *x, int width, int i, int j, struct affine map, const int AFFINE, const int RECTIFY)
+{
+    return source_apply(load(x + (size_t)(i * width + j) * LANES), map, AFFINE, RECTIFY);
+}
+
+INLINE vec region_maximum(const engine_real *x, int width, struct region w, struct affine map, const int AFFINE, const int RECTIFY)
+{
+    vec most = value_at(x, width, w.top, w.left, map, AFFINE, RECTIFY);
+    for (int i = w.top; i < w.bottom; i++)
+        for (int j = w.left; j < w.right; j++)
+            most = larger(most, value_at(x, width, i, j, map, AFFINE, RECTIFY));
+    return most;
+}
+
+INLINE void max_plane(const struct kernels_pool *at, const engine_real *x, struct affine map, const int AFFINE, const int RECTIFY,
+                      engine_real *out)
+{
+    for (int r = 0; r < at->oh; r++)
+        for (int c = 0; c < at->ow; c++, out += LANES)
+            store(out, region_maximum(x, at->w, region_at(at, r, c), map, AFFINE, RECTIFY));
+}
+
+/* Gives each gradient to the first value that equals its window's maximum. */
+INLINE void max_plane_backward(const struct kernels_pool *at, const engine_real *x, struct affine map, const int AFFINE,
+                               const int RECTIFY, const engine_real *gradient, engine_real *to)
+{
+    for (int r = 0; r < at->oh; r++)
+        for (int c = 0; c < at->ow; c++, gradient += LANES) {
+            const struct region w = region_at(at, r, c);
+            const vec most = region_maximum(x, at->w, w, map, AFFINE, RECTIFY);
+            vec left = load(gradient);
+            for (int i = w.top; i < w.bottom; i++)
+                for (int j = w.left; j < w.right; j++) {
+                    engine_real *pixel = to + (size_t)(i * at->w + j) * LANES;
+                    const vec_mask hit = value_at(x, at->w, i, j, map, AFFINE, RECTIFY) == most;
+                    store(pixel, load(pixel) + (vec)(hit & (vec_mask)left));
+                    left = (vec)(~hit & (vec_mask)left);
+                }
+        }
+}
+
+/* The four ways to read a source, with the flags as constants. */
+#define MAX_PLANE(RUN, ...)                                                                                                        \
+    do {                                                                                                                           \
+        if (in.scale && in.relu)                                                                                                   \
+            RUN(at, x, map, 1, 1, __VA_ARGS__);                                                                                    \
+        else if (in.scale)                                                                                                         \
+            RUN(at, x, map, 1, 0, __VA_ARGS__);                                                                                    \
+        else if (in.relu)                                                                                                          \
+            RUN(at, x, map, 0, 1, __VA_ARGS__);                                                                                    \
+        else                                                                                                                       \
+            RUN(at, x, map, 0, 0, __VA_ARGS__);                                                                                    \
+    } while (0)
+
+void KERNEL(max_forward)(const struct kernels_pool *at, struct kernels_source in, engine_real *out);
+void KERNEL(max_forward)(const struct kernels_pool *at, struct kernels_source in, engine_real *out)
+{
+    const int blocks = blocks_of(at->channels);
+    for (int p = 0; p < at->n * blocks; p++) {
+        const struct affine map = source_affine(&in, p % blocks * LANES);
+        const engine_real *x = in.data + (size_t)p * (size_t)(at->h * at->w) * LANES;
+        MAX_PLANE(max_plane, out + (size_t)p * (size_t)(at->oh * at->ow) * LANES);
+    }
+}
+
+void KERNEL(max_backward)(const struct kernels_pool *at, struct kernels_source in, const engine_real *gradient,
+                          const engine_real *addend, engine_real *out);
+void KERNEL(max_backward)(const struct kernels_pool *at, struct kernels_source in, const engine_real *gradient,
+                          const engine_real *addend, engine_real *out)
+{
+    const int blocks = blocks_of(at->channels);
+    const size_t plane = (size_t)(at->h * at->w) * LANES;
+    for (int p = 0; p < at->n * blocks; p++) {
+        const struct affine map = source_affine(&in, p % blocks * LANES);
+        const engine_real *x = in.data + (size_t)p * plane;
+        engine_real *to = out + (size_t)p * plane;
+        if (!addend)
+            memset(to, 0, plane * sizeof *to);
+        else if (addend != out)
+            memcpy(to, addend + (size_t)p * plane, plane * sizeof *to);
+        MAX_PLANE(max_plane_backward, gradient + (size_t)p * (size_t)(at->oh * at->ow) * LANES, to);
     }
 }

@@ -59,7 +59,9 @@ struct kernels_geometry plan_geometry(const struct plan *plan, int node)
                                   .kh = n->kernel_h,
                                   .kw = n->kernel_w,
                                   .stride = n->stride,
-                                  .pad = n->pad};
+                                  .pad = n->pad,
+                                  .dilation = n->dilation,
+                                  .groups = n->groups};
     if (n->kernel_h == 1 && n->kernel_w == 1 && n->stride == 1 && n->pad == 0) {
         const int pixels = in.h * in.w, row = pixels % 64 == 0 ? 64 : pixels % 16 == 0 ? 16 : in.w;
         at.w = at.ow = row;
@@ -81,7 +83,8 @@ struct kernels_pool plan_pool(const struct plan *plan, int node)
                                  .kh = n->kernel_h,
                                  .kw = n->kernel_w,
                                  .stride = n->stride,
-                                 .pad = n->pad};
+                                 .pad = n->pad,
+                                 .offset = n->offset};
 }
 
 struct kernels_widen plan_widen(const struct plan *plan, int node)
@@ -94,21 +97,35 @@ struct kernels_widen plan_widen(const struct plan *plan, int node)
                                   .plane = (size_t)n->shape.h * (size_t)n->shape.w};
 }
 
+struct kernels_widen plan_concat(const struct plan *plan, int node, int input)
+{
+    const struct net_node *n = &plan->nodes[node];
+    struct kernels_widen at = plan_widen(plan, node);
+    at.join = 1;
+    at.before = 0;
+    for (int i = 0; i < input; i++)
+        at.before += plan->nodes[n->inputs[i]].shape.c;
+    at.c_in = plan->nodes[n->inputs[input]].shape.c;
+    return at;
+}
+
 /* --- parameters ------------------------------------------------------------------------------------------------------------------
  */
 
-static size_t param_elements(const struct plan *plan, const struct net_tensor *t, enum plan_layout layout)
+static size_t param_elements(const struct plan *plan, int node, const struct net_tensor *t, enum plan_layout layout)
 {
     size_t elements = t->count;
     if (layout == PLAN_CHANNELS)
         elements = padded_channels(plan, t->dims[0]);
-    if (layout == PLAN_KERNEL)
-        elements = padded_channels(plan, t->dims[0]) * padded_channels(plan, t->dims[1]) * (size_t)t->dims[2] * (size_t)t->dims[3];
+    if (layout == PLAN_KERNEL) {
+        const struct kernels_geometry at = plan_geometry(plan, node);
+        elements = kernels_weight_elements(&at, plan->lanes);
+    }
     return (elements + KERNELS_ALIGN - 1) / KERNELS_ALIGN * KERNELS_ALIGN;
 }
 
 /* Gives tensor `t` of the net its place; PLAN_NONE stays PLAN_NONE. */
-static int add_param(struct plan *plan, const struct net *net, int t, enum plan_layout layout)
+static int add_param(struct plan *plan, const struct net *net, int node, int t, enum plan_layout layout)
 {
     if (t < 0)
         return PLAN_NONE;
@@ -117,9 +134,10 @@ static int add_param(struct plan *plan, const struct net *net, int t, enum plan_
     size_t *total = running ? &plan->running_elements : &plan->trainable_elements;
     struct plan_param *p = &plan->params[plan->param_count];
     *p = (struct plan_param){.tensor = t,
+                             .node = node,
                              .layout = layout,
                              .offset = *total,
-                             .elements = param_elements(plan, tensor, layout),
+                             .elements = param_elements(plan, node, tensor, layout),
                              .trainable = !running,
                              .rank = tensor->rank};
     memcpy(p->dims, tensor->dims, sizeof p->dims);
@@ -132,11 +150,11 @@ static void add_node_params(struct plan *plan, const struct net *net, int node)
 {
     const struct net_node *n = &plan->nodes[node];
     if (n->op == NET_CONV) {
-        add_param(plan, net, n->params[0], PLAN_KERNEL);
-        add_param(plan, net, n->params[1], PLAN_CHANNELS);
+        add_param(plan, net, node, n->params[0], PLAN_KERNEL);
+        add_param(plan, net, node, n->params[1], PLAN_CHANNELS);
     } else if (n->op == NET_DENSE) {
-        add_param(plan, net, n->params[0], PLAN_PLAIN);
-        add_param(plan, net, n->params[1], PLAN_CHANNELS);
+        add_param(plan, net, node, n->params[0], PLAN_PLAIN);
+        add_param(plan, net, node, n->params[1], PLAN_CHANNELS);
     } else if (n->op == NET_BATCH_NORM) {
         struct plan_norm *norm = &plan->norms[plan->norm_count];
         plan->node_norm[node] = plan->norm_count++;
@@ -145,10 +163,10 @@ static void add_node_params(struct plan *plan, const struct net *net, int node)
         norm->plane = (size_t)n->shape.h * (size_t)n->shape.w;
         norm->padded = padded_channels(plan, n->shape.c);
         norm->epsilon = round((double)n->epsilon * 1e12) / 1e12; /* the decimal that somebody wrote, not its float32 */
-        norm->weight = add_param(plan, net, n->params[0], PLAN_CHANNELS);
-        norm->bias = add_param(plan, net, n->params[1], PLAN_CHANNELS);
-        norm->running_mean = add_param(plan, net, n->params[2], PLAN_CHANNELS);
-        norm->running_var = add_param(plan, net, n->params[3], PLAN_CHANNELS);
+        norm->weight = add_param(plan, net, node, n->params[0], PLAN_CHANNELS);
+        norm->bias = add_param(plan, net, node, n->params[1], PLAN_CHANNELS);
+        norm->running_mean = add_param(plan, net, node, n->params[2], PLAN_CHANNELS);
+        norm->running_var = add_param(plan, net, node, n->params[3], PLAN_CHANNELS);
         norm->offset = plan->norm_elements;
         plan->norm_elements += norm->padded;
     }
@@ -211,6 +229,9 @@ static enum plan_op step_of(enum net_op op)
     case NET_INPUT: return PLAN_IMAGES;
     case NET_CONV: return PLAN_CONV;
     case NET_ADD: return PLAN_SUM;
+    case NET_CONCAT: return PLAN_CONCAT;
+    case NET_MAX_POOL: return PLAN_MAX_POOL;
+    case NET_CHANNEL_SHUFFLE: return PLAN_SHUFFLE;
     case NET_AVG_POOL: return PLAN_POOL;
     case NET_SUBSAMPLE: return PLAN_SUBSAMPLE;
     case NET_CHANNEL_PAD: return PLAN_WIDEN;
@@ -282,11 +303,6 @@ static enum status_code check_supported(const struct net *net, struct status *st
 {
     for (int i = 0; i < net->node_count; i++) {
         const struct net_node *n = &net->nodes[i];
-        if (n->op == NET_CONV && n->groups != 1)
-            return status_set(status, STATUS_UNSUPPORTED, "node %s: the engine runs no convolution with %d groups, only with 1",
-                              n->name, n->groups);
-        if (n->op == NET_MAX_POOL || n->op == NET_CONCAT || n->op == NET_CHANNEL_SHUFFLE || n->offset > 0 || n->dilation > 1)
-            return status_set(status, STATUS_UNSUPPORTED, "node %s: the engine does not run this %s", n->name, net_op_name(n->op));
         if (n->op == NET_CONV && n->kernel_h * n->kernel_w > KERNEL_AREA_MAX)
             return status_set(status, STATUS_UNSUPPORTED,
                               "node %s: a %dx%d kernel is too large for the engine (at most %d weights)", n->name, n->kernel_h,

@@ -24,6 +24,9 @@ enum plan_op {
     PLAN_DENSE,
     PLAN_SUBSAMPLE,
     PLAN_WIDEN,
+    PLAN_CONCAT, /* in[0], in[1], ... -> out */
+    PLAN_MAX_POOL,
+    PLAN_SHUFFLE,
     PLAN_CONV_BACK,   /* gradient (through `norm` if set), in[0] as it was read -> weight gradients, out if set */
     PLAN_NORM_REDUCE, /* gradient, in[0] raw -> gradients of norm's weight and bias, its slope, pull and offset */
     PLAN_NORM_BACK,   /* slope*gradient + pull*in[0] + offset -> out */
@@ -32,7 +35,10 @@ enum plan_op {
     PLAN_MEAN_BACK,
     PLAN_DENSE_BACK,
     PLAN_SUBSAMPLE_BACK,
-    PLAN_WIDEN_BACK
+    PLAN_WIDEN_BACK,
+    PLAN_CONCAT_BACK,   /* the channels of gradient that came from the node's input number `input` -> out */
+    PLAN_MAX_POOL_BACK, /* gradient, in[0] as it was read -> out */
+    PLAN_SHUFFLE_BACK
 };
 
 /* A node's value as its readers see it: a buffer, then norm's scale and shift if set, then max(x,0) if relu. */
@@ -49,7 +55,8 @@ struct plan_step {
     int addend;   /* buffer added to out, may be out itself */
     int out;      /* buffer */
     int norm;
-    int mask; /* CONV_BACK: the input was read through a ReLU whose backward happens here */
+    int mask;  /* CONV_BACK: the input was read through a ReLU whose backward happens here */
+    int input; /* CONCAT_BACK */
 };
 
 struct plan_buffer {
@@ -61,6 +68,7 @@ enum plan_layout { PLAN_PLAIN, PLAN_CHANNELS, PLAN_KERNEL }; /* as in the net; p
 
 struct plan_param {
     int tensor; /* of the net */
+    int node;
     enum plan_layout layout;
     size_t offset, elements; /* trainable: within each of weights, gradients, velocity; else within the running statistics */
     int trainable;
@@ -129,6 +137,9 @@ size_t plan_node_elements(const struct plan *plan, int node);
 struct kernels_geometry plan_geometry(const struct plan *plan, int node);
 struct kernels_pool plan_pool(const struct plan *plan, int node);
 struct kernels_widen plan_widen(const struct plan *plan, int node);
+
+/* How input number `input` of a CONCAT node lies in its output. */
+struct kernels_widen plan_concat(const struct plan *plan, int node, int input);
 
 /* Used by the files that build a plan (plan.c, plan_backward.c). Room for the most steps a net can need is set aside first. */
 struct plan_step *plan_add_step(struct plan *plan, enum plan_op op, int node);

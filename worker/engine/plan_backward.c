@@ -168,6 +168,20 @@ static void plain_back(struct backward *b, enum plan_op op, int node, int gradie
         direct_output(b, step, input);
 }
 
+/* Every input takes its channels of the gradient. */
+static void concat_back(struct backward *b, int node, int gradient)
+{
+    const struct net_node *n = &b->plan->nodes[node];
+    for (int i = 0; i < n->input_count; i++) {
+        if (!b->nodes[n->inputs[i]].needed)
+            continue;
+        struct plan_step *step = plan_add_step(b->plan, PLAN_CONCAT_BACK, node);
+        step->gradient = gradient;
+        step->input = i;
+        direct_output(b, step, n->inputs[i]);
+    }
+}
+
 static void node_back(struct backward *b, int node)
 {
     const struct net_node *n = &b->plan->nodes[node];
@@ -183,6 +197,9 @@ static void node_back(struct backward *b, int node)
         break;
     case NET_RELU: plain_back(b, PLAN_RELU_BACK, node, gradient); break;
     case NET_AVG_POOL: plain_back(b, PLAN_POOL_BACK, node, gradient); break;
+    case NET_CONCAT: concat_back(b, node, gradient); break;
+    case NET_MAX_POOL: plain_back(b, PLAN_MAX_POOL_BACK, node, gradient); break;
+    case NET_CHANNEL_SHUFFLE: plain_back(b, PLAN_SHUFFLE_BACK, node, gradient); break;
     case NET_SUBSAMPLE: plain_back(b, PLAN_SUBSAMPLE_BACK, node, gradient); break;
     case NET_CHANNEL_PAD: plain_back(b, PLAN_WIDEN_BACK, node, gradient); break;
     case NET_GLOBAL_AVG_POOL: plain_back(b, PLAN_MEAN_BACK, node, gradient); break;

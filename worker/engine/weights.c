@@ -3,15 +3,31 @@
 
 #include <string.h>
 
-/* Where element `flat` of the plain tensor stands among the parameter's own elements. */
-static size_t place(const struct plan *plan, const struct plan_param *p, size_t flat)
+/* A walk over the elements of a parameter in plain order. */
+struct walk {
+    const struct plan *plan;
+    const struct plan_param *param;
+    struct kernels_geometry at; /* PLAN_KERNEL */
+    struct kernels_run run;
+};
+
+static struct walk walk_start(const struct plan *plan, const struct plan_param *p)
 {
+    struct walk w = {.plan = plan, .param = p};
+    if (p->layout == PLAN_KERNEL)
+        w.at = plan_geometry(plan, p->node);
+    return w;
+}
+
+/* Where element `flat` of the plain tensor stands among the parameter's own elements; `flat` rises from call to call. */
+static size_t walk_place(struct walk *w, size_t flat)
+{
+    const struct plan_param *p = w->param;
     if (p->layout != PLAN_KERNEL)
         return flat;
-    const size_t lanes = (size_t)plan->lanes, inputs = (size_t)p->dims[1], area = (size_t)p->dims[2] * (size_t)p->dims[3];
-    const size_t blocks = (inputs + lanes - 1) / lanes;
-    const size_t k = flat % area, i = flat / area % inputs, o = flat / area / inputs;
-    return (((o / lanes * blocks + i / lanes) * area + k) * lanes + i % lanes) * lanes + o % lanes;
+    const size_t inputs = (size_t)p->dims[1], area = (size_t)p->dims[2] * (size_t)p->dims[3];
+    return kernels_weight_place(&w->at, w->plan->lanes, &w->run, (int)(flat / area / inputs), (int)(flat / area % inputs),
+                                (int)(flat % area));
 }
 
 static engine_real *home(const struct engine *e, const struct plan_param *p)
@@ -25,8 +41,9 @@ void weights_load(struct engine *e, const struct net *net)
         const struct plan_param *p = &e->plan.params[i];
         const struct net_tensor *t = &net->tensors[p->tensor];
         engine_real *to = home(e, p);
+        struct walk w = walk_start(&e->plan, p);
         for (size_t k = 0; k < t->count; k++)
-            to[place(&e->plan, p, k)] = (engine_real)t->data[k];
+            to[walk_place(&w, k)] = (engine_real)t->data[k];
     }
     memset(e->velocity, 0, e->plan.trainable_elements * sizeof *e->velocity);
 }
@@ -37,15 +54,21 @@ void weights_store(const struct engine *e, struct net *net)
         const struct plan_param *p = &e->plan.params[i];
         struct net_tensor *t = &net->tensors[p->tensor];
         const engine_real *from = home(e, p);
+        struct walk w = walk_start(&e->plan, p);
         for (size_t k = 0; k < t->count; k++)
-            t->data[k] = (float)from[place(&e->plan, p, k)];
+            t->data[k] = (float)from[walk_place(&w, k)];
     }
 }
 
 void weights_gradient(const struct engine *e, int tensor, engine_real *out)
 {
     const int param = e->plan.param_of_tensor[tensor];
-    const struct plan_param *p = param == PLAN_NONE ? NULL : &e->plan.params[param];
+    if (param == PLAN_NONE || !e->plan.params[param].trainable) {
+        memset(out, 0, e->plan.tensor_elements[tensor] * sizeof *out);
+        return;
+    }
+    const struct plan_param *p = &e->plan.params[param];
+    struct walk w = walk_start(&e->plan, p);
     for (size_t k = 0; k < e->plan.tensor_elements[tensor]; k++)
-        out[k] = p && p->trainable ? e->gradients[p->offset + place(&e->plan, p, k)] : 0;
+        out[k] = e->gradients[p->offset + walk_place(&w, k)];
 }

@@ -1,13 +1,15 @@
-/* study: splits what the strategy asks into parts, collects their values whatever their source, and tells the strategy in ask
- * order. Called by search.c. Opening is in study_open.c, going on after a restart in study_save.c.
+/* study: splits what the strategy asks into parts, collects their values whatever their source, and tells the strategy. Called by
+ * search.c. Opening is in study_open.c, going on after a restart in study_save.c.
  *
  * The rule it keeps: what is asked and told depends on the settings and on the values alone, never on when or in what order the
- * values come in. */
+ * values come in; with strategy.mode steady, on the order of the tells as well, and on nothing else. */
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <utlist.h>
 
 #include "master/study_key.h"
 #include "master/study_parts.h"
@@ -75,10 +77,9 @@ bool study_look_up(const struct study *study, const struct arch *arch, struct st
 }
 
 /* Decides whether the candidate costs an evaluation, and counts it. */
-void study_classify(struct study *study, struct study_candidate *candidate)
+static void count_ask(struct study *study, struct study_candidate *candidate)
 {
     struct arch identity;
-    candidate->skipped = !candidate->connected || !immediate_costs(study, candidate);
     if (candidate->skipped) {
         study->skipped++;
         return;
@@ -159,49 +160,68 @@ static bool need_values(struct study *study, struct pending *pending)
     return true;
 }
 
+/* Not at the ask itself: a replay asks for what is told at once. */
+static void split_asked(struct study *study)
+{
+    for (; study->next_to_split != NULL && !study->out_of_memory; study->next_to_split = study->next_to_split->next)
+        study->out_of_memory = !need_values(study, study->next_to_split);
+}
+
 /* --- asking --- */
+
+struct pending *study_expect(struct study *study, const struct arch *arch, uint64_t ask)
+{
+    struct pending *pending = calloc(1, sizeof *pending);
+    if (pending == NULL)
+        return NULL;
+    study_name_candidate(study, arch, ask, &pending->candidate);
+    pending->candidate.skipped = !pending->candidate.connected || !immediate_costs(study, &pending->candidate);
+    pending->held = study->hold;
+    DL_APPEND(study->pending, pending);
+    if (study->next_to_split == NULL)
+        study->next_to_split = pending;
+    if (study->next_asked == NULL)
+        study->next_asked = pending;
+    return pending;
+}
+
+void study_take(struct study *study, struct pending *pending)
+{
+    if (study->next_to_split == pending)
+        study->next_to_split = pending->next;
+    if (study->next_asked == pending)
+        study->next_asked = pending->next;
+    DL_DELETE(study->pending, pending);
+}
 
 static bool budget_spent(const struct study *study)
 {
     return study->config->budget.evaluations != 0 && study->distinct >= study->config->budget.evaluations;
 }
 
-/* Asks once. False when there is nothing to ask now, or no memory. */
-static bool ask_one(struct study *study)
+bool study_ask(struct study *study)
 {
     struct arch arch;
-    struct pending *pending = calloc(1, sizeof *pending);
-    study->out_of_memory |= pending == NULL;
     study->closed |= budget_spent(study);
     if (study->out_of_memory || study->closed)
-        goto nothing;
+        return false;
     enum strategy_answer answer = strategy_ask(&study->strategy, &arch);
     study->closed = answer == STRATEGY_DONE;
     study->out_of_memory = study->strategy.out_of_memory;
     if (answer != STRATEGY_ASK)
-        goto nothing;
+        return false;
     study->snapshot_due = false;
-    study_name_candidate(study, &arch, study->strategy.asked - 1, &pending->candidate);
-    study_classify(study, &pending->candidate);
-    study->out_of_memory = !need_values(study, pending);
-    pending->held = study->hold;
-    if (study->last_pending != NULL)
-        study->last_pending->next = pending;
-    else
-        study->first_pending = pending;
-    study->last_pending = pending;
-    if (study->next_asked == NULL)
-        study->next_asked = pending;
-    return true;
-nothing:
-    free(pending);
-    return false;
+    struct pending *pending = study_expect(study, &arch, study->strategy.asked - 1);
+    study->out_of_memory = pending == NULL;
+    if (pending != NULL)
+        count_ask(study, &pending->candidate);
+    return pending != NULL;
 }
 
 size_t study_pump(struct study *study, size_t limit)
 {
     size_t asked = 0;
-    while (asked < limit && ask_one(study))
+    while (asked < limit && study_ask(study))
         asked++;
     return asked;
 }
@@ -214,6 +234,7 @@ void study_hold(struct study *study)
 
 bool study_asked(struct study *study, struct study_candidate *out)
 {
+    split_asked(study);
     if (study->next_asked == NULL)
         return false;
     *out = study->next_asked->candidate;
@@ -223,13 +244,15 @@ bool study_asked(struct study *study, struct study_candidate *out)
 
 void study_release(struct study *study, uint64_t ask)
 {
-    for (struct pending *pending = study->first_pending; pending != NULL; pending = pending->next)
-        if (pending->candidate.ask == ask)
-            pending->held = false;
+    struct pending *pending;
+    DL_SEARCH_SCALAR(study->pending, pending, candidate.ask, ask);
+    if (pending != NULL)
+        pending->held = false;
 }
 
 bool study_want(struct study *study, struct study_want *out)
 {
+    split_asked(study);
     struct value *value = study->first_want;
     if (value == NULL)
         return false;
@@ -297,19 +320,20 @@ static bool satisfies(const struct study *study, const struct strategy_result *r
     return result->feasible;
 }
 
-/* Highest fitness, then the lower cost (the first that differs), then the earlier ask. */
+/* Highest fitness, then the lower cost (the first minimised one that differs), then what was told before, which `a` was not. */
 static bool better(const struct study *study, const struct study_candidate *a, const struct study_candidate *b)
 {
     if (a->result.fitness != b->result.fitness)
         return a->result.fitness > b->result.fitness;
     for (uint32_t i = 0; i < study->config->cost_count; i++)
-        if (a->result.costs[i] != b->result.costs[i])
+        if (!study->config->costs[i].limit_only && a->result.costs[i] != b->result.costs[i])
             return a->result.costs[i] < b->result.costs[i];
-    return a->ask < b->ask;
+    return false;
 }
 
 void study_tell(struct study *study, struct study_candidate *candidate)
 {
+    candidate->told = study->strategy.told;
     candidate->satisfies = satisfies(study, &candidate->result);
     strategy_tell(&study->strategy, candidate->ask, &candidate->arch, &candidate->result);
     if (candidate->satisfies && (!study->has_best || better(study, candidate, &study->best))) {
@@ -323,16 +347,25 @@ void study_tell(struct study *study, struct study_candidate *candidate)
         study->snapshot_told = told;
 }
 
+/* The oldest ask, or with steady the oldest of those that are complete; NULL when it is not there yet. */
+static struct pending *next_complete(const struct study *study)
+{
+    struct pending *pending = study->pending;
+    if (strategy_steady(&study->strategy))
+        while (pending != NULL && !complete(study, pending))
+            pending = pending->next;
+    return pending != NULL && complete(study, pending) ? pending : NULL;
+}
+
 bool study_told(struct study *study, struct study_candidate *out)
 {
-    struct pending *pending = study->first_pending;
-    if (pending == NULL || study->out_of_memory || !complete(study, pending))
+    split_asked(study);
+    struct pending *pending = next_complete(study);
+    if (pending != NULL && strategy_steady(&study->strategy))
+        study_pump(study, SIZE_MAX); /* so that ask k follows the same tells however the caller pumps */
+    if (pending == NULL || study->out_of_memory)
         return false;
-    study->first_pending = pending->next;
-    if (study->first_pending == NULL)
-        study->last_pending = NULL;
-    if (study->next_asked == pending)
-        study->next_asked = pending->next;
+    study_take(study, pending);
     collect(study, pending);
     study_tell(study, &pending->candidate);
     *out = pending->candidate;
@@ -342,7 +375,7 @@ bool study_told(struct study *study, struct study_candidate *out)
 
 bool study_finished(const struct study *study)
 {
-    return study->closed && study->first_pending == NULL;
+    return study->closed && study->pending == NULL;
 }
 
 const struct strategy *study_strategy(const struct study *study)

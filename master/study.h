@@ -1,10 +1,11 @@
 /* study: one search in progress: joins the strategy's asks with the values its fitness and costs get, whatever their source, and
- * tells the strategy in ask order. Pure: no clock, no store, no socket; the coordinator carries out what it wants.
+ * tells the strategy: in ask order, or with strategy.mode steady as they are complete. Pure: no clock, no store, no socket; the
+ * coordinator carries out what it wants.
  *
  *   study_pump: ask the strategy until it waits; resolve table, MACs and params parts at once
  *   study_want: a value somebody has to supply (from the store, or by a task)      -> coordinator looks it up or queues a task
  *   study_provide: the value has arrived                                           <- coordinator
- *   study_told: the next candidate, in ask order, whose parts are all there        -> coordinator stores it, in the same
+ *   study_told: the next candidate whose parts are all there                       -> coordinator stores it, in the same
  * transaction */
 #ifndef HWNAS_MASTER_STUDY_H
 #define HWNAS_MASTER_STUDY_H
@@ -45,6 +46,7 @@ struct study_value {
 
 struct study_candidate {
     uint64_t ask;
+    uint64_t told; /* its number in the order of tells, from 0; the ask's with strategy.mode generations */
     struct arch arch;
     char arch_text[ARCH_TEXT_BYTES]; /* exact */
     char canonical_text[ARCH_TEXT_BYTES];
@@ -77,7 +79,7 @@ enum status_code study_open_shared(const struct config_study *config, const stru
                                    struct tables *tables, struct study **out, struct status *status);
 
 /* Asks until the strategy waits or is done or the budget of distinct evaluations is reached, at most `limit` asks. Returns how many
- * were made. */
+ * were made. The limit changes nothing of what is asked: with steady, study_told makes the asks that are due before it tells. */
 size_t study_pump(struct study *study, size_t limit);
 
 /* The next value wanted that was not handed out before: true and *out; false when there is none now. */
@@ -87,8 +89,8 @@ bool study_want(struct study *study, struct study_want *out);
  * negative latency, counts as infeasible. */
 void study_provide(struct study *study, const char *key, const struct study_value *value);
 
-/* Pops the next candidate in ask order that has all its parts, after telling the strategy: true and *out; false when there is none.
- */
+/* Pops the next candidate in ask order, or with steady the oldest ask that has all its parts, after telling the strategy: true and
+ * *out; false when it has not all its parts yet, or there is none. */
 bool study_told(struct study *study, struct study_candidate *out);
 
 /* For simulations in which an evaluation takes time: called right after opening, it keeps every candidate incomplete, whatever
@@ -117,16 +119,17 @@ bool study_out_of_memory(const struct study *study);
 
 void study_count(const struct study *study, struct study_counts *out);
 
-/* The best candidate so far: highest fitness among those that satisfy; ties go to the lower cost, then to the earlier ask. NULL
- * when none. */
+/* The best candidate so far: highest fitness among those that satisfy; ties go to the lower cost (of those that are minimised, the
+ * first that differs), then to what was told earlier. NULL when none. */
 const struct study_candidate *study_best(const struct study *study);
 
-/* Restart: study_snapshot_due is true when the candidate told last completed a generation and nothing was asked since; the
- * coordinator then stores study_save's bytes in the same transaction. A snapshot grows with the search (it holds the archive), so
+/* Restart: study_snapshot_due is true when the candidate told last completed a generation (with steady, as many tells) and nothing
+ * was asked since; the coordinator then stores study_save's bytes in the same transaction. They hold what is in flight too, whose
+ * values are wanted again after a load. A snapshot grows with the search (it holds the archive), so
  * it is due only once the search has grown by an eighth since the last: all snapshots of a search together stay within nine times
  * the last one, and a restart replays at most a ninth of the search. study_load goes on from the bytes, in a study just opened;
- * study_replay then takes each stored candidate with ask >= the snapshot's told count, in order: it re-asks, checks that the same
- * architecture comes out (STATUS_CONFLICT otherwise) and tells. */
+ * study_replay then takes each stored candidate with told >= the snapshot's told count, in the order they were told: it makes the
+ * asks that were due before, checks that the same architecture comes out (STATUS_CONFLICT otherwise) and tells. */
 bool study_snapshot_due(const struct study *study);
 enum status_code study_save(const struct study *study, void **data, size_t *size, struct status *status);
 enum status_code study_load(struct study *study, const void *data, size_t size, struct status *status);

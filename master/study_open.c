@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "common/net.h"
 #include "master/study_parts.h"
 
@@ -194,8 +196,9 @@ void study_close(struct study *study)
 {
     if (study == NULL)
         return;
-    for (struct pending *pending = study->first_pending, *next; pending != NULL; pending = next) {
-        next = pending->next;
+    struct pending *pending, *next;
+    DL_FOREACH_SAFE(study->pending, pending, next)
+    {
         free(pending);
     }
     free_values(study);

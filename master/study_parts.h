@@ -27,7 +27,7 @@ struct pending {
     struct value *fitness;                 /* NULL: not needed or resolved at once */
     struct value *costs[CONFIG_COSTS_MAX]; /* NULL likewise */
     bool held;                             /* until study_release, whatever values are there */
-    struct pending *next;
+    struct pending *prev, *next;           /* utlist's */
 };
 
 struct study_file_entry {
@@ -49,9 +49,10 @@ struct study {
 
     struct value *values; /* by key; owned */
     struct value *first_want, *last_want;
-    struct pending *first_pending, *last_pending; /* in ask order; owned */
-    struct pending *next_asked;                   /* the first that study_asked has not handed out; NULL: none */
-    bool hold;                                    /* study_hold was called */
+    struct pending *pending;       /* utlist in ask order; owned */
+    struct pending *next_to_split; /* the first whose parts were not looked up or wanted yet; NULL: none */
+    struct pending *next_asked;    /* the first that study_asked has not handed out; NULL: none */
+    bool hold;                     /* study_hold was called */
 
     uint64_t distinct, cached, skipped;
     bool closed; /* nothing more will be asked */
@@ -65,9 +66,15 @@ struct study {
 /* Texts, key and connectivity of an architecture; costs missing, nothing else known. */
 void study_name_candidate(const struct study *study, const struct arch *arch, uint64_t ask, struct study_candidate *out);
 
-/* Fills in the costs that need nobody else, decides whether the candidate costs an evaluation, and counts it. Once for each ask, in
- * ask order. */
-void study_classify(struct study *study, struct study_candidate *candidate);
+/* A candidate to be told later, all but its values known; whether it is ruled out without an evaluation comes out of its costs, and
+ * what was known before is the caller's to say. Asks come in order. NULL without memory. */
+struct pending *study_expect(struct study *study, const struct arch *arch, uint64_t ask);
+
+/* Asks the strategy once. False when there is nothing to ask now, or no memory. */
+bool study_ask(struct study *study);
+
+/* Takes it off the list; the caller frees it. */
+void study_take(struct study *study, struct pending *pending);
 
 /* Tells the strategy a result that is complete, and keeps the best. */
 void study_tell(struct study *study, struct study_candidate *candidate);

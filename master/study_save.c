@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "master/study_parts.h"
 
 enum { SAVED_VERSION = 1 };
@@ -19,22 +21,38 @@ static json_t *save_best(const struct study *study)
     for (uint32_t i = 0; i < study->config->cost_count; i++)
         json_array_append_new(costs, json_real(study->best.result.costs[i]));
     strategy_genes_print(&study->best.arch, genes);
-    return json_pack("{s:s, s:I, s:b, s:f, s:o}", "genes", genes, "ask", (json_int_t)study->best.ask, "cached",
-                     (int)study->best.cached, "fitness", study->best.result.fitness, "costs", costs);
+    return json_pack("{s:s, s:I, s:I, s:b, s:f, s:o}", "genes", genes, "ask", (json_int_t)study->best.ask, "told",
+                     (json_int_t)study->best.told, "cached", (int)study->best.cached, "fitness", study->best.result.fitness,
+                     "costs", costs);
+}
+
+/* Asked and not told; NULL when there is none, or without memory. */
+static json_t *save_in_flight(const struct study *study)
+{
+    json_t *list = study->pending != NULL ? json_array() : NULL;
+    for (const struct pending *pending = study->pending; pending != NULL; pending = pending->next) {
+        char genes[STRATEGY_GENES_BYTES];
+        strategy_genes_print(&pending->candidate.arch, genes);
+        json_array_append_new(list, json_pack("{s:I, s:s, s:b}", "ask", (json_int_t)pending->candidate.ask, "genes", genes,
+                                              "cached", (int)pending->candidate.cached));
+    }
+    return list;
 }
 
 enum status_code study_save(const struct study *study, void **data, size_t *size, struct status *status)
 {
-    json_t *strategy = strategy_save_json(&study->strategy), *best = save_best(study), *saved = NULL;
+    json_t *strategy = strategy_save_json(&study->strategy), *best = save_best(study), *in_flight = save_in_flight(study);
+    json_t *saved = NULL;
     char *text = NULL;
-    if (strategy != NULL && best != NULL) {
-        saved =
-            json_pack("{s:i, s:I, s:I, s:I, s:O, s:O}", "version", SAVED_VERSION, "distinct", (json_int_t)study->distinct, "cached",
-                      (json_int_t)study->cached, "skipped", (json_int_t)study->skipped, "best", best, "strategy", strategy);
+    if (strategy != NULL && best != NULL && json_array_size(in_flight) == study->strategy.asked - study->strategy.told) {
+        saved = json_pack("{s:i, s:I, s:I, s:I, s:O, s:O, s:O*}", "version", SAVED_VERSION, "distinct", (json_int_t)study->distinct,
+                          "cached", (json_int_t)study->cached, "skipped", (json_int_t)study->skipped, "best", best, "strategy",
+                          strategy, "in_flight", in_flight);
         text = saved != NULL ? json_dumps(saved, JSON_COMPACT) : NULL;
     }
     json_decref(strategy);
     json_decref(best);
+    json_decref(in_flight);
     json_decref(saved);
     if (text == NULL)
         return status_set(status, STATUS_NO_MEMORY, "study %s: no memory to save it", study->config->name);
@@ -46,7 +64,7 @@ enum status_code study_save(const struct study *study, void **data, size_t *size
 static enum status_code load_best(struct study *study, json_t *saved, struct status *status)
 {
     const char *genes;
-    json_int_t ask;
+    json_int_t ask, told = -1;
     int cached;
     double fitness;
     json_t *costs;
@@ -54,12 +72,13 @@ static enum status_code load_best(struct study *study, json_t *saved, struct sta
     struct arch arch;
     if (json_is_null(saved))
         return STATUS_OK;
-    if (json_unpack_ex(saved, &error, 0, "{s:s, s:I, s:b, s:F, s:o}", "genes", &genes, "ask", &ask, "cached", &cached, "fitness",
-                       &fitness, "costs", &costs) != 0)
+    if (json_unpack_ex(saved, &error, 0, "{s:s, s:I, s?I, s:b, s:F, s:o}", "genes", &genes, "ask", &ask, "told", &told, "cached",
+                       &cached, "fitness", &fitness, "costs", &costs) != 0)
         return status_set(status, STATUS_BAD_INPUT, "saved search: best: %s", error.text);
     if (ask < 0 || json_array_size(costs) != study->config->cost_count || !strategy_genes_parse(study->space, genes, &arch))
         return status_set(status, STATUS_BAD_INPUT, "saved search: its best candidate is not one of study %s", study->config->name);
     study_name_candidate(study, &arch, (uint64_t)ask, &study->best);
+    study->best.told = (uint64_t)(told >= 0 ? told : ask); /* saved before there was a steady mode: the same */
     study->best.cached = cached;
     study->best.result.feasible = true;
     study->best.result.fitness = fitness;
@@ -70,20 +89,60 @@ static enum status_code load_best(struct study *study, json_t *saved, struct sta
     return STATUS_OK;
 }
 
+static enum status_code load_one_in_flight(struct study *study, json_t *saved, struct status *status)
+{
+    const char *genes;
+    json_int_t ask;
+    int cached;
+    json_error_t error;
+    struct arch arch;
+    if (json_unpack_ex(saved, &error, 0, "{s:I, s:s, s:b}", "ask", &ask, "genes", &genes, "cached", &cached) != 0)
+        return status_set(status, STATUS_BAD_INPUT, "saved search: in flight: %s", error.text);
+    bool in_order = ask >= 0 && (uint64_t)ask < study->strategy.asked &&
+                    (study->pending == NULL || study->pending->prev->candidate.ask < (uint64_t)ask);
+    if (!in_order || !strategy_genes_parse(study->space, genes, &arch) || !strategy_known(&study->strategy, &arch))
+        return status_set(status, STATUS_BAD_INPUT, "saved search: what is in flight as ask %lld is not one of study %s",
+                          (long long)ask, study->config->name);
+    struct pending *pending = study_expect(study, &arch, (uint64_t)ask);
+    if (pending == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "study %s: no memory to go on", study->config->name);
+    pending->candidate.cached = cached;
+    return STATUS_OK;
+}
+
+static enum status_code load_in_flight(struct study *study, json_t *list, struct status *status)
+{
+    size_t i;
+    json_t *item;
+    enum status_code code = STATUS_OK;
+    if (json_array_size(list) != study->strategy.asked - study->strategy.told)
+        return status_set(status, STATUS_BAD_INPUT,
+                          "saved search: %zu candidates in flight do not go with %llu asked and %llu told", json_array_size(list),
+                          (unsigned long long)study->strategy.asked, (unsigned long long)study->strategy.told);
+    json_array_foreach(list, i, item)
+    {
+        if (code == STATUS_OK)
+            code = load_one_in_flight(study, item, status);
+    }
+    return code;
+}
+
 static enum status_code load_saved(struct study *study, json_t *saved, struct status *status)
 {
     int version;
     json_int_t distinct, cached, skipped;
-    json_t *best, *strategy;
+    json_t *best, *strategy, *in_flight = NULL;
     json_error_t error;
-    if (json_unpack_ex(saved, &error, 0, "{s:i, s:I, s:I, s:I, s:o, s:o}", "version", &version, "distinct", &distinct, "cached",
-                       &cached, "skipped", &skipped, "best", &best, "strategy", &strategy) != 0)
+    if (json_unpack_ex(saved, &error, 0, "{s:i, s:I, s:I, s:I, s:o, s:o, s?o}", "version", &version, "distinct", &distinct,
+                       "cached", &cached, "skipped", &skipped, "best", &best, "strategy", &strategy, "in_flight", &in_flight) != 0)
         return status_set(status, STATUS_BAD_INPUT, "saved search: %s", error.text);
     if (version != SAVED_VERSION || distinct < 0 || cached < 0 || skipped < 0)
         return status_set(status, STATUS_BAD_INPUT, "saved search: version %d; version %d was expected", version, SAVED_VERSION);
     enum status_code code = strategy_load_json(&study->strategy, strategy, status);
     if (code == STATUS_OK)
         code = load_best(study, best, status);
+    if (code == STATUS_OK)
+        code = load_in_flight(study, in_flight, status);
     study->distinct = (uint64_t)distinct;
     study->cached = (uint64_t)cached;
     study->skipped = (uint64_t)skipped;
@@ -103,27 +162,38 @@ enum status_code study_load(struct study *study, const void *data, size_t size, 
     return code;
 }
 
+/* The candidate of that ask, after the asks that are due before the next tell: with steady all that can be made, else those up to
+ * it. NULL when it is not asked for. */
+static struct pending *ask_again(struct study *study, uint64_t ask)
+{
+    struct pending *found;
+    bool steady = strategy_steady(&study->strategy);
+    while ((steady || study->strategy.asked <= ask) && study_ask(study))
+        continue;
+    DL_SEARCH_SCALAR(study->pending, found, candidate.ask, ask);
+    return study->out_of_memory || (!steady && found != study->pending) ? NULL : found;
+}
+
 enum status_code study_replay(struct study *study, const struct study_candidate *told, struct status *status)
 {
-    struct arch arch;
-    struct study_candidate candidate;
-    assert(study->first_pending == NULL);
-    if (told->ask != study->strategy.asked)
-        return status_set(status, STATUS_CONFLICT, "study %s: candidate %llu is stored where %llu was expected",
-                          study->config->name, (unsigned long long)told->ask, (unsigned long long)study->strategy.asked);
-    if (strategy_ask(&study->strategy, &arch) != STRATEGY_ASK)
-        return status_set(status, study->strategy.out_of_memory ? STATUS_NO_MEMORY : STATUS_CONFLICT,
-                          "study %s: candidate %llu is stored, but its settings ask for none", study->config->name,
+    if (told->told != study->strategy.told)
+        return status_set(status, STATUS_CONFLICT, "study %s: candidate %llu is stored as told where %llu was expected",
+                          study->config->name, (unsigned long long)told->told, (unsigned long long)study->strategy.told);
+    struct pending *pending = ask_again(study, told->ask);
+    if (pending == NULL)
+        return status_set(status, study->out_of_memory ? STATUS_NO_MEMORY : STATUS_CONFLICT,
+                          "study %s: candidate %llu is stored, but its settings do not ask for it then", study->config->name,
                           (unsigned long long)told->ask);
-    study_name_candidate(study, &arch, told->ask, &candidate);
-    if (strcmp(candidate.arch_text, told->arch_text) != 0 || strcmp(candidate.fitness_key, told->fitness_key) != 0)
+    struct study_candidate *candidate = &pending->candidate;
+    if (strcmp(candidate->arch_text, told->arch_text) != 0 || strcmp(candidate->fitness_key, told->fitness_key) != 0)
         return status_set(
             status, STATUS_CONFLICT,
             "study %s: candidate %llu was %.120s when it was stored and comes out as %.120s now: its settings or its files "
             "have changed, or another version of hwnas made it; start it under another name",
-            study->config->name, (unsigned long long)told->ask, told->arch_text, candidate.arch_text);
-    study_classify(study, &candidate);
-    candidate.result = told->result;
-    study_tell(study, &candidate);
+            study->config->name, (unsigned long long)told->ask, told->arch_text, candidate->arch_text);
+    study_take(study, pending);
+    candidate->result = told->result;
+    study_tell(study, candidate);
+    free(pending);
     return STATUS_OK;
 }

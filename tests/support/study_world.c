@@ -71,6 +71,7 @@ int world_open(void **state)
 int world_close(void **state)
 {
     struct world *world = *state;
+    tables_free(world->tables);
     unlink(world->path);
     space_close(&world->space);
     free(world);
@@ -88,7 +89,10 @@ struct study *world_study(const struct world *world)
 {
     struct study *study = NULL;
     struct status status = {0};
-    assert_ok(study_open(&world->config, &world->space, &world->bundle, &study, &status), status);
+    enum status_code code = world->tables != NULL
+                                ? study_open_shared(&world->config, &world->space, &world->bundle, world->tables, &study, &status)
+                                : study_open(&world->config, &world->space, &world->bundle, &study, &status);
+    assert_ok(code, status);
     return study;
 }
 
@@ -137,6 +141,7 @@ size_t world_run_new(const struct world *world, struct study_candidate *out)
 void world_assert_same(const struct study_candidate *got, const struct study_candidate *want)
 {
     assert_true(got->ask == want->ask);
+    assert_true(got->told == want->told);
     assert_string_equal(got->arch_text, want->arch_text);
     assert_string_equal(got->canonical_text, want->canonical_text);
     assert_string_equal(got->fitness_key, want->fitness_key);

@@ -16,6 +16,7 @@ struct world {
     struct config_cost costs[3];
     struct config_study config;
     struct digest bundle;
+    struct tables *tables; /* where studies find theirs; NULL: each loads its own */
 };
 
 /* cmocka's setup and teardown. */

@@ -52,7 +52,7 @@ real64_avx512 := -UENGINE_LANES -DENGINE_LANES=8
 KERNEL_FLAGS := -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-psabi
 
 GEN_SRC := $(B)/gen/hwnas.pb-c.c $(B)/gen/onnx.pb-c.c
-GEN_HDR := $(GEN_SRC:.c=.h) $(B)/gen/schema.sql.h
+GEN_HDR := $(GEN_SRC:.c=.h) $(patsubst master/%,$(B)/gen/%.h,$(wildcard master/schema*.sql))
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 COMMON_LIB := $(B)/libcommon.a
@@ -134,8 +134,8 @@ $(B)/gen/onnx.pb-c.c: | $(DEPS_STAMP)
 
 $(B)/gen/%.pb-c.h: $(B)/gen/%.pb-c.c ;
 
-# The schema as a C string literal, line by line.
-$(B)/gen/schema.sql.h: master/schema.sql
+# The schema and its later versions as C string literals, line by line.
+$(B)/gen/%.sql.h: master/%.sql
 	@mkdir -p $(@D)
 	$(call say,GEN)
 	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $< > $@

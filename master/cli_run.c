@@ -186,7 +186,9 @@ static enum status_code load_stored(const struct cli_run *run, struct config_stu
 {
     struct store *store = NULL;
     struct store_study stored = {.name = NULL};
-    enum status_code code = store_open(run->db, STORE_READ, &store, status);
+    /* For writing, which brings the database of an older hwnas up to date; but never to make one. */
+    enum store_mode mode = access(run->db, F_OK) == 0 ? STORE_WRITE : STORE_READ;
+    enum status_code code = store_open(run->db, mode, &store, status);
     if (code != STATUS_OK)
         return code;
     code = store_study_find(store, run->resume, &stored, status);

@@ -13,39 +13,49 @@
 
 /* --- collecting --- */
 
-/* A satisfying architecture, the first time it was asked for. */
+/* A satisfying architecture, the first time it was told. */
 struct seen {
     UT_hash_handle hh;
     struct report_point point;
 };
 
 struct collector {
-    struct seen *seen; /* by point.arch, in ask order */
+    struct seen *seen; /* by point.arch, in the order of tells */
     struct report *report;
     const struct seen *best;
 };
 
-/* Higher fitness; then lower costs in the study's order; then asked earlier, which `a` (the newcomer) never was. */
-static bool is_better(const struct report_point *a, const struct report_point *b, size_t cost_count)
+/* Higher fitness; then lower costs in the study's order, of those that are objectives; then told earlier, which `a` (the newcomer)
+ * never was. */
+static bool is_better(const struct config_study *settings, const struct report_point *a, const struct report_point *b)
 {
     if (a->fitness != b->fitness)
         return a->fitness > b->fitness;
-    for (size_t i = 0; i < cost_count; i++)
-        if (a->costs[i] != b->costs[i])
+    for (size_t i = 0; i < settings->cost_count; i++)
+        if (!settings->costs[i].limit_only && a->costs[i] != b->costs[i])
             return a->costs[i] < b->costs[i];
     return false;
+}
+
+static struct report_point point_of(const struct config_study *settings, const struct study_candidate *candidate)
+{
+    struct report_point point = {.fitness = candidate->result.fitness};
+    snprintf(point.arch, sizeof point.arch, "%s", candidate->arch_text);
+    memcpy(point.costs, candidate->result.costs, settings->cost_count * sizeof(double));
+    return point;
 }
 
 static enum status_code collect(void *context, const struct study_candidate *candidate, struct status *status)
 {
     struct collector *collector = context;
     struct report *report = collector->report;
-    size_t cost_count = report->settings->cost_count;
     struct seen *seen;
     report->asked++;
     report->cached += candidate->cached;
     report->skipped += candidate->skipped;
     report->distinct += !candidate->cached && !candidate->skipped;
+    if (report->answer != NULL && candidate->result.feasible && strcmp(candidate->arch_text, report->answer->arch) == 0)
+        *report->answer = point_of(report->settings, candidate);
     if (!candidate->satisfies)
         return STATUS_OK;
     report->satisfying++;
@@ -55,24 +65,33 @@ static enum status_code collect(void *context, const struct study_candidate *can
     seen = calloc(1, sizeof *seen);
     if (seen == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for the candidates of %s", report->study.name);
-    snprintf(seen->point.arch, sizeof seen->point.arch, "%s", candidate->arch_text);
-    seen->point.fitness = candidate->result.fitness;
-    memcpy(seen->point.costs, candidate->result.costs, cost_count * sizeof(double));
+    seen->point = point_of(report->settings, candidate);
     HASH_ADD_STR(collector->seen, point.arch, seen);
     if (seen->hh.tbl == NULL) {
         free(seen);
         return status_set(status, STATUS_NO_MEMORY, "no memory for the candidates of %s", report->study.name);
     }
-    if (collector->best == NULL || is_better(&seen->point, &collector->best->point, cost_count))
+    if (collector->best == NULL || is_better(report->settings, &seen->point, &collector->best->point))
         collector->best = seen;
     return STATUS_OK;
 }
 
-static int by_cost_then_fitness(const void *left, const void *right)
+/* The places of the costs that are objectives; returns how many. */
+static size_t minimised(const struct config_study *settings, size_t out[CONFIG_COSTS_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < settings->cost_count; i++)
+        if (!settings->costs[i].limit_only)
+            out[count++] = i;
+    return count;
+}
+
+static int by_cost_then_fitness(const void *left, const void *right, void *context)
 {
     const struct report_point *a = left, *b = right;
-    if (a->costs[0] != b->costs[0])
-        return a->costs[0] < b->costs[0] ? -1 : 1;
+    size_t costs[CONFIG_COSTS_MAX];
+    if (minimised(context, costs) > 0 && a->costs[costs[0]] != b->costs[costs[0]])
+        return a->costs[costs[0]] < b->costs[costs[0]] ? -1 : 1;
     if (a->fitness != b->fitness)
         return a->fitness < b->fitness ? -1 : 1;
     return strcmp(a->arch, b->arch);
@@ -81,7 +100,8 @@ static int by_cost_then_fitness(const void *left, const void *right)
 /* Marks the non-dominated ones of what was seen. *front is calloc'ed, one flag for each, in the order of `seen`. */
 static enum status_code find_front(const struct collector *collector, bool **front, size_t *front_count, struct status *status)
 {
-    size_t count = HASH_COUNT(collector->seen), m = 1 + collector->report->settings->cost_count, row = 0;
+    size_t costs[CONFIG_COSTS_MAX], m = 1 + minimised(collector->report->settings, costs), row = 0;
+    size_t count = HASH_COUNT(collector->seen);
     double *points = calloc(count * m + 1, sizeof *points);
     *front = calloc(count + 1, sizeof **front);
     if (points == NULL || *front == NULL) {
@@ -91,7 +111,7 @@ static enum status_code find_front(const struct collector *collector, bool **fro
     for (const struct seen *seen = collector->seen; seen != NULL; seen = seen->hh.next, row++) {
         points[row * m] = -seen->point.fitness;
         for (size_t i = 1; i < m; i++)
-            points[row * m + i] = seen->point.costs[i - 1];
+            points[row * m + i] = seen->point.costs[costs[i - 1]];
     }
     *front_count = pareto_front(points, count, m, *front);
     free(points);
@@ -110,7 +130,7 @@ static enum status_code keep_front(const struct collector *collector, struct rep
             report->front[report->front_count++] = seen->point;
     free(front);
     if (code == STATUS_OK)
-        qsort(report->front, report->front_count, sizeof *report->front, by_cost_then_fitness);
+        qsort_r(report->front, report->front_count, sizeof *report->front, by_cost_then_fitness, report->settings);
     return code;
 }
 
@@ -133,6 +153,21 @@ static void free_seen(struct collector *collector)
         HASH_DEL(collector->seen, seen);
         free(seen);
     }
+}
+
+/* The answer's place, to be filled in when its candidate comes by; without a candidate it has no values. */
+static enum status_code expect_answer(struct report *report, struct status *status)
+{
+    if (report->study.answer == NULL)
+        return STATUS_OK;
+    report->answer = malloc(sizeof *report->answer);
+    if (report->answer == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for the answer of %s", report->study.name);
+    report->answer->fitness = NAN;
+    for (size_t i = 0; i < CONFIG_COSTS_MAX; i++)
+        report->answer->costs[i] = NAN;
+    snprintf(report->answer->arch, sizeof report->answer->arch, "%s", report->study.answer);
+    return STATUS_OK;
 }
 
 /* "x is not in this database; it holds a, b". */
@@ -163,6 +198,8 @@ enum status_code report_load(struct store *store, const char *name, struct repor
         return code;
     code = config_parse(out->study.settings, strlen(out->study.settings), "stored settings", &out->settings, status);
     if (code == STATUS_OK)
+        code = expect_answer(out, status);
+    if (code == STATUS_OK)
         code = store_candidate_each(store, out->study.id, 0, collect, &collector, status);
     if (code == STATUS_OK)
         code = keep_best(&collector, out, status);
@@ -190,6 +227,7 @@ void report_free(struct report *report)
     store_study_free(&report->study);
     config_free(report->settings);
     free(report->best);
+    free(report->answer);
     free(report->front);
     *report = (struct report){.front = NULL};
 }
@@ -309,11 +347,23 @@ void report_print_json(const struct report *report, FILE *out)
         print_point_json(report, report->best, out);
     else
         fputs("null", out);
+    if (report->answer != NULL) {
+        fputs(",\"answer\":", out);
+        print_point_json(report, report->answer, out);
+    }
     fputc(',', out);
     print_front_json(report, out);
     report_number(round(report->study.seconds * 1000) / 1000, number);
     fprintf(out, ",\"evaluations\":{\"asked\":%" PRIu64 ",\"distinct\":%" PRIu64 ",\"cached\":%" PRIu64 "},\"seconds\":%s}",
             report->asked, report->distinct, report->cached, number);
+}
+
+static void print_point(const struct report *report, const char *heading, const struct report_point *point, FILE *out)
+{
+    fprintf(out, "%s\n  %-12s %s\n  %-12s %.6g\n", heading, "architecture", point->arch, "fitness", point->fitness);
+    for (size_t i = 0; i < report->settings->cost_count; i++)
+        fprintf(out, "  %-12s %.6g\n", report->settings->costs[i].name, point->costs[i]);
+    fputc('\n', out);
 }
 
 static void print_table(const struct report *report, FILE *out)
@@ -327,14 +377,15 @@ static void print_table(const struct report *report, FILE *out)
     if (budget > 0 && report->distinct >= budget)
         fprintf(out, "its budget of %" PRIu32 " evaluations is spent (budget.evaluations)\n", budget);
     fputc('\n', out);
-    if (report->best == NULL) {
+    if (report->best != NULL)
+        print_point(report, "best", report->best, out);
+    else
         fputs("no candidate satisfies the constraints\n", out);
+    if (report->answer != NULL)
+        print_point(report, "the method's own answer", report->answer, out);
+    if (report->best == NULL)
         return;
-    }
-    fprintf(out, "best\n  %-12s %s\n  %-12s %.6g\n", "architecture", report->best->arch, "fitness", report->best->fitness);
-    for (size_t i = 0; i < report->settings->cost_count; i++)
-        fprintf(out, "  %-12s %.6g\n", report->settings->costs[i].name, report->best->costs[i]);
-    fprintf(out, "\nfront of %zu\n", report->front_count);
+    fprintf(out, "front of %zu\n", report->front_count);
     print_front_table(report, out);
 }
 

@@ -1,9 +1,9 @@
 /* report: the result of a study, read out of the store: best, front, counts; printed as a table, as CSV or as JSON. Used by the
  * verbs of `hwnas`.
  *
- * The front holds the candidates that satisfy every constraint and that no other such candidate dominates (fitness larger, every
- * cost smaller), one architecture once, and of architectures with equal values (isomorphic ones) the one asked first; sorted by the
- * first cost, then by fitness. */
+ * Fitness and the costs that are not limit_only are the objectives. The front holds the candidates that satisfy every constraint
+ * and that no other such candidate dominates in the objectives, one architecture once, and of architectures with equal objectives
+ * (isomorphic ones) the one told first; sorted by the first cost that is an objective, then by fitness. */
 #ifndef HWNAS_MASTER_REPORT_H
 #define HWNAS_MASTER_REPORT_H
 
@@ -29,6 +29,7 @@ struct report {
     struct store_study study;
     struct config_study *settings; /* owned */
     struct report_point *best;     /* owned; NULL when no candidate satisfies */
+    struct report_point *answer;   /* owned; the method's own, within the constraints or not; NULL when it has none */
     struct report_point *front;    /* owned, front_count */
     size_t front_count;
     uint64_t asked;
@@ -43,7 +44,8 @@ enum status_code report_read(const char *db, const char *name, struct report *ou
 void report_free(struct report *report);
 
 /* JSON: the one object that scripts read, on one line:
- * {"study":…,"best":…|null,"front":[…],"evaluations":{"asked":…,"distinct":…,"cached":…},"seconds":…}. CSV: the front. */
+ * {"study":…,"best":…|null,"front":[…],"evaluations":{"asked":…,"distinct":…,"cached":…},"seconds":…}, with "answer":… after
+ * "best" where the method has one of its own. CSV: the front. */
 void report_print(const struct report *report, enum cli_format format, FILE *out);
 
 /* That object without the line's end. */

@@ -1,8 +1,8 @@
 -- schema.sql: the database of hwnas, version 1. Compiled into the programs; what stands in a file can be read back with `.schema` of
 -- the sqlite3 shell, comments included. The only writer is the master, through master/store*.c.
 --
--- To change it: 1. leave this file as it is; 2. add the next version to the list in master/store_schema.c, with the statements that
--- lead there; 3. describe the change in docs/SCHEMA.md; 4. keep the test that opens a database of every older version green.
+-- To change it: 1. leave this file as it is; 2. write the statements that lead to the next version into schema_N.sql (N the new version)
+-- and add it to the list in master/store_schema.c; 3. describe the change in docs/SCHEMA.md; 4. keep the test that opens a database of every older version green.
 
 PRAGMA application_id = 1752657505; -- "hwna"
 

@@ -167,12 +167,25 @@ static enum status_code store_told(struct search *search, size_t *told, struct s
     return STATUS_OK;
 }
 
+/* What the strategy itself answers stands beside the best candidate in the result. */
+static enum status_code store_answer(struct search *search, struct status *status)
+{
+    struct arch answer;
+    char text[ARCH_TEXT_BYTES];
+    if (!strategy_answer(study_strategy(search->study), &answer))
+        return STATUS_OK;
+    space_print(&search->space, &answer, text);
+    return store_study_answer(search->store, search->id, text, status);
+}
+
 static enum status_code mark(struct search *search, int64_t now_ms, struct status *status)
 {
     bool finished = study_finished(search->study);
     enum store_study_state state = finished ? STORE_STUDY_FINISHED : STORE_STUDY_RUNNING;
     double seconds = search_seconds(search, now_ms);
     enum status_code code = store_study_update(search->store, search->id, state, finished ? clock_wall_ms() : 0, seconds, status);
+    if (code == STATUS_OK && finished)
+        code = store_answer(search, status);
     if (code == STATUS_OK && finished) {
         search->finished = true;
         search->seconds_before = seconds;

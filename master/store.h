@@ -43,6 +43,7 @@ struct store_study {
     enum store_study_state state;
     int64_t created_wall_ms, finished_wall_ms; /* 0: not yet */
     double seconds;                            /* of search so far, summed over restarts */
+    char *answer;                              /* the method's own answer, an exact architecture; NULL: none */
 };
 void store_study_free(struct store_study *study);
 
@@ -52,6 +53,8 @@ enum status_code store_study_list(struct store *store, struct store_study **out,
 enum status_code store_study_create(struct store *store, const struct store_study *study, int64_t *id, struct status *status);
 enum status_code store_study_update(struct store *store, int64_t id, enum store_study_state state, int64_t finished_wall_ms,
                                     double seconds, struct status *status);
+/* Keeps the method's own answer. */
+enum status_code store_study_answer(struct store *store, int64_t id, const char *arch, struct status *status);
 const char *store_study_state_name(enum store_study_state state);
 
 /* --- the architecture-fitness table: one row per evaluation or measurement key, never changed once written --- */
@@ -78,10 +81,10 @@ enum status_code store_evaluation_put(struct store *store, const struct store_ev
                                       struct status *status);
 enum status_code store_evaluation_count(struct store *store, int64_t *rmi, int64_t *measure, struct status *status);
 
-/* --- candidates told, in ask order, and snapshots --- */
+/* --- candidates told, in the order they were, and snapshots --- */
 enum status_code store_candidate_put(struct store *store, int64_t study_id, const struct study_candidate *candidate,
                                      size_t cost_count, struct status *status);
-/* Calls `each` for candidates with ask >= from in ask order until it returns other than STATUS_OK; returns that. */
+/* Calls `each` for candidates with told >= from in the order of the tells until it returns other than STATUS_OK; returns that. */
 enum status_code store_candidate_each(struct store *store, int64_t study_id, uint64_t from,
                                       enum status_code (*each)(void *context, const struct study_candidate *candidate,
                                                                struct status *status),

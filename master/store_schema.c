@@ -1,14 +1,18 @@
 /* store_schema: the list of versions. Called by store.c. */
 #include "master/store_schema.h"
 
-/* master/schema.sql as a string literal, made by the Makefile. */
+/* master/schema*.sql as string literals, made by the Makefile. */
 static const char schema_sql[] =
 #include "schema.sql.h"
     ;
+static const char schema_2_sql[] =
+#include "schema_2.sql.h"
+    ;
 
-/* The next version goes to the end: {2, "ALTER TABLE ...; PRAGMA user_version = 2;"}. */
+/* The next version goes to the end. */
 static const struct store_migration migrations[] = {
     {1, schema_sql},
+    {2, schema_2_sql},
 };
 
 const struct store_migration *store_migrations(size_t *count)

@@ -1,4 +1,4 @@
-/* store_study: studies, the candidates they were told in ask order, and the snapshot a restart goes on from. */
+/* store_study: studies, the candidates they were told in the order of the tells, and the snapshot a restart goes on from. */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -22,10 +22,11 @@ void store_study_free(struct store_study *study)
     free(study->name);
     free(study->settings);
     free(study->files);
+    free(study->answer);
     memset(study, 0, sizeof *study);
 }
 
-/* Columns: id, name, settings, files, state, created_wall_ms, finished_wall_ms, seconds. */
+/* Columns: id, name, settings, files, state, created_wall_ms, finished_wall_ms, seconds, answer. */
 static void read_study(struct query *query, struct store_study *out)
 {
     char state[16];
@@ -39,14 +40,17 @@ static void read_study(struct query *query, struct store_study *out)
     out->created_wall_ms = sql_column_int(query, 5);
     out->finished_wall_ms = sql_column_int(query, 6);
     out->seconds = sql_column_real(query, 7);
+    if (sqlite3_column_type(query->statement, 8) != SQLITE_NULL)
+        out->answer = sql_column_text_copy(query, 8);
 }
 
 enum status_code store_study_find(struct store *store, const char *name, struct store_study *out, struct status *status)
 {
     struct query query;
-    sql_begin(&query, store,
-              "SELECT id, name, settings, files, state, created_wall_ms, finished_wall_ms, seconds FROM study WHERE name = ?1",
-              status);
+    sql_begin(
+        &query, store,
+        "SELECT id, name, settings, files, state, created_wall_ms, finished_wall_ms, seconds, answer FROM study WHERE name = ?1",
+        status);
     sql_bind_text(&query, name);
     bool found = sql_row(&query);
     if (found)
@@ -66,7 +70,8 @@ enum status_code store_study_list(struct store *store, struct store_study **out,
     struct store_study *list = NULL;
     size_t used = 0;
     sql_begin(&query, store,
-              "SELECT id, name, settings, files, state, created_wall_ms, finished_wall_ms, seconds FROM study ORDER BY id", status);
+              "SELECT id, name, settings, files, state, created_wall_ms, finished_wall_ms, seconds, answer FROM study ORDER BY id",
+              status);
     while (sql_row(&query)) {
         struct store_study *grown = realloc(list, (used + 1) * sizeof *list);
         if (grown == NULL) {
@@ -121,6 +126,17 @@ enum status_code store_study_update(struct store *store, int64_t id, enum store_
     return sql_end(&query);
 }
 
+enum status_code store_study_answer(struct store *store, int64_t id, const char *arch, struct status *status)
+{
+    struct query query;
+    sql_begin_write(&query, store, "UPDATE study SET answer = ?1 WHERE id = ?2", status);
+    sql_bind_text(&query, arch);
+    sql_bind_int(&query, id);
+    if (sql_run(&query) == 0)
+        sql_fail(&query, STATUS_NOT_FOUND, "no study has that id");
+    return sql_end(&query);
+}
+
 /* --- candidates --- */
 
 static enum status_code put_cost(struct store *store, int64_t study_id, uint64_t ask, size_t position, double value,
@@ -146,7 +162,8 @@ enum status_code store_candidate_put(struct store *store, int64_t study_id, cons
     sql_begin_write(
         &query, store,
         "INSERT INTO candidate (study_id, ask, genes, arch, canonical, fitness_key, cached, skipped, connected, feasible, "
-        "fitness, satisfies) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
+        "fitness, satisfies, told) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) "
+        "ON CONFLICT (study_id, ask) DO NOTHING",
         status);
     sql_bind_int(&query, study_id);
     sql_bind_int(&query, (int64_t)candidate->ask);
@@ -160,6 +177,7 @@ enum status_code store_candidate_put(struct store *store, int64_t study_id, cons
     sql_bind_int(&query, candidate->result.feasible);
     sql_bind_real(&query, candidate->result.fitness);
     sql_bind_int(&query, candidate->satisfies);
+    sql_bind_int(&query, (int64_t)candidate->told);
     sql_run(&query);
     enum status_code code = sql_end(&query);
     for (size_t i = 0; i < cost_count && code == STATUS_OK; i++)
@@ -185,7 +203,8 @@ static enum status_code read_costs(struct store *store, int64_t study_id, struct
     return sql_end(&query);
 }
 
-/* Columns: ask, genes, arch, canonical, fitness_key, cached, skipped, connected, feasible, fitness, satisfies. */
+/* Columns: ask, genes, arch, canonical, fitness_key, cached, skipped, connected, feasible, fitness, satisfies,
+ * told. */
 static void read_candidate(struct query *query, struct study_candidate *out)
 {
     size_t length = (size_t)sqlite3_column_bytes(query->statement, 1);
@@ -207,6 +226,7 @@ static void read_candidate(struct query *query, struct study_candidate *out)
     out->result.feasible = sql_column_int(query, 8) != 0;
     out->result.fitness = sql_column_real(query, 9);
     out->satisfies = sql_column_int(query, 10) != 0;
+    out->told = (uint64_t)sql_column_int(query, 11);
 }
 
 enum status_code store_candidate_each(struct store *store, int64_t study_id, uint64_t from,
@@ -217,8 +237,8 @@ enum status_code store_candidate_each(struct store *store, int64_t study_id, uin
     struct query query;
     struct study_candidate candidate;
     sql_begin(&query, store,
-              "SELECT ask, genes, arch, canonical, fitness_key, cached, skipped, connected, feasible, fitness, satisfies "
-              "FROM candidate WHERE study_id = ?1 AND ask >= ?2 ORDER BY ask",
+              "SELECT ask, genes, arch, canonical, fitness_key, cached, skipped, connected, feasible, fitness, satisfies, told "
+              "FROM candidate WHERE study_id = ?1 AND told >= ?2 ORDER BY told",
               status);
     sql_bind_int(&query, study_id);
     sql_bind_int(&query, from > INT64_MAX ? INT64_MAX : (int64_t)from);

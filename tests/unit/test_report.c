@@ -27,6 +27,9 @@ static int remove_folder(void **state)
 
 static const char settings[] = "name: s\nspace: nb201\nfitness: {source: table, file: /a.csv, column: acc}\n"
                                "costs: [{name: latency_ms, source: table, file: /b.csv, max: 4}, {source: macs}]\n";
+static const char settings_with_a_limit_alone[] =
+    "name: s\nspace: nb201\nfitness: {source: table, file: /a.csv, column: acc}\n"
+    "costs: [{name: latency_ms, source: table, file: /b.csv, max: 4, limit_only: true}, {source: macs}]\n";
 static const char settings_without_costs[] = "name: s\nspace: nb201\nfitness: {source: table, file: /a.csv, column: acc}\n";
 
 /* One candidate as a test writes it. */
@@ -40,7 +43,8 @@ static enum status_code put(struct store *store, int64_t id, const struct row *r
 {
     enum status_code code = STATUS_OK;
     for (size_t i = 0; i < count && code == STATUS_OK; i++) {
-        struct study_candidate candidate = {.ask = i, .cached = rows[i].cached, .skipped = rows[i].skipped, .connected = true};
+        struct study_candidate candidate = {
+            .ask = count - 1 - i, .told = i, .cached = rows[i].cached, .skipped = rows[i].skipped, .connected = true};
         candidate.arch.length = 1;
         candidate.arch.genes[0] = (uint8_t)i;
         snprintf(candidate.arch_text, sizeof candidate.arch_text, "%s", rows[i].arch);
@@ -56,8 +60,9 @@ static enum status_code put(struct store *store, int64_t id, const struct row *r
     return code;
 }
 
-/* A fresh database with study "s" and these candidates, read back. */
-static struct report report_of(const char *text, const struct row *rows, size_t count)
+/* A fresh database with study "s", these candidates told in their order (and asked in the opposite one) and that answer, read back.
+ */
+static struct report report_with_answer(const char *text, const struct row *rows, size_t count, const char *answer)
 {
     struct store *store = NULL;
     struct status status;
@@ -71,11 +76,18 @@ static struct report report_of(const char *text, const struct row *rows, size_t 
     assert_ok(store_study_create(store, &study, &id, &status), status);
     assert_ok(put(store, id, rows, count, &status), status);
     assert_ok(store_study_update(store, id, STORE_STUDY_FINISHED, 1, 1.25, &status), status);
+    if (answer != NULL)
+        assert_ok(store_study_answer(store, id, answer, &status), status);
     assert_ok(store_commit(store, &status), status);
     store_close(store);
     assert_ok(report_read(db, "s", &report, &status), status);
     unlink(db);
     return report;
+}
+
+static struct report report_of(const char *text, const struct row *rows, size_t count)
+{
+    return report_with_answer(text, rows, count, NULL);
 }
 
 #define COUNT(rows) (sizeof(rows) / sizeof(rows)[0])
@@ -93,7 +105,7 @@ static void the_best_is_the_fittest_that_satisfies(void **state)
     report_free(&report);
 }
 
-static void ties_go_to_the_lower_cost_then_to_the_earlier_ask(void **state)
+static void ties_go_to_the_lower_cost_then_to_what_was_told_earlier(void **state)
 {
     (void)state;
     static const struct row rows[] = {{"a", 70, 3, 5, true, false, false},
@@ -119,13 +131,29 @@ static void the_front_keeps_what_nobody_beats_sorted_by_the_first_cost(void **st
     report_free(&report);
 }
 
-static void equal_values_stand_in_the_front_once_by_their_first_ask(void **state)
+static void equal_values_stand_in_the_front_once_by_what_was_told_first(void **state)
 {
     (void)state;
     static const struct row rows[] = {{"first", 60, 1, 9, true, false, false}, {"twin", 60, 1, 9, true, false, false}};
     struct report report = report_of(settings, rows, COUNT(rows));
     assert_int_equal(report.front_count, 1);
     assert_string_equal(report.front[0].arch, "first");
+    report_free(&report);
+}
+
+static void what_is_only_limited_is_no_axis_of_the_front(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {{"fast", 60, 1, 9, true, false, false},
+                                      {"good", 72, 3, 9, true, false, false},
+                                      {"light", 50, 2, 1, true, false, false},
+                                      {"twin", 72, 2, 9, true, false, false}};
+    struct report report = report_of(settings_with_a_limit_alone, rows, COUNT(rows));
+    assert_int_equal(report.front_count, 2);
+    assert_string_equal(report.front[0].arch, "light");
+    assert_string_equal(report.front[1].arch, "good");
+    assert_true(report.front[1].costs[0] == 3);
+    assert_string_equal(report.best->arch, "good");
     report_free(&report);
 }
 
@@ -182,6 +210,31 @@ static void json_is_the_one_object_that_scripts_read(void **state)
         "{\"arch\":\"|x~0|\",\"fitness\":71.37,\"costs\":{\"latency_ms\":3.93599,\"macs\":100000000}}],"
         "\"evaluations\":{\"asked\":2,\"distinct\":2,\"cached\":0},\"seconds\":1.25}\n");
     free(text);
+    report_free(&report);
+}
+
+static void the_methods_own_answer_stands_beside_the_best(void **state)
+{
+    (void)state;
+    struct report report = report_with_answer(settings, two, COUNT(two), two[1].arch);
+    char *text = printed(&report, CLI_JSON, report_print);
+    assert_non_null(strstr(text, "\"costs\":{\"latency_ms\":3.93599,\"macs\":100000000}},\"answer\":{\"arch\":\"y,\\\"z\\\"\","
+                                 "\"fitness\":60.1,\"costs\":{\"latency_ms\":1.5,\"macs\":123456789}},\"front\":["));
+    free(text);
+    text = printed(&report, CLI_TABLE, report_print);
+    assert_non_null(strstr(text, "the method's own answer\n  architecture y,\"z\"\n  fitness      60.1\n"));
+    free(text);
+    report_free(&report);
+}
+
+static void an_answer_that_breaks_a_constraint_is_shown_with_what_it_costs(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {{"a", 60, 9, 7, false, false, false}};
+    struct report report = report_with_answer(settings, rows, 1, "a");
+    assert_null(report.best);
+    assert_true(report.answer->fitness == 60);
+    assert_true(report.answer->costs[0] == 9);
     report_free(&report);
 }
 
@@ -269,12 +322,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_best_is_the_fittest_that_satisfies),
-        cmocka_unit_test(ties_go_to_the_lower_cost_then_to_the_earlier_ask),
+        cmocka_unit_test(ties_go_to_the_lower_cost_then_to_what_was_told_earlier),
         cmocka_unit_test(the_front_keeps_what_nobody_beats_sorted_by_the_first_cost),
-        cmocka_unit_test(equal_values_stand_in_the_front_once_by_their_first_ask),
+        cmocka_unit_test(equal_values_stand_in_the_front_once_by_what_was_told_first),
+        cmocka_unit_test(what_is_only_limited_is_no_axis_of_the_front),
         cmocka_unit_test(without_costs_the_front_is_the_best_alone),
         cmocka_unit_test(asked_is_the_sum_of_distinct_cached_and_skipped),
         cmocka_unit_test(json_is_the_one_object_that_scripts_read),
+        cmocka_unit_test(the_methods_own_answer_stands_beside_the_best),
+        cmocka_unit_test(an_answer_that_breaks_a_constraint_is_shown_with_what_it_costs),
         cmocka_unit_test(json_without_a_best_says_null_and_an_empty_front),
         cmocka_unit_test(csv_quotes_what_holds_commas_and_quotes),
         cmocka_unit_test(the_front_as_json_names_its_study),

@@ -240,6 +240,27 @@ static void a_study_is_found_listed_and_updated(void **state)
     store_close(store);
 }
 
+static void a_study_has_no_answer_until_it_is_given_one(void **state)
+{
+    struct folder *folder = *state;
+    struct store *store = open_store(folder->db, STORE_WRITE);
+    struct store_study study;
+    struct status status = {0};
+    begin(store);
+    int64_t id = create_study(store, "first");
+    commit(store);
+    assert_ok(store_study_find(store, "first", &study, &status), status);
+    assert_null(study.answer);
+    store_study_free(&study);
+    begin(store);
+    assert_ok(store_study_answer(store, id, "|none~0|", &status), status);
+    commit(store);
+    assert_ok(store_study_find(store, "first", &study, &status), status);
+    assert_string_equal(study.answer, "|none~0|");
+    store_study_free(&study);
+    store_close(store);
+}
+
 static void a_second_study_of_one_name_is_a_conflict(void **state)
 {
     struct folder *folder = *state;
@@ -253,9 +274,12 @@ static void a_second_study_of_one_name_is_a_conflict(void **state)
     store_close(store);
 }
 
-static struct study_candidate candidate_of(uint64_t ask)
+/* The one told as number `told`; of two neighbours the later one was asked first. */
+static struct study_candidate candidate_of(uint64_t told)
 {
-    struct study_candidate candidate = {.ask = ask, .arch = {.length = 6, .genes = {1, 2, 3, 4, 0, (uint8_t)(ask % 5)}}};
+    uint64_t ask = told ^ 1;
+    struct study_candidate candidate = {
+        .ask = ask, .told = told, .arch = {.length = 6, .genes = {1, 2, 3, 4, 0, (uint8_t)(ask % 5)}}};
     snprintf(candidate.arch_text, sizeof candidate.arch_text, "exact %d", (int)ask);
     snprintf(candidate.canonical_text, sizeof candidate.canonical_text, "canonical %d", (int)ask);
     make_key((int)ask, candidate.fitness_key);
@@ -272,7 +296,7 @@ static struct study_candidate candidate_of(uint64_t ask)
 }
 
 struct seen {
-    uint64_t next;
+    uint64_t next; /* told */
     size_t count;
 };
 
@@ -282,6 +306,7 @@ static enum status_code compare(void *context, const struct study_candidate *got
     struct seen *seen = context;
     struct study_candidate want = candidate_of(seen->next);
     assert_true(got->ask == want.ask);
+    assert_true(got->told == want.told);
     assert_true(arch_equal(&got->arch, &want.arch));
     assert_string_equal(got->arch_text, want.arch_text);
     assert_string_equal(got->canonical_text, want.canonical_text);
@@ -300,15 +325,15 @@ static enum status_code compare(void *context, const struct study_candidate *got
     return STATUS_OK;
 }
 
-static void candidates_come_back_in_ask_order_with_every_field(void **state)
+static void candidates_come_back_in_the_order_of_tells_with_every_field(void **state)
 {
     struct folder *folder = *state;
     struct store *store = open_store(folder->db, STORE_WRITE);
     struct status status = {0};
     begin(store);
     int64_t other = create_study(store, "other"), id = create_study(store, "s");
-    for (uint64_t ask = 30; ask-- > 0;) {
-        struct study_candidate candidate = candidate_of(ask);
+    for (uint64_t told = 30; told-- > 0;) {
+        struct study_candidate candidate = candidate_of(told);
         assert_ok(store_candidate_put(store, id, &candidate, 2, &status), status);
         assert_ok(store_candidate_put(store, id, &candidate, 2, &status), status);
         candidate.ask += 100;
@@ -321,6 +346,21 @@ static void candidates_come_back_in_ask_order_with_every_field(void **state)
     seen = (struct seen){17, 0};
     assert_ok(store_candidate_each(store, id, 17, compare, &seen, &status), status);
     assert_int_equal(seen.count, 13);
+    store_close(store);
+}
+
+static void two_candidates_cannot_be_told_at_once(void **state)
+{
+    struct folder *folder = *state;
+    struct store *store = open_store(folder->db, STORE_WRITE);
+    struct status status = {0};
+    struct study_candidate candidate = candidate_of(3);
+    begin(store);
+    int64_t id = create_study(store, "s");
+    assert_ok(store_candidate_put(store, id, &candidate, 1, &status), status);
+    candidate.ask += 2;
+    assert_int_not_equal(store_candidate_put(store, id, &candidate, 1, &status), STATUS_OK);
+    store_rollback(store);
     store_close(store);
 }
 
@@ -339,8 +379,8 @@ static void a_reader_of_candidates_can_stop_early_and_read_again(void **state)
     int calls = 0;
     begin(store);
     int64_t id = create_study(store, "s");
-    for (uint64_t ask = 0; ask < 10; ask++) {
-        struct study_candidate candidate = candidate_of(ask);
+    for (uint64_t told = 0; told < 10; told++) {
+        struct study_candidate candidate = candidate_of(told);
         assert_ok(store_candidate_put(store, id, &candidate, 1, &status), status);
     }
     commit(store);
@@ -784,25 +824,27 @@ static bool starts_with(const char *line, const char *words)
 static bool is_constraint(const char *line)
 {
     line += strspn(line, " ");
-    return starts_with(line, "PRIMARY KEY (") || starts_with(line, "FOREIGN KEY (") || starts_with(line, "CHECK (");
+    return starts_with(line, "PRIMARY KEY (") || starts_with(line, "FOREIGN KEY (") || starts_with(line, "CHECK (") ||
+           starts_with(line, "UNIQUE (");
 }
 
-static void every_column_of_the_schema_has_a_comment(void **state)
+/* Counts the columns that a file of the schema describes; each must have a comment on its line. */
+static int commented_columns(const char *path)
 {
-    (void)state;
     struct status status = {0};
     void *text = NULL;
     size_t size = 0;
     int columns = 0;
     bool inside = false;
-    assert_ok(fileio_read("master/schema.sql", 1 << 20, &text, &size, &status), status);
+    assert_ok(fileio_read(path, 1 << 20, &text, &size, &status), status);
     char *rest = text;
     for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
+        bool added = starts_with(line, "ALTER TABLE") && strstr(line, " ADD COLUMN ") != NULL;
         if (starts_with(line, "CREATE TABLE")) {
             inside = true;
         } else if (starts_with(line, ")")) {
             inside = false;
-        } else if (inside && !is_constraint(line)) {
+        } else if (added || (inside && !is_constraint(line))) {
             const char *comment = strstr(line, "-- ");
             if (comment == NULL || strlen(comment) < 8)
                 fail_msg("no comment: %s", line);
@@ -810,19 +852,100 @@ static void every_column_of_the_schema_has_a_comment(void **state)
         }
     }
     free(text);
-    assert_true(columns > 40);
+    return columns;
 }
 
-static const char to_version_2[] = "ALTER TABLE study ADD COLUMN owner TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 2;";
-static const char half_way_to_version_2[] =
-    "CREATE TABLE extra (x INTEGER) STRICT; SELECT no_such_function(); PRAGMA user_version = 2;";
+static void every_column_of_the_schema_has_a_comment(void **state)
+{
+    (void)state;
+    assert_true(commented_columns("master/schema.sql") > 40);
+    assert_int_equal(commented_columns("master/schema_2.sql"), 18);
+}
 
-static enum status_code open_as_version_2(const char *path, const char *sql, struct store **out, struct status *status)
+/* A database of an older version: its schema, and what that version would have written. */
+static void make_version_1(const char *path, const char *rows)
+{
+    struct status status = {0};
+    struct store *store = NULL;
+    size_t count, size;
+    const char *schema = store_migrations(&count)[0].sql;
+    assert_true(count > 1);
+    size = strlen(schema) + strlen(rows) + 1;
+    char *sql = malloc(size);
+    snprintf(sql, size, "%s%s", schema, rows);
+    assert_ok(store_open_with(path, STORE_WRITE, &(struct store_migration){1, sql}, 1, &store, &status), status);
+    store_close(store);
+    free(sql);
+}
+
+static const char version_1_rows[] = "INSERT INTO study VALUES (1, 'old', 'a: 1', '{}', 'running', 12, 0, 1.5);"
+                                     "WITH RECURSIVE asks (k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM asks WHERE k < 24) "
+                                     "INSERT INTO candidate SELECT 1, k, x'010203040000', 'exact', 'canonical', printf('%064d', "
+                                     "k), 0, 0, 1, 1, k / 2.0, 1 FROM asks;"
+                                     "INSERT INTO candidate_cost SELECT 1, ask, 0, ask + 0.25 FROM candidate;"
+                                     "INSERT INTO snapshot VALUES (1, 20, x'00');";
+
+static enum status_code compare_old(void *context, const struct study_candidate *got, struct status *status)
+{
+    (void)status;
+    uint64_t *next = context;
+    assert_true(got->ask == *next);
+    assert_true(got->told == *next);
+    assert_string_equal(got->arch_text, "exact");
+    assert_true(got->result.fitness == (double)*next / 2);
+    assert_true(got->result.costs[0] == (double)*next + 0.25);
+    ++*next;
+    return STATUS_OK;
+}
+
+static void candidates_of_version_1_were_told_in_ask_order(void **state)
+{
+    struct folder *folder = *state;
+    struct store_study study;
+    struct status status = {0};
+    uint64_t next = 0, told = 0;
+    void *data = NULL;
+    size_t size = 0;
+    make_version_1(folder->db, version_1_rows);
+    struct store *store = open_store(folder->db, STORE_WRITE);
+    assert_ok(store_candidate_each(store, 1, 0, compare_old, &next, &status), status);
+    assert_true(next == 25);
+    assert_ok(store_study_find(store, "old", &study, &status), status);
+    assert_null(study.answer);
+    assert_true(study.seconds == 1.5);
+    store_study_free(&study);
+    assert_ok(store_snapshot_get(store, 1, &told, &data, &size, &status), status);
+    assert_true(told == 20);
+    free(data);
+    begin(store);
+    struct study_candidate candidate = candidate_of(25);
+    candidate.ask = 25;
+    assert_ok(store_candidate_put(store, 1, &candidate, 2, &status), status);
+    commit(store);
+    store_close(store);
+}
+
+static void a_reader_leaves_version_1_alone_and_says_what_to_do(void **state)
+{
+    struct folder *folder = *state;
+    struct store *store = NULL;
+    struct status status = {0};
+    make_version_1(folder->db, version_1_rows);
+    assert_int_equal(store_open(folder->db, STORE_READ, &store, &status), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status.message, "hwnas study resume"));
+}
+
+static const char to_version_3[] = "ALTER TABLE study ADD COLUMN owner TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 3;";
+static const char half_way_to_version_3[] =
+    "CREATE TABLE extra (x INTEGER) STRICT; SELECT no_such_function(); PRAGMA user_version = 3;";
+
+static enum status_code open_as_version_3(const char *path, const char *sql, struct store **out, struct status *status)
 {
     size_t count;
-    struct store_migration next[] = {*store_migrations(&count), {2, sql}};
-    assert_int_equal(count, 1);
-    return store_open_with(path, STORE_WRITE, next, 2, out, status);
+    const struct store_migration *now = store_migrations(&count);
+    assert_int_equal(count, 2);
+    struct store_migration next[] = {now[0], now[1], {3, sql}};
+    return store_open_with(path, STORE_WRITE, next, 3, out, status);
 }
 
 static void the_next_version_migrates_this_one_and_keeps_a_copy(void **state)
@@ -835,12 +958,12 @@ static void the_next_version_migrates_this_one_and_keeps_a_copy(void **state)
     put_evaluation(store, 1);
     commit(store);
     store_close(store);
-    assert_ok(open_as_version_2(folder->db, to_version_2, &store, &status), status);
+    assert_ok(open_as_version_3(folder->db, to_version_3, &store, &status), status);
     assert_int_equal(count_evaluations(store), 1);
     store_close(store);
     assert_int_equal(store_open(folder->db, STORE_WRITE, &store, &status), STATUS_BAD_INPUT);
     assert_non_null(strstr(status.message, "newer"));
-    snprintf(copy, sizeof copy, "%s.schema1", folder->db);
+    snprintf(copy, sizeof copy, "%s.schema2", folder->db);
     store = open_store(copy, STORE_WRITE);
     assert_int_equal(count_evaluations(store), 1);
     store_close(store);
@@ -855,11 +978,11 @@ static void a_migration_that_fails_leaves_the_old_version(void **state)
     put_evaluation(store, 1);
     commit(store);
     store_close(store);
-    assert_true(open_as_version_2(folder->db, half_way_to_version_2, &store, &status) != STATUS_OK);
+    assert_true(open_as_version_3(folder->db, half_way_to_version_3, &store, &status) != STATUS_OK);
     store = open_store(folder->db, STORE_WRITE);
     assert_int_equal(count_evaluations(store), 1);
     store_close(store);
-    assert_ok(open_as_version_2(folder->db, to_version_2, &store, &status), status);
+    assert_ok(open_as_version_3(folder->db, to_version_3, &store, &status), status);
     store_close(store);
 }
 
@@ -874,8 +997,10 @@ int main(void)
         in_folder(an_unknown_key_is_not_found),
         in_folder(a_bundle_is_found_by_its_digest),
         in_folder(a_study_is_found_listed_and_updated),
+        in_folder(a_study_has_no_answer_until_it_is_given_one),
         in_folder(a_second_study_of_one_name_is_a_conflict),
-        in_folder(candidates_come_back_in_ask_order_with_every_field),
+        in_folder(candidates_come_back_in_the_order_of_tells_with_every_field),
+        in_folder(two_candidates_cannot_be_told_at_once),
         in_folder(a_reader_of_candidates_can_stop_early_and_read_again),
         in_folder(only_the_newest_snapshot_is_kept),
         in_folder(a_lease_closes_only_under_its_own_token_and_only_once),
@@ -899,6 +1024,8 @@ int main(void)
         in_folder(a_cut_off_database_is_refused),
         in_folder(a_database_with_a_page_of_noise_is_refused),
         cmocka_unit_test(every_column_of_the_schema_has_a_comment),
+        in_folder(candidates_of_version_1_were_told_in_ask_order),
+        in_folder(a_reader_leaves_version_1_alone_and_says_what_to_do),
         in_folder(the_next_version_migrates_this_one_and_keeps_a_copy),
         in_folder(a_migration_that_fails_leaves_the_old_version),
     };

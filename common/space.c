@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "common/space_darts.h"
+#include "common/space_fbnet.h"
 #include "common/space_nb201.h"
 
-static const struct space_ops *const known_spaces[] = {&space_nb201, &space_darts};
+static const struct space_ops *const known_spaces[] = {&space_nb201, &space_darts, &space_fbnet};
 
 enum { KNOWN_SPACES = sizeof known_spaces / sizeof known_spaces[0] };
 

@@ -27,6 +27,12 @@ int space_net_relu(const struct space_net *b, const char *prefix, const char *re
     return input < 0 || !name_node(name, prefix, rest) ? -1 : net_add_relu(b->net, name, input, b->status);
 }
 
+int space_net_shuffle(const struct space_net *b, const char *prefix, const char *rest, int input, int groups)
+{
+    char name[NET_NAME_BYTES];
+    return input < 0 || !name_node(name, prefix, rest) ? -1 : net_add_channel_shuffle(b->net, name, input, groups, b->status);
+}
+
 int space_net_pool(const struct space_net *b, enum net_op average_or_max, const char *prefix, const char *rest, int input,
                    int kernel, int stride, int pad)
 {

@@ -16,6 +16,7 @@ struct space_net {
 int space_net_conv(const struct space_net *b, const char *prefix, const char *rest, int input, const struct net_conv *conv);
 int space_net_batch_norm(const struct space_net *b, const char *prefix, const char *rest, int input); /* PyTorch's epsilon, 1e-5 */
 int space_net_relu(const struct space_net *b, const char *prefix, const char *rest, int input);
+int space_net_shuffle(const struct space_net *b, const char *prefix, const char *rest, int input, int groups);
 int space_net_pool(const struct space_net *b, enum net_op average_or_max, const char *prefix, const char *rest, int input,
                    int kernel, int stride, int pad);
 int space_net_add(const struct space_net *b, const char *prefix, const char *rest, const int *inputs, int input_count);

@@ -104,15 +104,15 @@ static void assert_export_agrees(const struct net *net, bool with_engine)
 }
 
 /* Fills running statistics with something that shows when it is left out. */
-static struct net nb201_net(const char *text)
+static struct net space_net(const char *name, const char *text, int cells)
 {
-    const struct space_build build = {.channels = 4, .cells = 2, .classes = 7, .input = {3, 16, 16}};
+    const struct space_build build = {.channels = 4, .cells = cells, .classes = 7, .input = {3, 16, 16}};
     struct space space;
     struct arch arch;
     struct net net;
     struct rng rng;
     net_init_empty(&net);
-    assert_ok(space_open("nb201", &space, &status), status);
+    assert_ok(space_open(name, &space, &status), status);
     assert_ok(space_parse(&space, text, &arch, &status), status);
     assert_ok(space_build_net(&space, &arch, &build, &net, &status), status);
     rng_seed(&rng, 5);
@@ -124,6 +124,11 @@ static struct net nb201_net(const char *text)
     return net;
 }
 
+static struct net nb201_net(const char *text)
+{
+    return space_net("nb201", text, 2);
+}
+
 static void exported_cells_of_every_operation_give_the_same_outputs(void **state)
 {
     (void)state;
@@ -131,6 +136,17 @@ static void exported_cells_of_every_operation_give_the_same_outputs(void **state
     for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
         struct net net = nb201_net(cells[i]);
         assert_export_agrees(&net, true);
+        net_free(&net);
+    }
+}
+
+static void exported_fbnets_of_every_block_give_the_same_outputs(void **state)
+{
+    (void)state;
+    static const char *const networks[] = {"0123456781545787654321", "8888888888888888888888"};
+    for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++) {
+        struct net net = space_net("fbnet", networks[i], 22);
+        assert_export_agrees(&net, false);
         net_free(&net);
     }
 }
@@ -239,6 +255,7 @@ int main(void)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exported_cells_of_every_operation_give_the_same_outputs),
+        cmocka_unit_test(exported_fbnets_of_every_block_give_the_same_outputs),
         cmocka_unit_test(a_folded_export_gives_the_same_logits),
         cmocka_unit_test(groups_shortcuts_and_outputs_named_twice_give_the_same),
         cmocka_unit_test(separable_convolutions_shuffles_and_concatenations_give_the_same),

@@ -10,12 +10,14 @@
 #include "common/digest.h"
 #include "master/strategy_evrsnas.h"
 #include "master/strategy_mohdnas.h"
+#include "master/strategy_rminas.h"
 
 enum { SAVED_VERSION = 1 };
 
 static const struct strategy_ops *const known_strategies[] = {
     &strategy_evrsnas,
     &strategy_mohdnas,
+    &strategy_rminas,
 };
 
 enum { KNOWN_STRATEGIES = sizeof known_strategies / sizeof known_strategies[0] };

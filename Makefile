@@ -72,7 +72,8 @@ E2E_TESTS  := $(sort $(wildcard tests/e2e/*.sh))
 REAL64_SRC   := $(filter worker/engine/% worker/rmi.c,$(WORKER_SRC))
 REAL64_TESTS := $(patsubst %.c,$(B)/real64/%.t,$(wildcard tests/golden/test_golden_engine.c tests/unit/test_engine_ops.c))
 UNIT_TESTS   += $(if $(THREADED),,$(REAL64_TESTS))
-TEST_HELP  := $(sort $(wildcard tests/support/*.c))
+# What replaces malloc is linked into the programs that are about memory, and into no others.
+TEST_HELP  := $(filter-out tests/support/failing_malloc.c,$(sort $(wildcard tests/support/*.c)))
 BENCHES    := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
 
 # --- what people type ----------------------------------------------------------------------------------------------------------------
@@ -190,6 +191,8 @@ $(B)/hwnas-agent:  $(B)/worker/agent_main.o  $(WORKER_LIB) $(COMMON_LIB)
 $(B)/tests/%.t: $(B)/tests/%.o $(TEST_LIB) $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -lm -lpthread -o $@
+
+$(filter %_memory.t,$(UNIT_TESTS)): $(B)/tests/support/failing_malloc.o
 
 $(B)/real64/tests/%.t: $(B)/real64/tests/%.o $(TEST_LIB) $(REAL64_LIB) $(COMMON_LIB)
 	$(call say,LINK)

@@ -25,7 +25,7 @@ int pareto_compare(const double *a, double violation_a, const double *b, double 
 
 /* Marks the non-dominated of n points: front[i] true when no other point dominates point i; of points with equal
  * objectives only the first is marked. A point with a NaN cannot be compared and is never marked. Returns how many are marked.
- * O(n log n) for m = 2, O(n^2) otherwise (and where memory is short). */
+ * As fast as n offers to a front (front.h), O(n^2) where memory is short. */
 size_t pareto_front(const double *points, size_t n, size_t m, bool *front);
 
 /* Non-dominated sorting by constrained dominance: rank[i] = 0 when nothing dominates point i, else 1 + the highest rank among those

@@ -1,6 +1,5 @@
 /* net, net_onnx, space and tensorfile without memory: every allocation of each function fails once, and the function says so and
- * leaves nothing behind that crashes. malloc and its kin are replaced in this program; the sanitizers bring their own, so it skips
- * there. */
+ * leaves nothing behind that crashes. */
 #include "tests/support/test.h"
 
 #include <string.h>
@@ -8,42 +7,7 @@
 #include "common/net_onnx.h"
 #include "common/space.h"
 #include "common/tensorfile.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-
-int main(void)
-{
-    printf("1..0 # SKIP the sanitizer owns malloc\n");
-    return 0;
-}
-
-#else
-
-static long calls_until_failure = -1; /* -1: never */
-
-static int fails_now(void)
-{
-    return calls_until_failure >= 0 && calls_until_failure-- == 0;
-}
-
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-
-void *malloc(size_t size)
-{
-    return fails_now() ? NULL : __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-    return fails_now() ? NULL : __libc_calloc(count, size);
-}
-
-void *realloc(void *old, size_t size)
-{
-    return fails_now() ? NULL : __libc_realloc(old, size);
-}
+#include "tests/support/failing_malloc.h"
 
 static struct status status;
 static struct space space;
@@ -78,10 +42,9 @@ static void fail_each_allocation(enum status_code (*action)(void))
 {
     for (long k = 0; k < 100000; k++) {
         memset(&status, 0, sizeof status);
-        calls_until_failure = k;
+        failing_malloc_after(k);
         enum status_code code = action();
-        int failed = calls_until_failure < 0;
-        calls_until_failure = -1;
+        bool failed = failing_malloc_after(FAILING_MALLOC_NEVER) == FAILING_MALLOC_NEVER;
         if (!failed) {
             assert_ok(code, status);
             assert_true(k > 0);
@@ -169,12 +132,11 @@ static enum status_code do_tensorfile(void)
     if (code == STATUS_OK)
         code = tensorfile_write(&file, &bytes, &size, &status);
     if (code == STATUS_OK) {
-        long armed = calls_until_failure;
-        calls_until_failure = -1; /* what was written without complaint is whole */
+        long armed = failing_malloc_after(FAILING_MALLOC_NEVER); /* what was written without complaint is whole */
         assert_ok(tensorfile_read(bytes, size, &back, &status), status);
         assert_string_equal(tensorfile_metadata(&back, "key"), "value");
         tensorfile_free(&back);
-        calls_until_failure = armed;
+        failing_malloc_after(armed);
         code = tensorfile_read(bytes, size, &back, &status);
     }
     free(bytes);
@@ -189,9 +151,9 @@ static void a_space_opens_or_says_that_it_cannot(void **state)
     /* Its thousands of class entries fail alike: a stride would miss the table's own growth, so the first 300 and the success do.
      */
     for (long k = 0; k < 300; k++) {
-        calls_until_failure = k;
+        failing_malloc_after(k);
         enum status_code code = do_open();
-        calls_until_failure = -1;
+        failing_malloc_after(FAILING_MALLOC_NEVER);
         assert_int_equal(code, STATUS_NO_MEMORY);
     }
     assert_ok(do_open(), status);
@@ -241,6 +203,7 @@ static void tensor_files_say_so(void **state)
 
 int main(void)
 {
+    FAILING_MALLOC_NEEDED();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_space_opens_or_says_that_it_cannot),
         cmocka_unit_test(building_says_so),
@@ -255,5 +218,3 @@ int main(void)
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name(__FILE__, tests, prepare, tear_down);
 }
-
-#endif

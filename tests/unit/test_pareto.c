@@ -5,7 +5,7 @@
 #include "master/pareto.h"
 #include <math.h>
 
-enum { POINTS_MAX = 60, OBJECTIVES_MAX = 4 };
+enum { POINTS_MAX = 60, OBJECTIVES_MAX = 4, SAMPLE_MAX = 400, SAMPLE_OBJECTIVES_MAX = 6 };
 
 static void a_point_dominates_when_it_is_better_somewhere_and_worse_nowhere(void **state)
 {
@@ -144,23 +144,28 @@ static bool beats(const double *a, double violation_a, const double *b, double v
 
 struct sample {
     size_t n, m;
-    double points[POINTS_MAX * OBJECTIVES_MAX], violation[POINTS_MAX];
-    uint32_t rank[POINTS_MAX];
+    double points[SAMPLE_MAX * SAMPLE_OBJECTIVES_MAX], violation[SAMPLE_MAX];
+    uint32_t rank[SAMPLE_MAX];
 };
 
-/* Points from few values with NaN and infinities among them, or from many; with violations or without. */
+/* Points from few values or from many, with NaN and infinities among them or without, with violations or without; near one front or
+ * not; mostly few points. */
 static void draw_sample(struct rng *rng, struct sample *sample)
 {
-    bool crude = rng_below(rng, 2), violations = rng_below(rng, 2);
-    sample->n = rng_below(rng, POINTS_MAX);
-    sample->m = 1 + rng_below(rng, OBJECTIVES_MAX);
-    for (size_t i = 0; i < sample->n * sample->m; i++) {
-        double value = crude ? (double)rng_below(rng, 6) : rng_uniform(rng);
-        uint64_t odd = rng_below(rng, 60);
-        sample->points[i] = odd == 0 ? NAN : odd == 1 ? INFINITY : odd == 2 ? -INFINITY : value;
-    }
+    static const double violation[] = {0, 0, 0, 0.5, 1.5, INFINITY, NAN, 0};
+    bool crude = rng_below(rng, 2), odd = rng_below(rng, 2), violations = rng_below(rng, 2), one_front = rng_below(rng, 3) == 0;
+    sample->n = rng_below(rng, rng_below(rng, 16) == 0 ? SAMPLE_MAX : POINTS_MAX);
+    sample->m = 1 + rng_below(rng, SAMPLE_OBJECTIVES_MAX);
     for (size_t i = 0; i < sample->n; i++) {
-        static const double violation[] = {0, 0, 0, 0.5, 1.5, INFINITY, NAN, 0};
+        double *point = sample->points + i * sample->m, rest = 5;
+        for (size_t k = 0; k < sample->m; k++) {
+            point[k] = crude ? (double)rng_below(rng, 6) : rng_uniform(rng);
+            if (one_front && k + 1 == sample->m)
+                point[k] = rest;
+            rest -= point[k];
+            if (odd && rng_below(rng, 20) == 0)
+                point[k] = (double[]){NAN, INFINITY, -INFINITY}[rng_below(rng, 3)];
+        }
         sample->violation[i] = violations ? violation[rng_below(rng, 8)] : 0;
     }
 }
@@ -285,7 +290,7 @@ static void crowding_is_never_nan_nor_negative(void **state)
     (void)state;
     struct rng rng;
     struct sample sample;
-    double crowding[POINTS_MAX];
+    double crowding[SAMPLE_MAX];
     rng_seed(&rng, 20240103);
     for (int round = 0; round < 3000; round++) {
         draw_sample(&rng, &sample);

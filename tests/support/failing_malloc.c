@@ -1,0 +1,42 @@
+/* failing_malloc: glibc's allocator behind a countdown. Single-threaded tests alone use it. */
+#include "tests/support/failing_malloc.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+static long calls_until_failure = FAILING_MALLOC_NEVER;
+
+long failing_malloc_after(long allocations)
+{
+    long left = calls_until_failure;
+    calls_until_failure = allocations;
+    return left;
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+static bool fails_now(void)
+{
+    return calls_until_failure != FAILING_MALLOC_NEVER && calls_until_failure-- == 0;
+}
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+
+void *malloc(size_t size)
+{
+    return fails_now() ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return fails_now() ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+    return fails_now() ? NULL : __libc_realloc(old, size);
+}
+
+#endif

@@ -74,13 +74,14 @@ assert len(front) > 2
 open("missing", "w").write(str(missing))
 PY
 
-study() { # study NAME STRATEGY COST...: the costs joined by commas
+mode=generations
+study() { # study NAME STRATEGY COST...: the costs joined by commas; in mode $mode
     local name=$1 strategy=$2
     shift 2
     cat >"$name.yaml" <<END
 name: $name
 space: nb201
-strategy: {name: $strategy, population: 12, generations: 25}
+strategy: {name: $strategy, population: 12, generations: 25, mode: $mode, warmup: 40, positives: 20, pool: 50, trees: 5, consensus: 10}
 fitness: {source: table, file: accuracy.csv, column: accuracy}
 costs: [$(IFS=,; echo "$*")]
 network: {cells: 1}
@@ -106,6 +107,28 @@ expect 'energy beside latency, multiply-accumulates limited only' python3 verify
     board_ms=hardware.csv:board:latency_ms:max=15 board_mj=hardware.csv:board:energy_mj macs=counted:max=20000000:limit
 same 'the front has a column for what is only limited too' "$($hwnas front energy --db energy.db -f csv | head -1)" arch,fitness,board_ms,board_mj,macs
 says 2 'has no max to keep to' 'a limit without a number is refused' "$hwnas" run energy.yaml --set name=none --set costs.1.limit_only=true
+
+# --- a method with an answer of its own
+for mode in generations steady; do
+    study answer-$mode rminas "$board, max: 20}"
+    python3 - $mode <<'PY'
+import csv, json, sqlite3, sys
+name = "answer-" + sys.argv[1]
+result = json.load(open(name + ".json"))
+assert list(result) == ["study", "best", "answer", "front", "evaluations", "seconds"], list(result)
+arch, genes, fitness, cost = sqlite3.connect(name + ".db").execute(
+    "SELECT arch, genes, fitness, value FROM candidate JOIN candidate_cost USING (study_id, ask) ORDER BY told DESC LIMIT 1").fetchone()
+ops = "".join(map(str, genes))
+assert result["answer"] == {"arch": arch, "fitness": fitness, "costs": {"board_ms": cost}}, result["answer"]
+assert fitness == next(float(r["accuracy"]) for r in csv.DictReader(open("accuracy.csv")) if r["ops"] == ops)
+PY
+    same "$mode: the answer stands beside the best, with the figures it was told last" $? 0
+    cp answer-$mode.json first
+    $hwnas study resume answer-$mode --db answer-$mode.db -f json >again 2>err
+    expect "$mode: and stands in the database" cmp -s first again
+    $hwnas study show answer-$mode --db answer-$mode.db >shown 2>err
+    holds "$mode: the table has it too" shown "the method's own answer"
+done
 
 # --- the examples, where the published tables are there
 if [ -n "$data" ]; then

@@ -18,6 +18,12 @@ static int open_steady(void **state)
     world->config.strategy.mode = CONFIG_MODE_STEADY;
     world->config.strategy.in_flight = IN_FLIGHT;
     world->config.strategy.generations = 6;
+    world->config.strategy.warmup = 30; /* rminas */
+    world->config.strategy.positives = 20;
+    world->config.strategy.quantile = 0.2;
+    world->config.strategy.pool = 20;
+    world->config.strategy.trees = 3;
+    world->config.strategy.consensus = 5;
     return 0;
 }
 
@@ -354,9 +360,11 @@ static void assert_in_flight_alike(void)
 static void a_restart_after_any_tell_goes_on_the_same(void **state)
 {
     struct world *world = *state;
+    static const char *const strategies[] = {"evrsnas", "mohdnas", "rminas"};
     bool snapshot_used = false;
     for (size_t stop = 0; stop <= TOTAL; stop++) {
         struct left_behind left = {.snapshot = NULL};
+        world->config.strategy.name = (char *)(uintptr_t)strategies[stop % 3];
         world->config.strategy.plain = stop % 2 == 0;
         begin(&first, world);
         run_keeping_snapshots(&first, stop, stop, &left);

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum status_code preference_check(const struct config_study *study, struct status *status)
 {
@@ -32,7 +33,8 @@ static double violation(const struct config_study *study, const struct strategy_
 struct preference_member preference_member(const struct config_study *study, uint64_t ask, const struct arch *arch,
                                            const struct strategy_result *result)
 {
-    struct preference_member member = {.arch = *arch, .ask = ask, .feasible = result->feasible};
+    struct preference_member member = {.arch = *arch, .ask = ask, .feasible = result->feasible, .cost_count = study->cost_count};
+    memcpy(member.costs, result->costs, study->cost_count * sizeof member.costs[0]);
     if (result->feasible) {
         member.fitness = result->fitness;
         member.violation = violation(study, result);
@@ -68,18 +70,53 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-double preference_spread(const struct preference_member *members, size_t count, double *values)
+size_t preference_values(const struct preference_member *members, size_t count, double *values)
 {
     size_t n = 0;
     for (size_t i = 0; i < count; i++)
         if (members[i].feasible)
             values[n++] = members[i].fitness;
     qsort(values, n, sizeof *values, by_value);
+    return n;
+}
+
+double preference_spread(const struct preference_member *members, size_t count, double *values)
+{
+    size_t n = preference_values(members, count, values);
     double spread = n < 2 ? 0 : values[3 * (n - 1) / 4] - values[(n - 1) / 4];
     return spread > 0 ? spread : 1;
 }
 
+bool preference_add(struct preference_list *list, const struct preference_member *member)
+{
+    if (list->count == list->room) {
+        size_t room = list->room == 0 ? 64 : 2 * list->room;
+        struct preference_member *members = realloc(list->members, room * sizeof *members);
+        if (members == NULL)
+            return false;
+        list->members = members;
+        list->room = room;
+    }
+    list->members[list->count++] = *member;
+    return true;
+}
+
+void preference_free(struct preference_list *list)
+{
+    free(list->members);
+    *list = (struct preference_list){0};
+}
+
 /* --- saving --- */
+
+/* A cost that is missing is null. NULL without memory. */
+static json_t *save_costs(const struct preference_member *member)
+{
+    json_t *costs = json_array();
+    for (uint32_t i = 0; i < member->cost_count; i++)
+        json_array_append_new(costs, isnan(member->costs[i]) ? json_null() : json_real(member->costs[i]));
+    return costs;
+}
 
 struct json_t *preference_save(const struct preference_member *members, size_t count)
 {
@@ -87,9 +124,9 @@ struct json_t *preference_save(const struct preference_member *members, size_t c
     for (size_t i = 0; i < count; i++) {
         char genes[STRATEGY_GENES_BYTES];
         strategy_genes_print(&members[i].arch, genes);
-        json_array_append_new(list, json_pack("{s:s, s:I, s:b, s:f, s:f}", "genes", genes, "ask", (json_int_t)members[i].ask,
+        json_array_append_new(list, json_pack("{s:s, s:I, s:b, s:f, s:f, s:o}", "genes", genes, "ask", (json_int_t)members[i].ask,
                                               "feasible", (int)members[i].feasible, "fitness", members[i].fitness, "violation",
-                                              members[i].violation));
+                                              members[i].violation, "costs", save_costs(&members[i])));
     }
     if (list != NULL && json_array_size(list) == count)
         return list;
@@ -97,16 +134,31 @@ struct json_t *preference_save(const struct preference_member *members, size_t c
     return NULL;
 }
 
-static bool load_member(const struct space *space, json_t *saved, struct preference_member *out)
+static bool load_costs(const json_t *costs, struct preference_member *member)
+{
+    if (!json_is_array(costs) || json_array_size(costs) > CONFIG_COSTS_MAX)
+        return false;
+    member->cost_count = (uint32_t)json_array_size(costs);
+    for (uint32_t i = 0; i < member->cost_count; i++) {
+        const json_t *cost = json_array_get(costs, i);
+        if (!json_is_null(cost) && !json_is_number(cost))
+            return false;
+        member->costs[i] = json_is_null(cost) ? NAN : json_number_value(cost);
+    }
+    return true;
+}
+
+bool preference_load_one(const struct space *space, const struct json_t *saved, struct preference_member *out)
 {
     const char *genes;
     json_int_t ask;
+    json_t *costs;
     int feasible;
     struct preference_member member = {0};
-    if (json_unpack(saved, "{s:s, s:I, s:b, s:F, s:F}", "genes", &genes, "ask", &ask, "feasible", &feasible, "fitness",
-                    &member.fitness, "violation", &member.violation) != 0)
+    if (json_unpack((json_t *)(uintptr_t)saved, "{s:s, s:I, s:b, s:F, s:F, s:o}", "genes", &genes, "ask", &ask, "feasible",
+                    &feasible, "fitness", &member.fitness, "violation", &member.violation, "costs", &costs) != 0)
         return false;
-    if (ask < 0 || !(member.violation >= 0) || !strategy_genes_parse(space, genes, &member.arch))
+    if (ask < 0 || !(member.violation >= 0) || !strategy_genes_parse(space, genes, &member.arch) || !load_costs(costs, &member))
         return false;
     member.ask = (uint64_t)ask;
     member.feasible = feasible;
@@ -120,7 +172,7 @@ size_t preference_load(const struct space *space, const struct json_t *list, str
     if (!json_is_array(list) || count > room)
         return SIZE_MAX;
     for (size_t i = 0; i < count; i++)
-        if (!load_member(space, json_array_get(list, i), &out[i]))
+        if (!preference_load_one(space, json_array_get(list, i), &out[i]))
             return SIZE_MAX;
     return count;
 }

@@ -24,6 +24,14 @@ struct preference_member {
     bool feasible;
     double fitness;   /* as told; 0 when infeasible */
     double violation; /* 0: within every limit */
+    uint32_t cost_count;
+    double costs[CONFIG_COSTS_MAX]; /* as told, in the study's order */
+};
+
+/* Members that are added one by one. A zeroed one is empty. */
+struct preference_list {
+    struct preference_member *members; /* owned */
+    size_t count, room;
 };
 
 /* STATUS_BAD_INPUT for a lambda below 0 or infinite, and for a limit that is not above 0: the distance is counted in limits. */
@@ -38,6 +46,13 @@ int preference_compare(double penalty, const struct preference_member *a, const 
 /* Best first. */
 void preference_sort(double penalty, struct preference_member *members, size_t count);
 
+/* One more member at the end; false without memory. */
+bool preference_add(struct preference_list *list, const struct preference_member *member);
+void preference_free(struct preference_list *list);
+
+/* The fitness of the feasible members in rising order; returns how many. `values` has room for count numbers. */
+size_t preference_values(const struct preference_member *members, size_t count, double *values);
+
 /* The interquartile range of the feasible members' fitness; 1 where they cannot be told apart. phi lies in [0,3], an accuracy in
  * [0,100]: a lambda that means the same for both must be measured in something of the fitness itself. Quartiles, because one
  * chance-level architecture among twenty would dominate a standard deviation. `values` has room for count numbers. */
@@ -46,6 +61,7 @@ double preference_spread(const struct preference_member *members, size_t count, 
 /* Members as a JSON list (a new reference, NULL without memory) and back. Reading takes at most `room` of them and returns how
  * many; SIZE_MAX for a list that is longer or is not of this space. */
 struct json_t *preference_save(const struct preference_member *members, size_t count);
+bool preference_load_one(const struct space *space, const struct json_t *saved, struct preference_member *out);
 size_t preference_load(const struct space *space, const struct json_t *list, struct preference_member *out, size_t room);
 
 #endif

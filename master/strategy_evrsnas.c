@@ -2,26 +2,38 @@
  *
  * The rule it keeps: ask k takes its chance from strategy_rng(k) alone. With generations, all asks of one are made from the state
  * at the end of the one before, so neither workers nor arrival order can change what is proposed; in steady mode a result enters
- * the population when it is told, and the order of the tells is all that what is proposed depends on. */
+ * the population when it is told, and the order of the tells is all that what is proposed depends on.
+ *
+ * Three things are not in the paper, and are off with strategy.plain: what is known is varied again (vary.h), children are screened
+ * by what an additive model expects of them, and lambda follows the share of candidates within the limits. */
 #include "master/strategy_evrsnas.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/rng.h"
+#include "master/additive.h"
 #include "master/preference.h"
 #include "master/vary.h"
 
+/* Ours; results hardly depend on them (docs/METHODS.md). The model learns again when a fiftieth more is known than it knows: in
+ * each generation of a short search, and never more than a fixed multiple of the examples in a long one. */
+enum { CHILDREN = 10, LEARN_AGAIN = 50 };
+static const double lambda_step = 1.5, lambda_range = 100;
+
 struct evrsnas {
     struct preference_member *population; /* generations: the last completed one; steady: the best told. Best first; owned */
-    struct preference_member *offspring;  /* generations: the one in progress, in ask order; owned */
     uint32_t population_count;            /* 0 before the first generation is complete; steady: grows to the population */
-    uint32_t asked, told;                 /* of the generation in progress */
+    struct preference_list told;          /* everything, in the order of the tells; the generation in progress is its end */
+    uint32_t asked, newcomers;            /* asked and told of the generation in progress */
     uint32_t generation;                  /* completed */
     double spread;                        /* of fitness in the first generation: what one unit of lambda weighs */
-    uint32_t *deck;                       /* room to draw a tournament from; owned */
-    double *values;                       /* room to sort a generation's fitness; owned */
+    double lambda;
+    struct additive model; /* figure 0: fitness; i + 1: the logarithm of cost i in limits */
+    size_t learned;        /* how many of `told` the model has seen */
+    uint32_t *deck;        /* room to draw a tournament from; owned */
 };
 
 static const struct config_strategy *settings(const struct strategy *strategy)
@@ -40,7 +52,7 @@ static uint32_t generation_size(const struct strategy *strategy)
 static double penalty(const struct strategy *strategy)
 {
     const struct evrsnas *search = strategy->state;
-    return settings(strategy)->lambda * search->spread;
+    return search->lambda * search->spread;
 }
 
 /* --- open and close --- */
@@ -67,9 +79,9 @@ static void evrsnas_close(struct strategy *strategy)
     if (search == NULL)
         return;
     free(search->population);
-    free(search->offspring);
+    preference_free(&search->told);
+    additive_close(&search->model);
     free(search->deck);
-    free(search->values);
     free(search);
     strategy->state = NULL;
 }
@@ -83,13 +95,12 @@ static enum status_code evrsnas_open(struct strategy *strategy, struct status *s
     struct evrsnas *search = strategy->state = calloc(1, sizeof *search);
     if (search != NULL) {
         search->population = calloc(size, sizeof *search->population);
-        search->offspring = calloc(size, sizeof *search->offspring);
         search->deck = calloc(size, sizeof *search->deck);
-        search->values = calloc(size, sizeof *search->values);
     }
-    if (search == NULL || search->population == NULL || search->offspring == NULL || search->deck == NULL || search->values == NULL)
+    if (search == NULL || search->population == NULL || search->deck == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for a population of %u", size);
-    return STATUS_OK;
+    search->lambda = settings(strategy)->lambda;
+    return additive_open(strategy->space, 1 + strategy->study->cost_count, &search->model, status);
 }
 
 /* --- proposing --- */
@@ -112,21 +123,51 @@ static const struct arch *tournament(const struct strategy *strategy, struct rng
     return &search->population[best].arch;
 }
 
-/* Before the first generation is complete there is nothing to choose parents from. */
-static void propose(struct strategy *strategy, struct arch *out)
+static void breed(const struct strategy *strategy, struct rng *rng, struct arch *out)
+{
+    const struct arch *mother = tournament(strategy, rng), *father = tournament(strategy, rng);
+    space_crossover(strategy->space, rng, mother, father, out);
+    space_mutate(strategy->space, rng, settings(strategy)->mutation, out);
+    if (!settings(strategy)->plain)
+        vary_renew(strategy, rng, out);
+}
+
+/* Fitness less penalty, as the model expects them. */
+static double expected(const struct strategy *strategy, const struct arch *arch)
+{
+    const struct evrsnas *search = strategy->state;
+    double violation = 0;
+    for (uint32_t i = 0; i < strategy->study->cost_count; i++)
+        if (strategy->study->costs[i].has_max)
+            violation += fmax(0, expm1(additive_estimate(&search->model, i + 1, arch)));
+    return additive_estimate(&search->model, 0, arch) - penalty(strategy) * violation;
+}
+
+/* Before the first generation is complete there is nothing to choose parents from, and the model knows nothing. */
+static void propose(const struct strategy *strategy, struct arch *out)
 {
     const struct evrsnas *search = strategy->state;
     struct rng rng;
     strategy_rng(strategy, strategy->asked, &rng);
     if (search->population_count < settings(strategy)->population) {
         space_sample(strategy->space, &rng, out);
-    } else {
-        const struct arch *mother = tournament(strategy, &rng), *father = tournament(strategy, &rng);
-        space_crossover(strategy->space, &rng, mother, father, out);
-        space_mutate(strategy->space, &rng, settings(strategy)->mutation, out);
+        if (!settings(strategy)->plain)
+            vary_renew(strategy, &rng, out);
+        return;
     }
-    if (!settings(strategy)->plain)
-        vary_renew(strategy, &rng, out);
+    breed(strategy, &rng, out);
+    if (settings(strategy)->plain)
+        return;
+    double best = expected(strategy, out);
+    for (int i = 1; i < CHILDREN; i++) {
+        struct arch child;
+        breed(strategy, &rng, &child);
+        double value = expected(strategy, &child);
+        if (value > best) {
+            best = value;
+            *out = child;
+        }
+    }
 }
 
 static enum strategy_answer evrsnas_ask(struct strategy *strategy, struct arch *out)
@@ -150,25 +191,73 @@ static enum strategy_answer evrsnas_ask(struct strategy *strategy, struct arch *
 
 /* --- learning --- */
 
-/* The first generation is complete: from here on it is known what a violation costs. */
-static void first_generation(struct strategy *strategy)
+/* Fitness below the median is learned as the median: what makes the better half good must not be drowned by what makes the rest
+ * bad. Of a cost the logarithm is learned, because violations are relative. Costs below a hundredth of a limit are all alike. */
+static void learn(const struct strategy *strategy, size_t count, double *room)
 {
     struct evrsnas *search = strategy->state;
-    search->spread = preference_spread(search->population, search->population_count, search->values);
-    preference_sort(penalty(strategy), search->population, search->population_count);
+    size_t feasible = preference_values(search->told.members, count, room);
+    double median = feasible > 0 ? room[feasible / 2] : 0;
+    additive_clear(&search->model);
+    for (size_t i = 0; i < count; i++) {
+        const struct preference_member *member = &search->told.members[i];
+        double values[1 + CONFIG_COSTS_MAX] = {fmax(member->fitness, median)};
+        for (uint32_t c = 0; c < strategy->study->cost_count; c++)
+            if (strategy->study->costs[c].has_max)
+                values[c + 1] = log(fmax(member->costs[c] / strategy->study->costs[c].max, 0.01));
+        if (member->feasible)
+            additive_learn(&search->model, &member->arch, values);
+    }
+    additive_solve(&search->model);
+    search->learned = count;
 }
 
-static void next_generation(struct strategy *strategy)
+/* A lambda that is too small lets the search live above the limits, one too large keeps it from coming near them; at the border
+ * half of the candidates are within. */
+static void adapt_lambda(struct strategy *strategy, const struct preference_member *newcomers, uint32_t count)
 {
     struct evrsnas *search = strategy->state;
-    uint32_t kept = settings(strategy)->population - search->told;
-    memcpy(search->population + kept, search->offspring, search->told * sizeof *search->population);
-    search->population_count = settings(strategy)->population;
+    double start = settings(strategy)->lambda;
+    uint32_t feasible = 0, within = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        feasible += newcomers[i].feasible;
+        within += newcomers[i].feasible && newcomers[i].violation <= 0;
+    }
+    if (feasible == 0)
+        return;
+    double lambda = 2 * within < feasible ? search->lambda * lambda_step : search->lambda / lambda_step;
+    search->lambda = fmin(fmax(lambda, start / lambda_range), start * lambda_range);
+}
+
+/* The population is complete, and the last `newcomers` of what was told are new since the last time. */
+static void turn(struct strategy *strategy, uint32_t newcomers)
+{
+    struct evrsnas *search = strategy->state;
+    size_t count = search->told.count;
+    double *room = malloc(count * sizeof *room);
+    strategy->out_of_memory |= room == NULL;
+    if (room == NULL)
+        return;
     if (search->generation++ == 0)
-        first_generation(strategy);
-    else
-        preference_sort(penalty(strategy), search->population, search->population_count);
-    search->asked = search->told = 0;
+        search->spread = preference_spread(search->told.members, count, room);
+    else if (!settings(strategy)->plain)
+        adapt_lambda(strategy, search->told.members + count - newcomers, newcomers);
+    preference_sort(penalty(strategy), search->population, search->population_count);
+    if (!settings(strategy)->plain && (count - search->learned) * LEARN_AGAIN >= count)
+        learn(strategy, count, room);
+    free(room);
+}
+
+/* The offspring and the elites are the next population. */
+static void succeed(struct strategy *strategy)
+{
+    struct evrsnas *search = strategy->state;
+    uint32_t size = settings(strategy)->population, count = search->newcomers;
+    memcpy(search->population + (size - count), search->told.members + (search->told.count - count),
+           count * sizeof *search->population);
+    search->population_count = size;
+    search->asked = search->newcomers = 0;
+    turn(strategy, count);
 }
 
 /* The newcomer takes its place in the order, and the worst leaves. */
@@ -178,8 +267,6 @@ static void enter(struct strategy *strategy, const struct preference_member *mem
     uint32_t size = settings(strategy)->population, at = search->population_count;
     if (at < size) {
         search->population[search->population_count++] = *member;
-        if (search->population_count == size)
-            first_generation(strategy);
         return;
     }
     while (at > 0 && preference_compare(penalty(strategy), member, &search->population[at - 1]) < 0)
@@ -194,13 +281,18 @@ static void evrsnas_tell(struct strategy *strategy, uint64_t ask, const struct a
 {
     struct evrsnas *search = strategy->state;
     struct preference_member member = preference_member(strategy->study, ask, arch, result);
-    if (strategy_steady(strategy)) {
-        enter(strategy, &member);
+    if (!preference_add(&search->told, &member)) {
+        strategy->out_of_memory = true;
         return;
     }
-    search->offspring[search->told++] = member;
-    if (search->told == generation_size(strategy))
-        next_generation(strategy);
+    if (!strategy_steady(strategy)) {
+        if (++search->newcomers == generation_size(strategy))
+            succeed(strategy);
+        return;
+    }
+    enter(strategy, &member);
+    if (search->told.count % settings(strategy)->population == 0)
+        turn(strategy, settings(strategy)->population);
 }
 
 static bool evrsnas_boundary(const struct strategy *strategy)
@@ -223,7 +315,7 @@ static bool evrsnas_member(const struct strategy *strategy, size_t i, struct arc
 static uint32_t evrsnas_generation(const struct strategy *strategy)
 {
     const struct evrsnas *search = strategy->state;
-    return strategy_steady(strategy) ? (uint32_t)(strategy->told / settings(strategy)->population) : search->generation;
+    return search->generation;
 }
 
 static uint64_t evrsnas_total(const struct strategy *strategy)
@@ -234,49 +326,70 @@ static uint64_t evrsnas_total(const struct strategy *strategy)
 
 /* --- saving --- */
 
-static uint64_t least(uint64_t a, uint64_t b)
+static size_t least(uint64_t a, uint32_t b)
 {
-    return a < b ? a : b;
+    return a < b ? (size_t)a : b;
 }
 
+/* The model is not saved but learned again from what it was learned from. */
 static struct json_t *evrsnas_save(const struct strategy *strategy)
 {
     const struct evrsnas *search = strategy->state;
     json_t *population = preference_save(search->population, search->population_count);
-    json_t *offspring = preference_save(search->offspring, search->told);
-    if (population == NULL || offspring == NULL) {
+    json_t *told = preference_save(search->told.members, search->told.count);
+    if (population == NULL || told == NULL) {
         json_decref(population);
-        json_decref(offspring);
+        json_decref(told);
         return NULL;
     }
-    return json_pack("{s:I, s:f, s:o, s:o}", "generation", (json_int_t)search->generation, "spread", search->spread, "population",
-                     population, "offspring", offspring);
+    return json_pack("{s:f, s:f, s:I, s:o, s:o}", "spread", search->spread, "lambda", search->lambda, "learned",
+                     (json_int_t)search->learned, "population", population, "told", told);
+}
+
+/* What was told goes through the same counting again. Returns false when it does not fit the settings. */
+static bool load_told(struct strategy *strategy, const json_t *list)
+{
+    struct evrsnas *search = strategy->state;
+    size_t count = json_array_size(list);
+    if (count != strategy->told)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct preference_member member;
+        if (!preference_load_one(strategy->space, json_array_get(list, i), &member) || !preference_add(&search->told, &member))
+            return false;
+    }
+    uint32_t size = settings(strategy)->population, later = size - settings(strategy)->elites;
+    if (strategy_steady(strategy)) {
+        search->generation = (uint32_t)(count / size);
+    } else {
+        search->generation = count < size ? 0 : (uint32_t)(1 + (count - size) / later);
+        search->asked = search->newcomers = (uint32_t)(count < size ? count : (count - size) % later);
+    }
+    return count <= strategy_total(strategy);
 }
 
 static enum status_code evrsnas_load(struct strategy *strategy, const json_t *saved, struct status *status)
 {
     struct evrsnas *search = strategy->state;
-    json_int_t generation;
-    json_t *population, *offspring;
+    json_int_t learned;
+    json_t *population, *told;
     json_error_t error;
-    if (json_unpack_ex((json_t *)(uintptr_t)saved, &error, 0, "{s:I, s:F, s:o, s:o}", "generation", &generation, "spread",
-                       &search->spread, "population", &population, "offspring", &offspring) != 0)
+    if (json_unpack_ex((json_t *)(uintptr_t)saved, &error, 0, "{s:F, s:F, s:I, s:o, s:o}", "spread", &search->spread, "lambda",
+                       &search->lambda, "learned", &learned, "population", &population, "told", &told) != 0)
         return status_set(status, STATUS_BAD_INPUT, "saved search: %s", error.text);
-    if (generation < 0 || generation > settings(strategy)->generations)
-        return status_set(status, STATUS_BAD_INPUT, "saved search: generation %lld of %u", (long long)generation,
-                          settings(strategy)->generations);
     uint32_t size = settings(strategy)->population;
     size_t members = preference_load(strategy->space, population, search->population, size);
-    size_t children = preference_load(strategy->space, offspring, search->offspring, size);
-    if (members > size || children > size)
-        return status_set(status, STATUS_BAD_INPUT, "saved search: the population cannot be read, or is not one of %u", size);
-    search->generation = (uint32_t)generation;
-    if (strategy_steady(strategy) ? generation > 0 || children > 0 || members != least(strategy->told, size)
-                                  : members != (generation == 0 ? 0 : size) || children >= generation_size(strategy))
-        return status_set(status, STATUS_BAD_INPUT, "saved search: a population of %zu and %zu children do not fit the settings",
-                          members, children);
+    if (!load_told(strategy, told) || members > size || learned < 0 || (size_t)learned > search->told.count)
+        return status_set(status, STATUS_BAD_INPUT, "saved search: what was told cannot be read, or is not of these settings");
+    if (members != (strategy_steady(strategy) || search->generation > 0 ? least(strategy->told, size) : 0))
+        return status_set(status, STATUS_BAD_INPUT, "saved search: a population of %zu does not fit the settings", members);
     search->population_count = (uint32_t)members;
-    search->asked = search->told = (uint32_t)children;
+    double *room = malloc((search->told.count + 1) * sizeof *room);
+    if (room == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for a search of %zu candidates", search->told.count);
+    if (learned > 0)
+        learn(strategy, (size_t)learned, room);
+    free(room);
     return STATUS_OK;
 }
 

@@ -1,5 +1,5 @@
 /* bench_kernels: GFLOP/s of each convolution kernel and GB/s of each streaming one, against the peak of fused multiply-adds this
- * core shows, on the layers of NAS-Bench-201.
+ * core shows, on the layers of NAS-Bench-201 and the depthwise ones of DARTS.
  *
  * usage: bench_kernels [batch [isa]]. Processor time, the second fastest of 15 runs, because the
  * peak too is the best of several (a shared machine slows whatever it likes); inputs rotate over more memory than the second-level
@@ -135,6 +135,34 @@ static void bench_conv(struct stage *s, int channels_in, int channels, int kerne
            100 * flops / w / s->peak, b * 1e3, 2 * flops / b, 200 * flops / b / s->peak);
 }
 
+/* Depthwise: bound by memory or by the first cache, so both rates are given. Bytes are those that must move: the input and the
+ * output once; backward input, output's gradient, output and the input's gradient. */
+static void bench_depthwise(struct stage *s, int channels, int kernel, int stride, int dilation)
+{
+    const int size = 32 * 16 / channels;
+    s->at = (struct kernels_geometry){.n = s->at.n,
+                                      .c_in = channels,
+                                      .c_out = channels,
+                                      .h = size,
+                                      .w = size,
+                                      .oh = size / stride,
+                                      .ow = size / stride,
+                                      .kh = kernel,
+                                      .kw = kernel,
+                                      .stride = stride,
+                                      .pad = (kernel - 1) * dilation / 2,
+                                      .dilation = dilation,
+                                      .groups = channels};
+    const double in = 1e-9 * s->at.n * size * size * channels, out = in / stride / stride;
+    const double flops = 2 * out * kernel * kernel, bytes = sizeof(float) * (in + out);
+    const double f = seconds_of(s, forward), b = seconds_of(s, backward_both);
+    printf(
+        "depthwise %dx%d %2d stride %d dilation %d  forward %7.3f ms %6.1f GFLOP/s %3.0f%% %6.1f GB/s   weights and input %7.3f ms "
+        "%6.1f %3.0f%% %6.1f GB/s\n",
+        kernel, kernel, channels, stride, dilation, f * 1e3, flops / f, 100 * flops / f / s->peak, bytes / f, b * 1e3,
+        2 * flops / b, 200 * flops / b / s->peak, 2 * bytes / b);
+}
+
 /* --- streaming kernels, 16 channels of 32x32
  * ------------------------------------------------------------------------------------------- */
 
@@ -166,6 +194,34 @@ static void pool_back(struct stage *s, int set)
     struct kernels_pool at = pool_shape;
     at.n = s->at.n;
     s->k->pool_backward(&at, s->x[set], NULL, s->y[set]);
+}
+
+static void max_pool(struct stage *s, int set)
+{
+    struct kernels_pool at = pool_shape;
+    at.n = s->at.n;
+    s->k->max_forward(&at, (struct kernels_source){.data = s->x[set]}, s->y[set]);
+}
+
+static void max_pool_back(struct stage *s, int set)
+{
+    struct kernels_pool at = pool_shape;
+    at.n = s->at.n;
+    s->k->max_backward(&at, (struct kernels_source){.data = s->x[set]}, s->x[(set + 1) % SETS], NULL, s->y[set]);
+}
+
+/* Four quarters of the channels. Whole blocks where a quarter fills one. */
+static void join(struct stage *s, int set)
+{
+    const int quarter = s->k->lanes;
+    struct kernels_widen at = {.n = s->at.n * 16 / (4 * quarter), .c_in = quarter, .c_out = 4 * quarter, .plane = 1024, .join = 1};
+    for (; at.before < at.c_out; at.before += quarter)
+        s->k->widen_forward(&at, (struct kernels_source){.data = s->x[set]}, s->y[set]);
+}
+
+static void shuffle(struct stage *s, int set)
+{
+    s->k->shuffle(s->at.n, 16, 1024, 2, (struct kernels_source){.data = s->x[set]}, NULL, s->y[set]);
 }
 
 static void bench_stream(struct stage *s, const char *name, runner run, int passes)
@@ -204,9 +260,20 @@ int main(int argc, char **argv)
     bench_conv(&s, 3, 16, 3, 1);
     bench_conv(&s, 16, 32, 3, 2);
     bench_conv(&s, 32, 64, 3, 2);
+    for (int i = 0; i < 3; i++)
+        bench_depthwise(&s, channels[i], 3, 1, 1);
+    bench_depthwise(&s, 16, 3, 1, 2);
+    bench_depthwise(&s, 16, 3, 2, 1);
+    for (int i = 0; i < 3; i++)
+        bench_depthwise(&s, channels[i], 5, 1, 1);
+    bench_depthwise(&s, 16, 5, 1, 2);
     bench_stream(&s, "sum of three norms", sum_of_three, 4);
     bench_stream(&s, "reduce of a norm's backward", reduce, 2);
     bench_stream(&s, "average pool 3x3", pool, 2);
     bench_stream(&s, "average pool 3x3 backward", pool_back, 2);
+    bench_stream(&s, "max-pool 3x3", max_pool, 2);
+    bench_stream(&s, "max-pool 3x3 backward", max_pool_back, 3);
+    bench_stream(&s, "concatenation of four", join, 2);
+    bench_stream(&s, "channel shuffle by two", shuffle, 2);
     return 0;
 }

@@ -5,8 +5,12 @@
  * as in kernels_conv and kernels_gradient. The kernel is bound by memory up to 3x3 and by loads from the first cache beyond. */
 #include "worker/engine/kernels_inner.h"
 
-/* Neighbouring output pixels that share the load of a tap's weights; as many accumulators hide the latency of a multiply-add. */
+/* Output pixels that share the load of a tap's weights: more than hide the latency of a multiply-add where there are registers. */
+#if ENGINE_LANES == 16 || defined(__aarch64__)
+enum { TILE = 16 };
+#else
 enum { TILE = 8 };
+#endif
 
 /* The largest kernel whose weight gradient may stay in registers as a whole. */
 enum { AREA_WIDE = 25 };
@@ -16,7 +20,7 @@ struct plane_sweep {
     const engine_real *in;
     size_t in_row, in_pixel; /* between the origins of neighbouring output rows and pixels */
     const struct tap *taps;
-    int tap_count;
+    int tap_count, side, step;         /* side: the taps are so many rows of so many, `step` pixels apart; 0: they are not */
     const engine_real *weights, *bias; /* bias: LANES or NULL */
     int rows, columns;
     engine_real *out;
@@ -29,50 +33,101 @@ struct plane_sweep {
 /* --- sweeping -------------------------------------------------------------------------------------------------------------------
  */
 
-INLINE void plane_tile(const int COUNT, const size_t pixel, const struct plane_sweep *s, int row, int column)
+/* What a row of results still meets on its way out. The pointers stand at its first pixel. */
+INLINE void finish_row(const vec *acc, const int COUNT, const struct plane_sweep *s, int row, int column)
 {
-    const engine_real *in = s->in + (size_t)row * s->in_row + (size_t)column * pixel;
-    const vec start = s->bias ? load(s->bias) : (vec){0};
-    vec acc[COUNT];
-    UNROLL for (int p = 0; p < COUNT; p++) acc[p] = start;
-    for (int t = 0; t < s->tap_count; t++) {
-        const engine_real *x = in + s->taps[t].offset;
-        const vec w = load(s->weights + s->taps[t].weight);
-        UNROLL for (int p = 0; p < COUNT; p++) acc[p] += w * load(x + (size_t)p * pixel);
-    }
-    const size_t at = (size_t)row * s->out_row + (size_t)column * s->out_pixel;
+    const size_t pixel = s->out_pixel, gate_pixel = s->gate_pixel, at = (size_t)row * s->out_row + (size_t)column * pixel;
+    const engine_real *gate = s->gate ? s->gate + (size_t)row * s->gate_row + (size_t)column * gate_pixel : NULL,
+                      *addend = s->addend ? s->addend + at : NULL;
+    engine_real *out = s->out + at;
     UNROLL for (int p = 0; p < COUNT; p++)
     {
         vec v = acc[p];
-        if (s->gate)
-            v = keep_positive(v, load(s->gate + (size_t)row * s->gate_row + (size_t)(column + p) * s->gate_pixel));
-        if (s->addend)
-            v += load(s->addend + at + (size_t)p * s->out_pixel);
-        store(s->out + at + (size_t)p * s->out_pixel, v);
+        if (gate)
+            v = keep_positive(v, load(gate + (size_t)p * gate_pixel));
+        if (addend)
+            v += load(addend + (size_t)p * pixel);
+        store(out + (size_t)p * pixel, v);
     }
 }
 
-INLINE void plane_rows(const size_t pixel, const struct plane_sweep *s)
+INLINE void plane_tile(const int ROWS, const int COUNT, const size_t pixel, const struct plane_sweep *s, int row, int column)
 {
-    for (int r = 0; r < s->rows; r++) {
-        int c = 0;
-        for (; c + TILE <= s->columns; c += TILE)
-            plane_tile(TILE, pixel, s, r, c);
-        for (; c + TILE / 2 <= s->columns; c += TILE / 2)
-            plane_tile(TILE / 2, pixel, s, r, c);
-        for (; c < s->columns; c++)
-            plane_tile(1, pixel, s, r, c);
+    const engine_real *in = s->in + (size_t)row * s->in_row + (size_t)column * pixel, *weights = s->weights;
+    const size_t in_row = s->in_row;
+    const vec start = s->bias ? load(s->bias) : (vec){0};
+    vec acc[TILE];
+    UNROLL for (int p = 0; p < ROWS * COUNT; p++) acc[p] = start;
+    for (const struct tap *t = s->taps, *end = t + s->tap_count; t < end; t++) {
+        const engine_real *x = in + t->offset;
+        const vec w = load(weights + t->weight);
+        UNROLL for (int p = 0; p < ROWS * COUNT; p++) acc[p] +=
+            w * load(x + (size_t)(p / COUNT) * in_row + (size_t)(p % COUNT) * pixel);
     }
+    UNROLL for (int r = 0; r < ROWS; r++) finish_row(acc + r * COUNT, COUNT, s, row + r, column);
+}
+
+/* The same sums in the same order for SIDE x SIDE taps that are STEP pixels apart: a row's weights stay in registers and every
+ * input vector is loaded once for all of them. */
+INLINE void slide_tile(const int SIDE, const int STEP, const int ROWS, const int COUNT, const struct plane_sweep *s, int row,
+                       int column)
+{
+    const engine_real *in = s->in + (size_t)row * s->in_row + (size_t)(column * LANES);
+    const vec start = s->bias ? load(s->bias) : (vec){0};
+    vec acc[TILE], w[5];
+    UNROLL for (int p = 0; p < ROWS * COUNT; p++) acc[p] = start;
+    for (const struct tap *t = s->taps, *end = t + SIDE * SIDE; t < end; t += SIDE) {
+        UNROLL for (int k = 0; k < SIDE; k++) w[k] = load(s->weights + t[k].weight);
+        UNROLL for (int r = 0; r < ROWS; r++) UNROLL for (int c = 0; c < COUNT + (SIDE - 1) * STEP; c++)
+        {
+            const vec x = load(in + t->offset + (size_t)r * s->in_row + (size_t)(c * LANES));
+            UNROLL for (int k = 0; k < SIDE; k++) if (c >= k * STEP && c - k * STEP < COUNT) acc[r * COUNT + c - k * STEP] +=
+                w[k] * x;
+        }
+    }
+    UNROLL for (int r = 0; r < ROWS; r++) finish_row(acc + r * COUNT, COUNT, s, row + r, column);
+}
+
+/* ROWS rows from `row` on: tiles as wide as the registers hold, then narrower ones. SIDE is 0 where taps do not slide. */
+INLINE void plane_strip(const int SIDE, const int STEP, const int ROWS, const size_t pixel, const struct plane_sweep *s, int row)
+{
+    int c = 0;
+    for (; c + TILE / ROWS <= s->columns; c += TILE / ROWS) {
+        if (SIDE)
+            slide_tile(SIDE, STEP, ROWS, TILE / ROWS, s, row, c);
+        else
+            plane_tile(ROWS, TILE / ROWS, pixel, s, row, c);
+    }
+    for (; c + 4 <= s->columns; c += 4)
+        plane_tile(ROWS, 4, pixel, s, row, c);
+    for (; c < s->columns; c++)
+        plane_tile(ROWS, 1, pixel, s, row, c);
+}
+
+/* Short rows go in pairs. */
+INLINE void plane_rows(const int SIDE, const int STEP, const size_t pixel, const struct plane_sweep *s)
+{
+    int r = 0;
+    for (; s->columns < TILE && r + 2 <= s->rows; r += 2)
+        plane_strip(SIDE, STEP, 2, pixel, s, r);
+    for (; r < s->rows; r++)
+        plane_strip(SIDE, STEP, 1, pixel, s, r);
 }
 
 static void plane_run(const struct plane_sweep *s)
 {
-    if (s->in_pixel == LANES)
-        plane_rows(LANES, s);
-    else if (s->in_pixel == 2 * LANES)
-        plane_rows(2 * LANES, s);
+    if (s->in_pixel != LANES)
+        plane_rows(0, 1, s->in_pixel, s);
+    else if (s->side == 3 && s->step == 1)
+        plane_rows(3, 1, LANES, s);
+    else if (s->side == 3 && s->step == 2)
+        plane_rows(3, 2, LANES, s);
+    else if (s->side == 5 && s->step == 1)
+        plane_rows(5, 1, LANES, s);
+    else if (s->side == 5 && s->step == 2)
+        plane_rows(5, 2, LANES, s);
     else
-        plane_rows(s->in_pixel, s);
+        plane_rows(0, 1, LANES, s);
 }
 
 /* --- packing --------------------------------------------------------------------------------------------------------------------
@@ -149,6 +204,8 @@ void KERNEL(depth_forward)(const struct kernels_forward *call)
                             .in_pixel = (size_t)at->stride * LANES,
                             .taps = taps,
                             .tap_count = forward_taps(at, packed.row, taps),
+                            .side = at->kh,
+                            .step = at->dilation,
                             .rows = at->oh,
                             .columns = at->ow,
                             .out_row = (size_t)at->ow * LANES,
@@ -163,10 +220,12 @@ void KERNEL(depth_forward)(const struct kernels_forward *call)
         s.bias = call->bias ? call->bias + channel : NULL;
         s.out = call->out + (size_t)p * plane;
         plane_run(&s);
-        if (call->sums && p < blocks)
-            plane_center(s.out, plane / LANES, call->center + channel);
-        if (call->sums)
-            KERNEL(plane_statistics)(s.out, plane / LANES, call->center + channel, call->sums + channel, call->squares + channel);
+        if (!call->sums)
+            continue;
+        engine_real *center = call->center + channel;
+        if (p < blocks)
+            plane_center(s.out, plane / LANES, center);
+        KERNEL(plane_statistics)(s.out, plane / LANES, center, call->sums + channel, call->squares + channel);
     }
 }
 
@@ -247,6 +306,8 @@ static void class_gradient(const struct kernels_geometry *at, const struct backw
                                (size_t)(ky[k / nx] * at->kw + kx[k % nx]) * LANES};
     s.taps = taps;
     s.tap_count = ny * nx;
+    s.side = at->stride == 1 ? at->kh : 0;
+    s.step = at->dilation;
     s.rows = (at->h - phase_y + at->stride - 1) / at->stride;
     s.columns = (at->w - phase_x + at->stride - 1) / at->stride;
     s.out += pixel;

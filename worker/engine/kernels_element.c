@@ -70,11 +70,12 @@ static void sum(const struct kernels_sum *call)
             sum_step(call, start + i * LANES, channel, STEP);
         for (; i < call->plane; i++)
             sum_step(call, start + i * LANES, channel, 1);
-        if (call->sums && p < blocks)
-            plane_center(call->out + start, call->plane, call->center + channel);
-        if (call->sums)
-            KERNEL(plane_statistics)
-        (call->out + start, call->plane, call->center + channel, call->sums + channel, call->squares + channel);
+        if (!call->sums)
+            continue;
+        engine_real *center = call->center + channel;
+        if (p < blocks)
+            plane_center(call->out + start, call->plane, center);
+        KERNEL(plane_statistics)(call->out + start, call->plane, center, call->sums + channel, call->squares + channel);
     }
 }
 

@@ -188,30 +188,71 @@ INLINE vec region_maximum(const engine_real *x, int width, struct region w, stru
     return most;
 }
 
+/* Whether the window at output row r, column c is the common one: 3x3 and inside the plane. */
+INLINE int is_whole_three(const struct kernels_pool *at, int r, int c)
+{
+    const int top = r * at->stride - at->pad, left = c * at->stride - at->pad;
+    return at->kh == 3 && at->kw == 3 && top >= 0 && left >= 0 && top + 3 <= at->h && left + 3 <= at->w;
+}
+
+/* The nine values of such a window, and the largest. */
+INLINE vec three_by_three(const engine_real *x, size_t row, struct affine map, const int AFFINE, const int RECTIFY, vec *values)
+{
+    UNROLL for (int k = 0; k < 9; k++) values[k] =
+        source_apply(load(x + (size_t)(k / 3) * row + (size_t)(k % 3) * LANES), map, AFFINE, RECTIFY);
+    vec most = values[0];
+    UNROLL for (int k = 1; k < 9; k++) most = larger(most, values[k]);
+    return most;
+}
+
+/* Where the window's first pixel stands. */
+INLINE size_t corner(const struct kernels_pool *at, int r, int c)
+{
+    return (size_t)((r * at->stride - at->pad) * at->w + c * at->stride - at->pad) * LANES;
+}
+
 INLINE void max_plane(const struct kernels_pool *at, const engine_real *x, struct affine map, const int AFFINE, const int RECTIFY,
                       engine_real *out)
 {
+    vec values[9];
     for (int r = 0; r < at->oh; r++)
-        for (int c = 0; c < at->ow; c++, out += LANES)
-            store(out, region_maximum(x, at->w, region_at(at, r, c), map, AFFINE, RECTIFY));
+        for (int c = 0; c < at->ow; c++, out += LANES) {
+            if (is_whole_three(at, r, c))
+                store(out, three_by_three(x + corner(at, r, c), (size_t)at->w * LANES, map, AFFINE, RECTIFY, values));
+            else
+                store(out, region_maximum(x, at->w, region_at(at, r, c), map, AFFINE, RECTIFY));
+        }
+}
+
+/* Adds to a pixel what is left of a window's gradient in the lanes where it holds the maximum; gives back what is left then. */
+INLINE vec give(vec value, vec most, vec left, engine_real *pixel)
+{
+    const vec_mask hit = value == most;
+    store(pixel, load(pixel) + (vec)(hit & (vec_mask)left));
+    return (vec)(~hit & (vec_mask)left);
 }
 
 /* Gives each gradient to the first value that equals its window's maximum. */
 INLINE void max_plane_backward(const struct kernels_pool *at, const engine_real *x, struct affine map, const int AFFINE,
                                const int RECTIFY, const engine_real *gradient, engine_real *to)
 {
+    const size_t row = (size_t)at->w * LANES;
+    vec values[9];
     for (int r = 0; r < at->oh; r++)
         for (int c = 0; c < at->ow; c++, gradient += LANES) {
+            vec left = load(gradient);
+            if (is_whole_three(at, r, c)) {
+                engine_real *first = to + corner(at, r, c);
+                const vec most = three_by_three(x + corner(at, r, c), row, map, AFFINE, RECTIFY, values);
+                UNROLL for (int k = 0; k < 9; k++) left =
+                    give(values[k], most, left, first + (size_t)(k / 3) * row + (size_t)(k % 3) * LANES);
+                continue;
+            }
             const struct region w = region_at(at, r, c);
             const vec most = region_maximum(x, at->w, w, map, AFFINE, RECTIFY);
-            vec left = load(gradient);
             for (int i = w.top; i < w.bottom; i++)
-                for (int j = w.left; j < w.right; j++) {
-                    engine_real *pixel = to + (size_t)(i * at->w + j) * LANES;
-                    const vec_mask hit = value_at(x, at->w, i, j, map, AFFINE, RECTIFY) == most;
-                    store(pixel, load(pixel) + (vec)(hit & (vec_mask)left));
-                    left = (vec)(~hit & (vec_mask)left);
-                }
+                for (int j = w.left; j < w.right; j++)
+                    left = give(value_at(x, at->w, i, j, map, AFFINE, RECTIFY), most, left, to + (size_t)(i * at->w + j) * LANES);
         }
 }
 

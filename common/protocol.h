@@ -24,6 +24,7 @@ struct protocol {
  * "rmi-fast" (51 passes, 1 cell a stage, else the same).
  * darts (methods 1.5): "rmi-full" (251 passes, 16 channels, 8 cells in all, lr 0.025, momentum 0.9, weight decay 3e-4, beta 0.8) or
  * "rmi-fast" (51 passes, 5 cells: the fewest that leave a normal cell in each stage; else the same).
+ * fbnet (ours; nothing is published): as nb201's, with 22 layers; "rmi-fast" has 51 passes. Layers cannot be left out.
  * STATUS_NOT_FOUND with the known names, or because the space has none. */
 enum status_code protocol_preset(const char *space, const char *name, struct protocol *out, struct status *status);
 

@@ -52,6 +52,9 @@ static enum status_code find_columns(struct reader *reader, struct status *statu
     reader->key_at = csv_find(csv, "arch_str");
     if (reader->key_at == csv_absent)
         reader->key_at = csv_find(csv, "ops");
+    if (reader->key_at == csv_absent && csv_find(csv, "layer") != csv_absent && csv_find(csv, "op") != csv_absent)
+        return status_set(status, STATUS_BAD_INPUT, "%s: is a look-up table (layer, op): read it as `source: lut`, or with --lut",
+                          csv->path);
     if (reader->key_at == csv_absent)
         return status_set(status, STATUS_BAD_INPUT,
                           "%s: has neither a column \"arch_str\" nor a column \"ops\" that says which architecture a row is about",

@@ -35,8 +35,8 @@ static void digests_of_presets_are_those_in_existing_databases(void **state)
 static void every_preset_is_within_the_ranges_and_names_itself(void **state)
 {
     (void)state;
-    static const char *const spaces[] = {"nb201", "darts"}, *const names[] = {"rmi-full", "rmi-fast"};
-    for (int i = 0; i < 4; i++) {
+    static const char *const spaces[] = {"nb201", "darts", "fbnet"}, *const names[] = {"rmi-full", "rmi-fast"};
+    for (int i = 0; i < 6; i++) {
         struct protocol protocol = preset(spaces[i / 2], names[i % 2]);
         struct status status;
         assert_ok(protocol_check(&protocol, &status), status);

@@ -105,7 +105,7 @@ struct wire_heartbeat_answer {
 
 /* The network an architecture becomes when it is measured. */
 struct wire_network {
-    uint32_t channels, cells, classes, input_channels, input_size; /* 1.. 1024, 64, 65536, 16, 4096 */
+    uint32_t channels, cells, classes, input_channels, input_size; /* 1.. 1024, 100, 65536, 16, 4096 */
 };
 
 struct wire_task {

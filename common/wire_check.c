@@ -140,7 +140,7 @@ static enum status_code check_task(const struct wire_task *task, struct status *
     }
     REQUIRE(task->kind == WIRE_MEASURE, "Task", "kind");
     REQUIRE(between(task->network.channels, 1, 1024), "Task", "network_channels");
-    REQUIRE(between(task->network.cells, 1, 64), "Task", "network_cells");
+    REQUIRE(between(task->network.cells, 1, 100), "Task", "network_cells");
     REQUIRE(between(task->network.classes, 1, 65536), "Task", "network_classes");
     REQUIRE(between(task->network.input_channels, 1, 16), "Task", "network_input_channels");
     REQUIRE(between(task->network.input_size, 1, 4096), "Task", "network_input_size");

@@ -61,6 +61,10 @@ result $? 'so do gzipped images'
 run build --model $data/resnet20_cifar10.onnx "${images[@]}" --taps stage3 --pool 64 --batch 8 -o "$work/one.bundle" -f json
 python "assert got['taps'] == 1 and got['batch'] == 8 and max(got['indices']) < 64"
 result $? '--taps, --pool and --batch are heeded'
+run build --model $data/resnet20_cifar10.onnx "${images[@]}" --space darts --pool 256 -o "$work/darts.bundle" -f json
+python "assert got['batch'] == 128 and got['pool'] == 256"
+result $? '--space chooses the batch'
+refused 'the pool is 16 times the batch' '2048' build --model $data/resnet20_cifar10.onnx "${images[@]}" --space darts -o "$work/no"
 run build --model $data/resnet20_cifar10.onnx "${images[@]}" --mean 0.5,0.5,0.5 --std 0.3,0.3,0.3 -o "$work/other.bundle" -f csv
 [ $code -eq 0 ] && [ "$(wc -l <"$work/out")" -eq 33 ] && ! cmp -s "$work/onnx.bundle" "$work/other.bundle"
 result $? 'another normalisation gives another bundle'

@@ -40,13 +40,13 @@ static float *random_gram(struct rng *rng, int features)
     return gram;
 }
 
-static void fixture_open(struct fixture *f, const char *arch)
+static void fixture_open_in(struct fixture *f, const char *space, const char *arch)
 {
     struct status status = {0};
     struct rng rng;
     memset(f, 0, sizeof *f);
     rng_seed(&rng, 5);
-    assert_ok(space_open("nb201", &f->space, &status), status);
+    assert_ok(space_open(space, &f->space, &status), status);
     assert_ok(space_parse(&f->space, arch, &f->arch, &status), status);
     f->bundle = (struct bundle){
         .batch = N, .shape = {3, SIDE, SIDE}, .classes = 4, .taps = TAPS, .std = {0.3f, 0.3f, 0.3f}, .mean = {0.5f, 0.5f, 0.5f}};
@@ -62,6 +62,11 @@ static void fixture_open(struct fixture *f, const char *arch)
         .steps = 4, .channels = 8, .cells = 1, .learning_rate = 0.1, .momentum = 0.9, .weight_decay = 5e-4, .beta = 0.8};
     f->task =
         (struct evaluate_task){.space = &f->space, .arch = &f->arch, .bundle = &f->bundle, .protocol = &f->protocol, .seed = 3};
+}
+
+static void fixture_open(struct fixture *f, const char *arch)
+{
+    fixture_open_in(f, "nb201", arch);
 }
 
 static void fixture_close(struct fixture *f)
@@ -168,16 +173,13 @@ static void a_shorter_protocol_sees_the_first_rows_of_a_longer_one(void **state)
     fixture_close(&f);
 }
 
-/* Node 2 copies node 1 in one cell and the input in the other, with the convolution on the respective other edge. */
-static void isomorphic_cells_have_one_trace_unless_built_exactly(void **state)
+static void assert_isomorphic(const char *space, int cells, const char *const archs[2])
 {
-    (void)state;
-    const char *const cells[2] = {"|nor_conv_1x1~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_3x3~2|",
-                                  "|skip_connect~0|+|none~0|nor_conv_1x1~1|+|none~0|none~1|nor_conv_3x3~2|"};
     struct fixture f[2];
     struct evaluate_trace trace[2], exact[2];
     for (int i = 0; i < 2; i++) {
-        fixture_open(&f[i], cells[i]);
+        fixture_open_in(&f[i], space, archs[i]);
+        f[i].protocol.cells = cells;
         evaluate(&f[i], &trace[i]);
         f[i].task.exact = true;
         evaluate(&f[i], &exact[i]);
@@ -189,6 +191,32 @@ static void isomorphic_cells_have_one_trace_unless_built_exactly(void **state)
         evaluate_trace_free(&exact[i]);
         fixture_close(&f[i]);
     }
+}
+
+/* Node 2 copies node 1 in one cell and the input in the other, with the convolution on the respective other edge. */
+static void isomorphic_cells_have_one_trace_unless_built_exactly(void **state)
+{
+    (void)state;
+    assert_isomorphic("nb201", 1,
+                      (const char *const[2]){"|nor_conv_1x1~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_3x3~2|",
+                                             "|skip_connect~0|+|none~0|nor_conv_1x1~1|+|none~0|none~1|nor_conv_3x3~2|"});
+}
+
+#define REDUCE                                                                                                                     \
+    "/reduce:max_pool_3x3~0+skip_connect~1|skip_connect~0+avg_pool_3x3~2|dil_conv_3x3~1+skip_connect~2|max_pool_3x3~0+skip_"       \
+    "connect~4"
+
+/* The normal cell's first two nodes change places. */
+static void so_have_darts_cells_with_their_nodes_in_another_order(void **state)
+{
+    (void)state;
+    assert_isomorphic(
+        "darts", 3,
+        (const char *const[2]){
+            "normal:sep_conv_3x3~0+skip_connect~1|dil_conv_5x5~0+avg_pool_3x3~1|max_pool_3x3~0+skip_connect~3|skip_connect~2+"
+            "sep_conv_5x5~3" REDUCE,
+            "normal:dil_conv_5x5~0+avg_pool_3x3~1|sep_conv_3x3~0+skip_connect~1|max_pool_3x3~0+skip_connect~2|sep_conv_5x5~2+"
+            "skip_connect~3" REDUCE});
 }
 
 static void a_disconnected_cell_is_infeasible_and_says_so(void **state)
@@ -462,6 +490,7 @@ int main(void)
         cmocka_unit_test(another_seed_gives_another_trace),
         cmocka_unit_test(a_shorter_protocol_sees_the_first_rows_of_a_longer_one),
         cmocka_unit_test(isomorphic_cells_have_one_trace_unless_built_exactly),
+        cmocka_unit_test(so_have_darts_cells_with_their_nodes_in_another_order),
         cmocka_unit_test(a_disconnected_cell_is_infeasible_and_says_so),
         cmocka_unit_test(weights_that_blow_up_make_the_candidate_infeasible_at_that_step),
         cmocka_unit_test(a_tap_without_variation_is_infeasible_and_named),

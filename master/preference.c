@@ -148,7 +148,7 @@ static bool load_costs(const json_t *costs, struct preference_member *member)
     return true;
 }
 
-bool preference_load_one(const struct space *space, const struct json_t *saved, struct preference_member *out)
+static bool load_member(const struct space *space, const struct json_t *saved, struct preference_member *out)
 {
     const char *genes;
     json_int_t ask;
@@ -172,7 +172,17 @@ size_t preference_load(const struct space *space, const struct json_t *list, str
     if (!json_is_array(list) || count > room)
         return SIZE_MAX;
     for (size_t i = 0; i < count; i++)
-        if (!preference_load_one(space, json_array_get(list, i), &out[i]))
+        if (!load_member(space, json_array_get(list, i), &out[i]))
             return SIZE_MAX;
     return count;
+}
+
+bool preference_load_list(const struct space *space, const struct json_t *list, struct preference_list *out)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        struct preference_member member;
+        if (!load_member(space, json_array_get(list, i), &member) || !preference_add(out, &member))
+            return false;
+    }
+    return json_is_array(list);
 }

@@ -58,10 +58,11 @@ size_t preference_values(const struct preference_member *members, size_t count, 
  * chance-level architecture among twenty would dominate a standard deviation. `values` has room for count numbers. */
 double preference_spread(const struct preference_member *members, size_t count, double *values);
 
-/* Members as a JSON list (a new reference, NULL without memory) and back. Reading takes at most `room` of them and returns how
- * many; SIZE_MAX for a list that is longer or is not of this space. */
+/* Members as a JSON list (a new reference, NULL without memory) and back. preference_load takes at most `room` of them and returns
+ * how many; SIZE_MAX for a list that is longer or is not of this space. preference_load_list adds all to an empty list; false when
+ * one is not of this space, or without memory. */
 struct json_t *preference_save(const struct preference_member *members, size_t count);
-bool preference_load_one(const struct space *space, const struct json_t *saved, struct preference_member *out);
 size_t preference_load(const struct space *space, const struct json_t *list, struct preference_member *out, size_t room);
+bool preference_load_list(const struct space *space, const struct json_t *list, struct preference_list *out);
 
 #endif

@@ -9,15 +9,16 @@
 
 #include "common/digest.h"
 #include "master/strategy_evrsnas.h"
+#include "master/strategy_local.h"
 #include "master/strategy_mohdnas.h"
+#include "master/strategy_random.h"
+#include "master/strategy_regularised.h"
 #include "master/strategy_rminas.h"
 
 enum { SAVED_VERSION = 1 };
 
 static const struct strategy_ops *const known_strategies[] = {
-    &strategy_evrsnas,
-    &strategy_mohdnas,
-    &strategy_rminas,
+    &strategy_evrsnas, &strategy_mohdnas, &strategy_rminas, &strategy_random, &strategy_regularised, &strategy_local,
 };
 
 enum { KNOWN_STRATEGIES = sizeof known_strategies / sizeof known_strategies[0] };
@@ -90,7 +91,9 @@ bool strategy_steady(const struct strategy *strategy)
 
 bool strategy_full(const struct strategy *strategy)
 {
-    return strategy->asked - strategy->told >= strategy->study->strategy.in_flight;
+    uint32_t in_flight = strategy->study->strategy.in_flight;
+    uint64_t batch = strategy_steady(strategy) ? in_flight : strategy->asked % in_flight == 0 ? 1 : in_flight;
+    return strategy->asked - strategy->told >= batch;
 }
 
 bool strategy_member(const struct strategy *strategy, size_t i, struct arch *out)

@@ -82,7 +82,8 @@ bool strategy_steady(const struct strategy *strategy);
 bool strategy_member(const struct strategy *strategy, size_t i, struct arch *out);
 bool strategy_answer(const struct strategy *strategy, struct arch *out);
 
-/* For modules that propose without generations: true when in_flight candidates are asked and not told. */
+/* For modules that propose without generations: true when in_flight candidates are asked and not told; with strategy.mode
+ * generations also when a batch of in_flight is asked and not all told, so that there are moments to save in. */
 bool strategy_full(const struct strategy *strategy);
 
 bool strategy_boundary(const struct strategy *strategy);

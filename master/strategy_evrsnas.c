@@ -350,14 +350,9 @@ static struct json_t *evrsnas_save(const struct strategy *strategy)
 static bool load_told(struct strategy *strategy, const json_t *list)
 {
     struct evrsnas *search = strategy->state;
-    size_t count = json_array_size(list);
-    if (count != strategy->told)
+    if (!preference_load_list(strategy->space, list, &search->told) || search->told.count != strategy->told)
         return false;
-    for (size_t i = 0; i < count; i++) {
-        struct preference_member member;
-        if (!preference_load_one(strategy->space, json_array_get(list, i), &member) || !preference_add(&search->told, &member))
-            return false;
-    }
+    size_t count = search->told.count;
     uint32_t size = settings(strategy)->population, later = size - settings(strategy)->elites;
     if (strategy_steady(strategy)) {
         search->generation = (uint32_t)(count / size);

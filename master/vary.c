@@ -2,7 +2,7 @@
 #include "master/vary.h"
 
 /* Ours. 64 single steps leave any neighbourhood; 256 draws miss only when the space is all but used up. */
-enum { VARY_TRIES = 64, SAMPLE_TRIES = 256 };
+enum { VARY_TRIES = 64, SAMPLE_TRIES = 256, COUNT_TRIES = 1 << 20 };
 
 bool vary_useless(const struct strategy *strategy, const struct arch *arch)
 {
@@ -29,4 +29,32 @@ bool vary_renew(const struct strategy *strategy, struct rng *rng, struct arch *a
         useless = vary_useless(strategy, arch);
     }
     return !useless;
+}
+
+/* Counts one on, the last gene fastest; all zeros follow the last. */
+static void next_in_order(const struct space *space, struct arch *arch)
+{
+    for (size_t gene = arch->length; gene-- > 0;) {
+        if (++arch->genes[gene] < space_choices(space, gene))
+            return;
+        arch->genes[gene] = 0;
+    }
+}
+
+bool vary_random(const struct strategy *strategy, struct rng *rng, struct arch *out)
+{
+    for (int i = 0; i < SAMPLE_TRIES; i++) {
+        space_sample(strategy->space, rng, out);
+        if (!vary_useless(strategy, out))
+            return true;
+    }
+    struct arch start = *out;
+    for (int i = 0; i < COUNT_TRIES; i++) {
+        next_in_order(strategy->space, out);
+        if (!vary_useless(strategy, out))
+            return true;
+        if (arch_equal(out, &start))
+            return false;
+    }
+    return false;
 }

@@ -21,4 +21,8 @@ void vary_step(const struct space *space, struct rng *rng, struct arch *arch);
  * of them is useless (the space is all but used up); *arch is then that one. A useful *arch stays and draws nothing from rng. */
 bool vary_renew(const struct strategy *strategy, struct rng *rng, struct arch *arch);
 
+/* A random useful architecture, uniform while a draw in 256 still finds one; then the first useful one after a random place in
+ * counting order. False when none is left (or none among the next million, in a space that no search uses up). */
+bool vary_random(const struct strategy *strategy, struct rng *rng, struct arch *out);
+
 #endif

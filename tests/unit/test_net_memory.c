@@ -78,6 +78,25 @@ static enum status_code do_build(void)
     return code;
 }
 
+static enum status_code do_build_darts(void)
+{
+    const struct space_build build = {.channels = 2, .cells = 3, .classes = 2, .input = {1, 4, 4}};
+    struct space darts;
+    struct arch arch;
+    struct net out;
+    struct rng rng;
+    net_init_empty(&out);
+    rng_seed(&rng, 1);
+    enum status_code code = space_open("darts", &darts, &status);
+    if (code != STATUS_OK)
+        return code;
+    space_sample(&darts, &rng, &arch);
+    code = space_build_net(&darts, &arch, &build, &out, &status);
+    net_free(&out);
+    space_close(&darts);
+    return code;
+}
+
 static enum status_code do_copy(void)
 {
     struct net out;
@@ -165,6 +184,12 @@ static void building_says_so(void **state)
     fail_each_allocation(do_build);
 }
 
+static void building_darts_says_so(void **state)
+{
+    (void)state;
+    fail_each_allocation(do_build_darts);
+}
+
 static void copying_says_so(void **state)
 {
     (void)state;
@@ -207,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_space_opens_or_says_that_it_cannot),
         cmocka_unit_test(building_says_so),
+        cmocka_unit_test(building_darts_says_so),
         cmocka_unit_test(copying_says_so),
         cmocka_unit_test(folding_says_so),
         cmocka_unit_test(checking_says_so),

@@ -7,6 +7,7 @@
 #include "common/cost.h"
 #include "common/space.h"
 #include "common/space_darts.h"
+#include "tests/support/space_check.h"
 
 /* The cell that the DARTS paper found with its second-order method (figures 4 and 5). */
 #define DARTS_V2                                                                                                                   \
@@ -35,10 +36,7 @@ static int close_space(void **state)
 
 static struct arch parsed(const char *text)
 {
-    struct arch arch;
-    struct status status;
-    assert_ok(space_parse(&space, text, &arch, &status), status);
-    return arch;
+    return space_check_parsed(&space, text);
 }
 
 /* --- text and genes -------------------------------------------------------------------------------------- */
@@ -55,17 +53,7 @@ static void architectures_number_180_times_7_to_the_8th_squared(void **state)
 static void random_architectures_print_and_parse_back(void **state)
 {
     (void)state;
-    struct rng rng;
-    rng_seed(&rng, 11);
-    for (int i = 0; i < 20000; i++) {
-        struct arch arch, back;
-        char text[ARCH_TEXT_BYTES];
-        space_sample(&space, &rng, &arch);
-        space_print(&space, &arch, text);
-        assert_int_equal(strlen(text), 253);
-        back = parsed(text);
-        assert_true(arch_equal(&arch, &back));
-    }
+    space_check_round_trip(&space, 11, 20000, 253);
 }
 
 static void the_printed_text_is_the_documented_one(void **state)
@@ -110,12 +98,7 @@ static void the_states_of_a_node_are_read_in_either_order(void **state)
 
 static void assert_refused(const char *text, const char *place, const char *expected)
 {
-    struct arch arch = {.length = 1}, before = arch;
-    struct status status;
-    assert_int_equal(space_parse(&space, text, &arch, &status), STATUS_BAD_INPUT);
-    assert_true(arch_equal(&arch, &before));
-    if (strstr(status.message, place) == NULL || strstr(status.message, expected) == NULL)
-        fail_msg("\"%s\" does not say \"%s\" and \"%s\"", status.message, place, expected);
+    space_check_refused(&space, text, place, expected);
 }
 
 static void parse_errors_name_the_place_and_what_was_expected(void **state)

@@ -9,6 +9,7 @@
 #include "common/space.h"
 #include "common/space_fbnet.h"
 #include "tests/support/net_naive.h"
+#include "tests/support/space_check.h"
 
 static struct space space;
 
@@ -27,10 +28,7 @@ static int close_space(void **state)
 
 static struct arch parsed(const char *text)
 {
-    struct arch arch;
-    struct status status;
-    assert_ok(space_parse(&space, text, &arch, &status), status);
-    return arch;
+    return space_check_parsed(&space, text);
 }
 
 static struct net built(const char *text, int size, int classes)
@@ -60,17 +58,7 @@ static void there_are_22_genes_of_nine_blocks(void **state)
 static void random_architectures_print_and_parse_back(void **state)
 {
     (void)state;
-    struct rng rng;
-    rng_seed(&rng, 3);
-    for (int i = 0; i < 10000; i++) {
-        struct arch arch, back;
-        char text[ARCH_TEXT_BYTES];
-        space_sample(&space, &rng, &arch);
-        space_print(&space, &arch, text);
-        assert_int_equal(strlen(text), 22);
-        back = parsed(text);
-        assert_true(arch_equal(&arch, &back));
-    }
+    space_check_round_trip(&space, 3, 10000, 22);
 }
 
 static void names_and_digits_are_the_same_architecture(void **state)
@@ -85,12 +73,7 @@ static void names_and_digits_are_the_same_architecture(void **state)
 
 static void assert_refused(const char *text, const char *place, const char *expected)
 {
-    struct arch arch = {.length = 1}, before = arch;
-    struct status status;
-    assert_int_equal(space_parse(&space, text, &arch, &status), STATUS_BAD_INPUT);
-    assert_true(arch_equal(&arch, &before));
-    if (strstr(status.message, place) == NULL || strstr(status.message, expected) == NULL)
-        fail_msg("\"%s\" does not say \"%s\" and \"%s\"", status.message, place, expected);
+    space_check_refused(&space, text, place, expected);
 }
 
 static void parse_errors_name_the_place_and_what_was_expected(void **state)

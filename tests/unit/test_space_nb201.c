@@ -5,6 +5,7 @@
 
 #include "common/space.h"
 #include "common/space_nb201.h"
+#include "tests/support/space_check.h"
 
 static struct space space;
 
@@ -32,10 +33,7 @@ static struct arch cell(int number)
 
 static struct arch parsed(const char *text)
 {
-    struct arch arch;
-    struct status status;
-    assert_ok(space_parse(&space, text, &arch, &status), status);
-    return arch;
+    return space_check_parsed(&space, text);
 }
 
 static void an_unknown_space_is_refused_with_the_known_names(void **state)
@@ -69,12 +67,7 @@ static void all_15625_cells_print_and_parse_back(void **state)
 
 static void assert_refused(const char *text, const char *place, const char *expected)
 {
-    struct arch arch = {.length = 1}, before = arch;
-    struct status status;
-    assert_int_equal(space_parse(&space, text, &arch, &status), STATUS_BAD_INPUT);
-    assert_true(arch_equal(&arch, &before));
-    if (strstr(status.message, place) == NULL || strstr(status.message, expected) == NULL)
-        fail_msg("\"%s\" does not say \"%s\" and \"%s\"", status.message, place, expected);
+    space_check_refused(&space, text, place, expected);
 }
 
 static void parse_errors_name_the_place_and_what_was_expected(void **state)

@@ -100,7 +100,7 @@ test-quick: $(PROGRAMS) $(UNIT_TESTS) ## unit, simulation and golden tests only
 demo: $(PROGRAMS) ## a whole search on Fashion-MNIST on this machine, under 5 minutes
 	scripts/demo $(B)
 
-bench: $(PROGRAMS) $(BENCHES) ## measure the engine beside its peer (docs/PERFORMANCE.md)
+bench: $(PROGRAMS) $(BENCHES) ## measure fronts and the engine beside their peers (docs/PERFORMANCE.md)
 	scripts/bench $(B)
 
 fmt: ## format the C sources
@@ -198,7 +198,7 @@ $(B)/real64/tests/%.t: $(B)/real64/tests/%.o $(TEST_LIB) $(REAL64_LIB) $(COMMON_
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -lm -lpthread -o $@
 
-$(B)/tests/bench/%: $(B)/tests/bench/%.o $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(TEST_LIB) $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lm -lpthread -o $@
 

@@ -12,7 +12,7 @@
 
 #include "master/pareto.h"
 
-enum { FEW_PLACES = 16, FEW_PAIRS = 128 }; /* so few are compared pair by pair: measured, flat around these */
+enum { FEW_PLACES = 32, FEW_PAIRS = 512 }; /* so few are compared pair by pair: measured, flat around these */
 
 struct row {
     double violation, first; /* first: the first objective */

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/space.h"
+#include "tests/support/timing.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/isa.h"
 #include "worker/rmi.h"
@@ -39,13 +39,6 @@ static void fail(const char *what, const struct status *status)
 {
     fprintf(stderr, "bench_rmi: %s: %s\n", what, status->message);
     exit(1);
-}
-
-static double processor_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* One pass over the batch; backward and an update when train is set. Returns the mixed loss. */
@@ -83,7 +76,7 @@ static double seconds_of_ours(struct bench *b, const char *digits, int steps)
     struct rng rng;
     const struct space_build build = {.channels = 16, .cells = 5, .classes = CLASSES, .input = {3, 32, 32}};
     const struct engine_options options = {.mode = steps ? ENGINE_TRAIN : ENGINE_BATCH_STATS, .batch = b->batch, .isa = b->isa};
-    const double start = processor_seconds();
+    const double start = timing_processor_seconds();
     net_init_empty(&net);
     rng_seed(&rng, 1);
     if (space_parse(&b->space, digits, &arch, &status) != STATUS_OK ||
@@ -97,7 +90,7 @@ static double seconds_of_ours(struct bench *b, const char *digits, int steps)
     pass(b, engine, 0);
     engine_free(engine);
     net_free(&net);
-    return processor_seconds() - start;
+    return timing_processor_seconds() - start;
 }
 
 static double seconds_of_peer(struct bench *b, const char *digits, int steps)
@@ -137,18 +130,6 @@ static void start_peer(struct bench *b, const char *command)
     b->from_peer = fdopen(from[0], "r");
 }
 
-static int rising(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, int count)
-{
-    qsort(values, (size_t)count, sizeof *values, rising);
-    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
 static void bench_cell(struct bench *b, const char *name, const char *digits, int steps, double *logs)
 {
     double ours[ROUNDS_MAX], peer[ROUNDS_MAX], ratio[ROUNDS_MAX];
@@ -159,10 +140,10 @@ static void bench_cell(struct bench *b, const char *name, const char *digits, in
         peer[i] = seconds_of_peer(b, digits, steps);
         ratio[i] = peer[i] / ours[i];
     }
-    const double mine = median(ours, b->rounds);
+    const double mine = timing_median(ours, b->rounds);
     printf("%-10s k=%-3d %9.2f ms (%.2f-%.2f)", name, steps, mine * 1e3, ours[0] * 1e3, ours[b->rounds - 1] * 1e3);
     if (b->to_peer) {
-        const double theirs = median(peer, b->rounds), times = median(ratio, b->rounds);
+        const double theirs = timing_median(peer, b->rounds), times = timing_median(ratio, b->rounds);
         printf("  torch %9.2f ms (%.2f-%.2f)  %6.2fx (%.2f-%.2f)", theirs * 1e3, peer[0] * 1e3, peer[b->rounds - 1] * 1e3, times,
                ratio[0], ratio[b->rounds - 1]);
         *logs += log(times);

@@ -285,6 +285,18 @@ static void a_gap_to_an_infinite_value_is_infinite(void **state)
     assert_near(crowding[2], 2.0 / 3 + 2.0 / 6, 1e-15, 0);
 }
 
+static void where_no_range_is_finite_gaps_are_infinite_not_nan(void **state)
+{
+    (void)state;
+    const uint32_t rank[4] = {0};
+    double crowding[4];
+    assert_true(pareto_crowding((double[]){-INFINITY, 5, -INFINITY, 4, INFINITY, 3, INFINITY, 2}, rank, 4, 2, crowding));
+    for (int i = 0; i < 4; i++)
+        assert_true(isinf(crowding[i]));
+    assert_true(pareto_crowding((double[]){-1e308, 5, 0, 4, 1e308, 3}, rank, 3, 2, crowding));
+    assert_true(isinf(crowding[1]));
+}
+
 static void crowding_is_never_nan_nor_negative(void **state)
 {
     (void)state;
@@ -323,6 +335,7 @@ int main(void)
         cmocka_unit_test(two_different_points_are_both_ends),
         cmocka_unit_test(an_objective_in_which_all_are_equal_says_nothing),
         cmocka_unit_test(a_gap_to_an_infinite_value_is_infinite),
+        cmocka_unit_test(where_no_range_is_finite_gaps_are_infinite_not_nan),
         cmocka_unit_test(crowding_is_never_nan_nor_negative),
     };
     return TEST_RUN(tests);

@@ -2,6 +2,7 @@
 #include "tests/support/test.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "common/rng.h"
 #include "master/front.h"
@@ -15,7 +16,8 @@ static double points[N * M]; /* (N, M): near one front, so that many stay */
 static size_t objectives;
 static uint32_t rank[N];
 static double crowding[N];
-static bool marked[N];
+static double twice[2 * N * M]; /* the points, and then all of them again */
+static bool marked[2 * N];
 
 static int draw_points(void **state)
 {
@@ -23,7 +25,9 @@ static int draw_points(void **state)
     struct rng rng;
     rng_seed(&rng, 20240401);
     for (size_t i = 0; i < N * M; i++)
-        points[i] = i % M < M - 1 ? rng_uniform(&rng) : 2 - points[i - 1] - points[i - 2];
+        points[i] = i % M < M - 1 ? rng_uniform(&rng) : 3 - points[i - 1] - points[i - 2] - points[i - 3];
+    memcpy(twice, points, sizeof points);
+    memcpy(twice + N * M, points, sizeof points);
     return 0;
 }
 
@@ -87,9 +91,13 @@ static void the_volume_is_nan_then(void **state)
     assert_int_equal(fail_each_allocation(do_volume), 3);
 }
 
+/* Of every two equal points the first is marked. */
 static bool do_mark(void)
 {
-    return pareto_front(points, N, M, marked) == N;
+    bool right = pareto_front(twice, 2 * N, M, marked) == N;
+    for (size_t i = 0; i < 2 * N; i++)
+        right = right && marked[i] == (i < N);
+    return right;
 }
 
 static void the_marked_front_does_without(void **state)
@@ -117,7 +125,7 @@ static void an_offer_without_memory_leaves_the_front_as_it_was(void **state)
             assert_int_equal(outcome, FRONT_NO_MEMORY);
             refused++;
         }
-    assert_true(refused > 100);
+    assert_true(refused > 50);
     front_list(front, entries);
     for (size_t i = 1; i < N; i++)
         assert_true(entries[i - 1].objectives[0] <= entries[i].objectives[0]);

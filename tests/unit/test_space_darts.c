@@ -168,6 +168,20 @@ static void a_representative_is_its_own_and_has_the_smallest_genes(void **state)
     }
 }
 
+/* Evaluation keys and weights hang on this text. */
+static void the_representative_of_the_papers_cells_never_changes(void **state)
+{
+    (void)state;
+    struct arch arch = parsed(DARTS_V2);
+    char text[ARCH_TEXT_BYTES];
+    space_canonical(&space, &arch, &arch);
+    space_print(&space, &arch, text);
+    assert_string_equal(text,
+                        "normal:skip_connect~0+sep_conv_3x3~1|sep_conv_3x3~0+sep_conv_3x3~1|sep_conv_3x3~0+sep_conv_3x3~1|skip_"
+                        "connect~0+dil_conv_3x3~3/reduce:max_pool_3x3~0+max_pool_3x3~1|max_pool_3x3~0+skip_connect~2|max_pool_"
+                        "3x3~1+skip_connect~2|max_pool_3x3~1+skip_connect~2");
+}
+
 static void cells_with_their_nodes_in_another_order_are_one(void **state)
 {
     (void)state;
@@ -471,6 +485,7 @@ int main(void)
         cmocka_unit_test(parse_errors_name_the_place_and_what_was_expected),
         cmocka_unit_test(classes_of_180_wirings_number_79_and_17531_with_two_operations),
         cmocka_unit_test(a_representative_is_its_own_and_has_the_smallest_genes),
+        cmocka_unit_test(the_representative_of_the_papers_cells_never_changes),
         cmocka_unit_test(cells_with_their_nodes_in_another_order_are_one),
         cmocka_unit_test(a_node_on_another_state_is_another_class),
         cmocka_unit_test(a_representative_costs_what_its_class_costs),

@@ -394,6 +394,17 @@ static void concatenations_agree_with_the_naive_ones(void **state)
     }
 }
 
+/* Where forward engines reuse memory, the lanes beyond the last channel hold what was there before. */
+static void a_concatenation_in_used_memory_agrees_with_the_naive_one(void **state)
+{
+    (void)state;
+    struct net net;
+    int parts[2], x = net_add_conv(&net, "wide", start(&net, 3, 5, 4, 32), 64, 1, 1, 0, 1, 1, &status);
+    parts[0] = net_add_conv(&net, "five", x, 5, 1, 1, 0, 1, 1, &status);
+    parts[1] = net_add_conv(&net, "six", parts[0], 6, 1, 1, 0, 1, 1, &status);
+    finish(&net, net_add_concat(&net, "all", parts, 2, &status), "concatenation in used memory");
+}
+
 static void shuffles_agree_with_the_naive_ones(void **state)
 {
     (void)state;
@@ -629,6 +640,7 @@ int main(void)
         cmocka_unit_test(max_pools_agree_with_the_naive_ones),
         cmocka_unit_test(the_first_of_equal_values_wins),
         cmocka_unit_test(concatenations_agree_with_the_naive_ones),
+        cmocka_unit_test(a_concatenation_in_used_memory_agrees_with_the_naive_one),
         cmocka_unit_test(shuffles_agree_with_the_naive_ones),
         cmocka_unit_test(a_factorised_reduction_agrees_with_the_naive_one),
         cmocka_unit_test(pools_agree_with_the_naive_ones),

@@ -47,15 +47,14 @@ INLINE size_t channel_at(int n, int c, int channels, size_t plane)
     return ((size_t)(n * blocks_of(channels) + c / LANES) * plane) * LANES + (size_t)(c % LANES);
 }
 
-/* One channel on its way to another lane: every number as `in` is read, plus addend, to `to` in steps of LANES. */
-INLINE void move_channel(const struct kernels_source *in, int c, const engine_real *x, size_t plane, const engine_real *addend,
-                         engine_real *to)
+/* One channel on its way to another lane: every number as `in` is read, to `to` in steps of LANES. */
+INLINE void move_channel(const struct kernels_source *in, int c, const engine_real *x, size_t plane, engine_real *to)
 {
     const engine_real center = in->scale ? in->center[c] : 0, scale = in->scale ? in->scale[c] : 1,
                       rest = in->scale ? in->rest[c] : 0, shift = in->scale ? in->shift[c] : 0;
     for (size_t i = 0; i < plane; i++) {
         const engine_real from = x[i * LANES] - center, v = from * scale + (from * rest + shift);
-        to[i * LANES] = (in->relu && v < 0 ? 0 : v) + (addend ? addend[i * LANES] : 0);
+        to[i * LANES] = in->relu && v < 0 ? 0 : v;
     }
 }
 
@@ -78,7 +77,7 @@ void KERNEL(widen_forward)(const struct kernels_widen *at, struct kernels_source
             move_block(&in, b, in.data + channel_at(n, b * LANES, at->c_in, at->plane), at->plane,
                        out + channel_at(n, b * LANES + at->before, at->c_out, at->plane));
         for (int c = 0; !aligned && c < at->c_in; c++)
-            move_channel(&in, c, in.data + channel_at(n, c, at->c_in, at->plane), at->plane, NULL,
+            move_channel(&in, c, in.data + channel_at(n, c, at->c_in, at->plane), at->plane,
                          out + channel_at(n, c + at->before, at->c_out, at->plane));
     }
 }
@@ -122,18 +121,71 @@ void KERNEL(widen_backward)(const struct kernels_widen *at, const engine_real *g
         }
 }
 
+/* Pixels gathered at a time: they stay in the first cache. */
+enum { GATHERED = 32 };
+
+/* A block whose lanes come from anywhere: where each begins, and how they are read. */
+struct gather {
+    const engine_real *from[LANES];
+    int lanes; /* in use; the others become 0 */
+    engine_real center[LANES], scale[LANES], rest[LANES], shift[LANES];
+};
+
+static void gather_lane(struct gather *g, const struct kernels_source *in, int c, const engine_real *from)
+{
+    const int l = g->lanes++;
+    g->from[l] = from;
+    g->center[l] = in->scale ? in->center[c] : 0;
+    g->scale[l] = in->scale ? in->scale[c] : 1;
+    g->rest[l] = in->scale ? in->rest[c] : 0;
+    g->shift[l] = in->scale ? in->shift[c] : 0;
+}
+
+/* Lane by lane into a few vectors, which then go on as vectors. */
+static void gather_block(const struct gather *g, int rectify, size_t plane, const engine_real *addend, engine_real *out)
+{
+    engine_real raw[GATHERED * LANES];
+    struct affine map;
+    memcpy(&map.center, g->center, sizeof map.center);
+    memcpy(&map.scale, g->scale, sizeof map.scale);
+    memcpy(&map.rest, g->rest, sizeof map.rest);
+    memcpy(&map.shift, g->shift, sizeof map.shift);
+    memset(raw, 0, sizeof raw);
+    for (size_t first = 0; first < plane; first += GATHERED) {
+        const size_t count = plane - first < GATHERED ? plane - first : GATHERED;
+        for (size_t i = 0; i < count; i++) {
+            if (g->lanes == LANES)
+                UNROLL for (int l = 0; l < LANES; l++) raw[i * LANES + (size_t)l] = g->from[l][(first + i) * LANES];
+            else
+                for (int l = 0; l < g->lanes; l++)
+                    raw[i * LANES + (size_t)l] = g->from[l][(first + i) * LANES];
+        }
+        for (size_t i = 0; i < count; i++) {
+            vec v;
+            memcpy(&v, raw + i * LANES, sizeof v);
+            v = source_apply(v, map, 1, rectify);
+            const size_t at = (first + i) * LANES;
+            if (addend)
+                v += load(addend + at);
+            store(out + at, v);
+        }
+    }
+}
+
 void KERNEL(shuffle)(int n, int channels, size_t plane, int groups, struct kernels_source in, const engine_real *addend,
                      engine_real *out);
 void KERNEL(shuffle)(int n, int channels, size_t plane, int groups, struct kernels_source in, const engine_real *addend,
                      engine_real *out)
 {
-    const int each = channels / groups, last = blocks_of(channels) - 1;
-    for (int i = 0; i < n; i++) {
-        if (channels % LANES != 0 && addend != out)
-            memset(out + channel_at(i, last * LANES, channels, plane), 0, plane * LANES * sizeof *out);
-        for (int c = 0; c < channels; c++) {
-            const size_t to = channel_at(i, c % each * groups + c / each, channels, plane);
-            move_channel(&in, c, in.data + channel_at(i, c, channels, plane), plane, addend ? addend + to : NULL, out + to);
+    const int each = channels / groups, blocks = blocks_of(channels);
+    for (int p = 0; p < n * blocks; p++) {
+        struct gather g = {.lanes = 0};
+        const int first = p % blocks * LANES, last = first + lanes_in(channels, p % blocks);
+        for (int to = first; to < last; to++) {
+            const int c = to % groups * each + to / groups;
+            gather_lane(&g, &in, c, in.data + channel_at(p / blocks, c, channels, plane));
         }
+        const size_t at = (size_t)p * plane * LANES;
+        gather_block(&g, in.relu, plane, addend ? addend + at : NULL, out + at);
     }
 }

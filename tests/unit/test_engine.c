@@ -257,19 +257,26 @@ static void forward_only_engines_take_less_memory(void **state)
     drop(&f);
 }
 
-static void kernels_too_large_are_refused_by_name(void **state)
+static void assert_conv_refused(const struct net_conv *conv)
 {
-    (void)state;
     struct net net;
     struct engine *engine;
     net_init_empty(&net);
     const int x = net_add_input(&net, (struct net_shape){4, 8, 8}, &status);
-    const int y = net_add_conv(&net, "huge", x, 4, 33, 1, 16, 1, 0, &status);
+    const int y = net_add_conv_with(&net, "huge", x, conv, &status);
     const int logits = net_add_dense(&net, "d", net_add_global_avg_pool(&net, "g", y, &status), 4, &status);
     assert_ok(net_add_output(&net, logits, &status), status);
     assert_int_equal(engine_create(&net, &training, &engine, &status), STATUS_UNSUPPORTED);
     assert_non_null(strstr(status.message, "huge"));
     net_free(&net);
+}
+
+static void kernels_too_large_are_refused_by_name(void **state)
+{
+    (void)state;
+    assert_conv_refused(&(struct net_conv){.out_channels = 4, .kernel = 33, .stride = 1, .pad = 16});
+    assert_conv_refused(
+        &(struct net_conv){.out_channels = 4, .kernel = 3, .stride = 1, .pad = 30000, .dilation = 30000, .groups = 4});
 }
 
 /* Weights between groups are none of the net's: they are zero before and after a step with weight decay and momentum. */

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* The most steps and buffers per node: its input and itself put into a buffer, statistics, norm, the node; as many backward. */
-enum { STEPS_PER_NODE = 16, KERNEL_AREA_MAX = 1024 };
+enum { STEPS_PER_NODE = 16, KERNEL_AREA_MAX = 1024, KERNEL_EXTENT_MAX = 1024 };
 
 struct plan_step *plan_add_step(struct plan *plan, enum plan_op op, int node)
 {
@@ -307,6 +307,11 @@ static enum status_code check_supported(const struct net *net, struct status *st
             return status_set(status, STATUS_UNSUPPORTED,
                               "node %s: a %dx%d kernel is too large for the engine (at most %d weights)", n->name, n->kernel_h,
                               n->kernel_w, KERNEL_AREA_MAX);
+        /* Planes are packed with as many zeros around them. */
+        if (n->op == NET_CONV && (int64_t)(n->kernel_h - 1) * n->dilation >= KERNEL_EXTENT_MAX)
+            return status_set(status, STATUS_UNSUPPORTED,
+                              "node %s: a kernel dilated by %d is too large for the engine (at most %d pixels from end to end)",
+                              n->name, n->dilation, KERNEL_EXTENT_MAX);
     }
     return STATUS_OK;
 }

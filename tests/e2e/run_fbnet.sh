@@ -16,7 +16,7 @@ PYTHON
 cat >s.yaml <<'YAML'
 name: s
 space: fbnet
-strategy: {population: 3, generations: 2, tournament: 2}
+strategy: {population: 2, generations: 2, tournament: 2}
 fitness: {source: rmi, bundle: ref.bundle}
 costs:
   - {name: ms, source: lut, file: lut.csv, max: 9}

@@ -17,9 +17,9 @@ struct space;
 
 /* How a net is built from an architecture. */
 struct space_build {
-    int channels;           /* nb201: of the first stage; darts: of the first cells' nodes; doubled in each further stage */
-    int cells;              /* nb201: per stage; darts: in all */
-    int classes;            /* of the logits */
+    int channels; /* nb201: of the first stage; darts: of the first cells' nodes; fbnet: of the stem; all others grow with it */
+    int cells;    /* nb201: per stage; darts: in all; fbnet: its 22 layers */
+    int classes;  /* of the logits */
     struct net_shape input; /* (C,H,W) of one image */
 };
 

@@ -36,7 +36,7 @@ struct config_strategy {
     double quantile;    /* 0.05; rminas: the share of the warm-up that counts as positive */
     uint32_t pool;      /* 1000; rminas: random candidates the forest chooses one from */
     uint32_t trees;     /* 30; rminas: of the forest */
-    uint32_t consensus; /* 50; rminas: the best positives that vote for the answer */
+    uint32_t consensus; /* 20, the paper has 50; rminas: the best positives that vote for the answer */
 };
 
 struct config_fitness {

@@ -59,7 +59,7 @@ static const struct config_rule rules[] = {
     {CONFIG_STRATEGY, "pool", CONFIG_WHOLE, IN_STUDY(strategy.pool), "1000", 1, 1000000, NULL, ~0u, 0,
      "random candidates the forest chooses one from"},
     {CONFIG_STRATEGY, "trees", CONFIG_WHOLE, IN_STUDY(strategy.trees), "30", 1, 10000, NULL, ~0u, 0, "trees of the forest"},
-    {CONFIG_STRATEGY, "consensus", CONFIG_WHOLE, IN_STUDY(strategy.consensus), "50", 1, 100000, NULL, ~0u, 0,
+    {CONFIG_STRATEGY, "consensus", CONFIG_WHOLE, IN_STUDY(strategy.consensus), "20", 1, 100000, NULL, ~0u, 0,
      "best candidates that vote for the answer"},
 
     {CONFIG_FITNESS, "source", CONFIG_CHOICE, IN_STUDY(fitness.source), NULL, 0, 0, fitness_words, ~0u, ~0u, "rmi or table"},

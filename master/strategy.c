@@ -14,11 +14,13 @@
 #include "master/strategy_random.h"
 #include "master/strategy_regularised.h"
 #include "master/strategy_rminas.h"
+#include "master/strategy_surrogate.h"
 
 enum { SAVED_VERSION = 1 };
 
 static const struct strategy_ops *const known_strategies[] = {
-    &strategy_evrsnas, &strategy_mohdnas, &strategy_rminas, &strategy_random, &strategy_regularised, &strategy_local,
+    &strategy_evrsnas, &strategy_mohdnas,     &strategy_surrogate, &strategy_rminas,
+    &strategy_random,  &strategy_regularised, &strategy_local,
 };
 
 enum { KNOWN_STRATEGIES = sizeof known_strategies / sizeof known_strategies[0] };

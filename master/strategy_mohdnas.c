@@ -12,15 +12,9 @@
 
 #include "common/rng.h"
 #include "master/diversity.h"
+#include "master/individual.h"
 #include "master/pareto.h"
-#include "master/preference.h"
 #include "master/vary.h"
-
-/* One told candidate. */
-struct individual {
-    struct preference_member told;
-    double costs[CONFIG_COSTS_MAX]; /* those that are objectives, in the study's order; NaN when infeasible */
-};
 
 /* What ranking needs of one individual, beside its place in the list. */
 struct standing {
@@ -39,7 +33,7 @@ struct mohdnas {
     uint32_t population;                                     /* members; 0 before the first generation is complete */
     uint32_t asked, told;                                    /* of the generation in progress; steady: unused */
     uint32_t generation;                                     /* completed; steady: unused */
-    uint32_t cost_count, cost_of[CONFIG_COSTS_MAX];          /* the costs that are objectives: indices into the study's */
+    uint32_t costs_minimised;                                /* the objectives without fitness and chi */
 };
 
 static const struct config_strategy *settings(const struct strategy *strategy)
@@ -105,7 +99,7 @@ static enum status_code mohdnas_open(struct strategy *strategy, struct status *s
         return status_set(status, STATUS_NO_MEMORY, "no memory for a population of %u", settings(strategy)->population);
     for (uint32_t i = 0; i < strategy->study->cost_count; i++)
         if (!strategy->study->costs[i].limit_only)
-            search->cost_of[search->cost_count++] = i;
+            search->costs_minimised++;
     return STATUS_OK;
 }
 
@@ -116,22 +110,21 @@ static enum status_code mohdnas_open(struct strategy *strategy, struct status *s
 static size_t fill_objectives(const struct strategy *strategy, uint32_t count)
 {
     struct mohdnas *search = strategy->state;
-    uint32_t costs = search->cost_count;
+    size_t costs = search->costs_minimised;
     bool diverse = settings(strategy)->diversity && costs > 0;
     size_t m = 1 + costs + (diverse ? 1 : 0);
-    for (uint32_t i = 0; i < count; i++)
-        memcpy(search->costs + (size_t)i * costs, search->members[i].costs, costs * sizeof *search->costs);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct individual *member = &search->members[i];
+        double objectives[CONFIG_COSTS_MAX + 1];
+        individual_objectives(strategy->study, member, objectives);
+        memcpy(search->objectives + i * m, objectives, (1 + costs) * sizeof *objectives);
+        memcpy(search->costs + i * costs, objectives + 1, costs * sizeof *objectives);
+        search->violation[i] = member->told.feasible ? member->told.violation : INFINITY;
+    }
     if (diverse)
         diversity_joint(search->costs, count, costs, search->chi);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct preference_member *told = &search->members[i].told;
-        double *point = search->objectives + i * m;
-        point[0] = told->feasible ? -told->fitness : NAN;
-        memcpy(point + 1, search->members[i].costs, costs * sizeof *point);
-        if (diverse)
-            point[m - 1] = -search->chi[i];
-        search->violation[i] = told->feasible ? told->violation : INFINITY;
-    }
+    for (uint32_t i = 0; diverse && i < count; i++)
+        search->objectives[i * m + m - 1] = -search->chi[i];
     return m;
 }
 
@@ -220,16 +213,6 @@ static enum strategy_answer mohdnas_ask(struct strategy *strategy, struct arch *
 
 /* --- learning --- */
 
-static struct individual individual(const struct strategy *strategy, uint64_t ask, const struct arch *arch,
-                                    const struct strategy_result *result)
-{
-    const struct mohdnas *search = strategy->state;
-    struct individual made = {.told = preference_member(strategy->study, ask, arch, result)};
-    for (uint32_t i = 0; i < search->cost_count; i++)
-        made.costs[i] = result->feasible ? result->costs[search->cost_of[i]] : NAN;
-    return made;
-}
-
 /* Steady: everybody who comes stands against all members at once. */
 static void enter(struct strategy *strategy, const struct individual *newcomer)
 {
@@ -245,7 +228,7 @@ static void enter(struct strategy *strategy, const struct individual *newcomer)
 static void mohdnas_tell(struct strategy *strategy, uint64_t ask, const struct arch *arch, const struct strategy_result *result)
 {
     struct mohdnas *search = strategy->state;
-    struct individual newcomer = individual(strategy, ask, arch, result);
+    struct individual newcomer = individual_of(strategy->study, ask, arch, result);
     if (strategy_steady(strategy)) {
         enter(strategy, &newcomer);
         return;
@@ -283,43 +266,14 @@ static uint32_t mohdnas_generation(const struct strategy *strategy)
 
 /* --- saving --- */
 
-/* Members and children as one list of lists: what preference_save writes, and the costs beside it. */
 static struct json_t *mohdnas_save(const struct strategy *strategy)
 {
     const struct mohdnas *search = strategy->state;
-    json_t *list = json_array();
-    size_t count = search->population + search->told;
-    for (size_t i = 0; i < count; i++) {
-        const struct individual *saved = &search->members[i];
-        json_t *costs = json_array();
-        for (uint32_t k = 0; k < search->cost_count; k++)
-            json_array_append_new(costs, isnan(saved->costs[k]) ? json_null() : json_real(saved->costs[k]));
-        json_array_append_new(list, json_pack("{s:o, s:o}", "told", preference_save(&saved->told, 1), "costs", costs));
-    }
-    if (json_array_size(list) != count) {
-        json_decref(list);
+    json_t *list = individual_save(strategy->study, search->members, search->population + search->told);
+    if (list == NULL)
         return NULL;
-    }
     return json_pack("{s:I, s:I, s:o}", "generation", (json_int_t)search->generation, "population", (json_int_t)search->population,
                      "individuals", list);
-}
-
-static bool load_individual(const struct strategy *strategy, json_t *saved, struct individual *out)
-{
-    const struct mohdnas *search = strategy->state;
-    json_t *costs = json_object_get(saved, "costs");
-    struct individual made = {0};
-    if (preference_load(strategy->space, json_object_get(saved, "told"), &made.told, 1) != 1 ||
-        json_array_size(costs) != search->cost_count)
-        return false;
-    for (uint32_t k = 0; k < search->cost_count; k++) {
-        const json_t *cost = json_array_get(costs, k);
-        if (!json_is_number(cost) && made.told.feasible)
-            return false;
-        made.costs[k] = made.told.feasible ? json_number_value(cost) : NAN;
-    }
-    *out = made;
-    return true;
 }
 
 /* Do the counts belong to a search that has been told so much? */
@@ -346,9 +300,8 @@ static enum status_code mohdnas_load(struct strategy *strategy, const json_t *sa
         return status_set(status, STATUS_BAD_INPUT,
                           "saved search: generation %lld with %lld members of %zu do not fit the settings and %llu results",
                           (long long)generation, (long long)population, json_array_size(list), (unsigned long long)strategy->told);
-    for (size_t i = 0; i < json_array_size(list); i++)
-        if (!load_individual(strategy, json_array_get(list, i), &search->members[i]))
-            return status_set(status, STATUS_BAD_INPUT, "saved search: member %zu cannot be read", i);
+    if (individual_load(strategy->study, strategy->space, list, search->members, json_array_size(list)) == SIZE_MAX)
+        return status_set(status, STATUS_BAD_INPUT, "saved search: a member of the population cannot be read");
     search->generation = (uint32_t)generation;
     search->population = (uint32_t)population;
     search->asked = search->told = (uint32_t)(json_array_size(list) - search->population);

@@ -80,7 +80,7 @@ static void the_smallest_study_gets_every_documented_default(void **state)
     assert_near(study->strategy.quantile, 0.05, 0, 0);
     assert_int_equal(study->strategy.pool, 1000);
     assert_int_equal(study->strategy.trees, 30);
-    assert_int_equal(study->strategy.consensus, 50);
+    assert_int_equal(study->strategy.consensus, 20);
     assert_int_equal(study->cost_count, 0);
     assert_int_equal(study->network.channels, 16);
     assert_int_equal(study->network.cells, 5);

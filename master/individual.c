@@ -1,0 +1,75 @@
+/* individual: see individual.h. Called by strategy_mohdnas.c and strategy_surrogate.c. */
+#include "master/individual.h"
+
+#include <jansson.h>
+#include <math.h>
+
+struct individual individual_of(const struct config_study *study, uint64_t ask, const struct arch *arch,
+                                const struct strategy_result *result)
+{
+    struct individual made = {.told = preference_member(study, ask, arch, result)};
+    for (uint32_t i = 0; i < study->cost_count; i++)
+        made.costs[i] = result->feasible ? result->costs[i] : NAN;
+    return made;
+}
+
+size_t individual_objectives(const struct config_study *study, const struct individual *individual,
+                             double objectives[CONFIG_COSTS_MAX + 1])
+{
+    size_t m = 1;
+    objectives[0] = individual->told.feasible ? -individual->told.fitness : NAN;
+    for (uint32_t i = 0; i < study->cost_count; i++)
+        if (!study->costs[i].limit_only)
+            objectives[m++] = individual->costs[i];
+    return m;
+}
+
+/* --- saving --- */
+
+static json_t *save_costs(const struct config_study *study, const double *costs)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < study->cost_count; i++)
+        json_array_append_new(list, isnan(costs[i]) ? json_null() : json_real(costs[i]));
+    return list;
+}
+
+struct json_t *individual_save(const struct config_study *study, const struct individual *individuals, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_pack("{s:o, s:o}", "told", preference_save(&individuals[i].told, 1), "costs",
+                                              save_costs(study, individuals[i].costs)));
+    if (list != NULL && json_array_size(list) == count)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+static bool load_one(const struct config_study *study, const struct space *space, const json_t *saved, struct individual *out)
+{
+    const json_t *costs = json_object_get(saved, "costs");
+    struct individual made = {0};
+    if (preference_load(space, json_object_get(saved, "told"), &made.told, 1) != 1 || json_array_size(costs) != study->cost_count)
+        return false;
+    for (uint32_t i = 0; i < study->cost_count; i++) {
+        const json_t *cost = json_array_get(costs, i);
+        if (!json_is_number(cost) && made.told.feasible)
+            return false;
+        made.costs[i] = made.told.feasible ? json_number_value(cost) : NAN;
+    }
+    *out = made;
+    return true;
+}
+
+size_t individual_load(const struct config_study *study, const struct space *space, const struct json_t *list,
+                       struct individual *out, size_t room)
+{
+    size_t count = json_array_size(list);
+    if (!json_is_array(list) || count > room)
+        return SIZE_MAX;
+    for (size_t i = 0; i < count; i++)
+        if (!load_one(study, space, json_array_get(list, i), &out[i]))
+            return SIZE_MAX;
+    return count;
+}

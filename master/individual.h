@@ -1,0 +1,31 @@
+/* individual: a candidate and everything that was told of it, for strategies with several objectives. Pure. */
+#ifndef HWNAS_MASTER_INDIVIDUAL_H
+#define HWNAS_MASTER_INDIVIDUAL_H
+
+#include <stddef.h>
+
+#include "common/config.h"
+#include "common/space.h"
+#include "master/preference.h"
+#include "master/strategy.h"
+
+struct individual {
+    struct preference_member told;
+    double costs[CONFIG_COSTS_MAX]; /* in the study's order; NaN when infeasible */
+};
+
+struct individual individual_of(const struct config_study *study, uint64_t ask, const struct arch *arch,
+                                const struct strategy_result *result);
+
+/* Its objectives, all to be minimised: - fitness, then the costs that are not only limited. NaN when infeasible. Returns how many.
+ */
+size_t individual_objectives(const struct config_study *study, const struct individual *individual,
+                             double objectives[CONFIG_COSTS_MAX + 1]);
+
+/* Individuals as a JSON list (a new reference, NULL without memory) and back. Reading takes at most `room` of them and returns how
+ * many; SIZE_MAX for a list that is longer or is not of this study. */
+struct json_t *individual_save(const struct config_study *study, const struct individual *individuals, size_t count);
+size_t individual_load(const struct config_study *study, const struct space *space, const struct json_t *list,
+                       struct individual *out, size_t room);
+
+#endif

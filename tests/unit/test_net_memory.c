@@ -11,9 +11,19 @@
 
 static struct status status;
 static struct space space;
-static struct net net; /* what most actions read */
+static struct net net;   /* what most actions read */
+static struct net mixed; /* a concatenation and a channel shuffle, which is three ONNX nodes */
 static void *model;
 static size_t model_size;
+
+static enum status_code prepare_mixed(void)
+{
+    net_init_empty(&mixed);
+    int x = net_add_input(&mixed, (struct net_shape){2, 4, 4}, &status);
+    x = net_add_concat(&mixed, "all", (const int[]){x, net_add_max_pool(&mixed, "peaks", x, 3, 1, 1, &status)}, 2, &status);
+    x = net_add_channel_shuffle(&mixed, "shuffled", x, 2, &status);
+    return net_add_output(&mixed, net_add_global_avg_pool(&mixed, "pooled", x, &status), &status);
+}
 
 static int prepare(void **state)
 {
@@ -23,7 +33,7 @@ static int prepare(void **state)
     net_init_empty(&net);
     return space_open("nb201", &space, &status) == STATUS_OK && space_parse(&space, "241302", &arch, &status) == STATUS_OK &&
                    space_build_net(&space, &arch, &build, &net, &status) == STATUS_OK &&
-                   net_onnx_write(&net, &model, &model_size, &status) == STATUS_OK
+                   net_onnx_write(&net, &model, &model_size, &status) == STATUS_OK && prepare_mixed() == STATUS_OK
                ? 0
                : -1;
 }
@@ -32,6 +42,7 @@ static int tear_down(void **state)
 {
     (void)state;
     net_free(&net);
+    net_free(&mixed);
     free(model);
     space_close(&space);
     return 0;
@@ -129,6 +140,20 @@ static enum status_code do_write(void)
     return code;
 }
 
+static enum status_code do_write_mixed(void)
+{
+    void *data = NULL;
+    size_t size = 0;
+    struct net back;
+    net_init_empty(&back);
+    enum status_code code = net_onnx_write(&mixed, &data, &size, &status);
+    if (code == STATUS_OK)
+        code = net_onnx_read(data, size, NULL, 0, &back, &status);
+    net_free(&back);
+    free(data);
+    return code;
+}
+
 static enum status_code do_read(void)
 {
     struct net out;
@@ -212,6 +237,7 @@ static void writing_onnx_says_so(void **state)
 {
     (void)state;
     fail_each_allocation(do_write);
+    fail_each_allocation(do_write_mixed);
 }
 
 static void reading_onnx_says_so(void **state)

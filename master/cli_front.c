@@ -42,7 +42,7 @@ static int run_verb(int argc, char **argv)
         .args_doc = "STUDY",
         .doc =
             "Prints the candidates of a study that satisfy its constraints and that no other such candidate beats in fitness and "
-            "every cost at once, sorted by the first cost."};
+            "every minimised cost at once, sorted by the first of these."};
     struct front_options options = {.format = CLI_TABLE};
     struct report report;
     struct status status = {0};

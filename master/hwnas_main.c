@@ -9,6 +9,7 @@
 #include "common/cli.h"
 #include "common/nearest.h"
 #include "common/version.h"
+#include "master/cli_bench.h"
 #include "master/cli_export.h"
 #include "master/cli_front.h"
 #include "master/cli_run.h"
@@ -22,9 +23,8 @@ enum { VERBS_MAX = 32 };
 
 /* In the order in which help lists them. */
 static const struct cli_verb *const verbs[VERBS_MAX] = {
-    &cli_run_verb,       &cli_study_verb, &cli_front_verb,
-    &cli_export_verb,    &cli_table_verb, &cli_device_verb,
-    &cli_reference_verb, &cli_rmi_verb,   NULL,
+    &cli_run_verb,   &cli_study_verb,  &cli_front_verb,     &cli_export_verb, &cli_table_verb,
+    &cli_bench_verb, &cli_device_verb, &cli_reference_verb, &cli_rmi_verb,    NULL,
 };
 
 static void print_help(FILE *out)

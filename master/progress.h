@@ -1,9 +1,9 @@
 /* progress: what a person sees while a study runs: the master's JSON lines as a struct, and that struct as text. Pure: strings in,
  * strings out.
  *
- * The line, one JSON object: study, state ("running" or "finished"), generation (steady: told / population), generations, asked,
- * total (0: unknown), distinct, cached, running, queued, measuring, workers, agents, best (null, or arch, fitness, costs {name:
- * value}), seconds, eta_seconds (null: unknown), waiting_for (""). */
+ * The line, one JSON object: study, state ("running" or "finished"), generation (steady: told / population), generations (0: they
+ * do not end it), asked, total (0: unknown), distinct, cached, running, queued, measuring, workers, agents, best (null, or arch,
+ * fitness, costs {name: value}), seconds, eta_seconds (null: unknown), waiting_for (""). */
 #ifndef HWNAS_MASTER_PROGRESS_H
 #define HWNAS_MASTER_PROGRESS_H
 

@@ -123,6 +123,7 @@ assert result["answer"] == {"arch": arch, "fitness": fitness, "costs": {"board_m
 assert fitness == next(float(r["accuracy"]) for r in csv.DictReader(open("accuracy.csv")) if r["ops"] == ops)
 PY
     same "$mode: the answer stands beside the best, with the figures it was told last" $? 0
+    same "$mode: no generations are shown where they do not end the search" "$(grep -c ' generation ' answer-$mode.err)" 0
     cp answer-$mode.json first
     $hwnas study resume answer-$mode --db answer-$mode.db -f json >again 2>err
     expect "$mode: and stands in the database" cmp -s first again

@@ -251,6 +251,29 @@ static void logits_are_those_of_an_independent_model(void **state)
     }
 }
 
+/* What agents measure. */
+static void every_norm_folds_into_its_convolution(void **state)
+{
+    (void)state;
+    struct net net = built("0123456781545787654321", 32, 100), folded;
+    struct status status;
+    static float image[3 * 32 * 32];
+    for (int i = 0; i < 3 * 32 * 32; i++)
+        image[i] = (float)cos(0.05 * i);
+    fill(&net);
+    net_init_empty(&folded);
+    assert_ok(net_fold(&net, &folded, &status), status);
+    for (int i = 0; i < folded.node_count; i++)
+        assert_int_not_equal(folded.nodes[i].op, NET_BATCH_NORM);
+    double *want = net_naive_run(&net, image, 0), *got = net_naive_run(&folded, image, 0);
+    for (int i = 0; i < 100; i++)
+        assert_near(got[i], want[i], 1e-4, 0);
+    free(want);
+    free(got);
+    net_free(&folded);
+    net_free(&net);
+}
+
 static void parameters_are_named_as_in_pytorch(void **state)
 {
     (void)state;
@@ -359,6 +382,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(counts_are_those_of_an_independent_model, open_space, close_space),
         cmocka_unit_test_setup_teardown(the_published_fbnets_count_as_published_within_three_percent, open_space, close_space),
         cmocka_unit_test_setup_teardown(logits_are_those_of_an_independent_model, open_space, close_space),
+        cmocka_unit_test_setup_teardown(every_norm_folds_into_its_convolution, open_space, close_space),
         cmocka_unit_test_setup_teardown(parameters_are_named_as_in_pytorch, open_space, close_space),
         cmocka_unit_test_setup_teardown(taps_stand_where_32x32_and_16x16_end_and_behind_the_head, open_space, close_space),
         cmocka_unit_test_setup_teardown(large_images_are_halved_five_times, open_space, close_space),

@@ -12,7 +12,7 @@
 
 #include "master/pareto.h"
 
-enum { FEW_PLACES = 32, FEW_PAIRS = 512 }; /* so few are compared pair by pair: measured, flat around these */
+enum { FEW = 32 }; /* so few places are compared pair by pair: measured, flat around it */
 
 struct row {
     double violation, first; /* first: the first objective */
@@ -32,7 +32,7 @@ struct sorter {
     uint32_t places;
     uint32_t *point; /* (places): a point that stands there */
     uint32_t *front; /* (places) */
-    uint32_t *level; /* (places, m-1): the dense rank of objectives 1 to m-1 among all places */
+    uint32_t *level; /* (places, m): the dense rank of objectives 1 to m-1 among all places; that of objective 0 is not used */
     uint32_t *tree;  /* (places + 1): Fenwick tree over levels of objective 2: the highest front + 1 swept in so far; 0 none */
 };
 
@@ -109,7 +109,7 @@ static int by_value(const void *a, const void *b)
 
 static uint32_t *level_of(const struct sorter *sorter, uint32_t place)
 {
-    return sorter->level + place * (sorter->m - 1) - 1; /* so that [k] is objective k */
+    return sorter->level + place * sorter->m;
 }
 
 /* Fills in the levels of objective k and leaves the places in its order (equal values: in their own). */
@@ -211,7 +211,7 @@ static void raise_later(struct sorter *sorter, uint32_t *list, uint32_t count, u
     span_of(sorter, list, count, middle, last, span);
     if (span[0].count == 0 || span[1].count == 0 || span[0].low > span[1].high)
         return;
-    if ((uint64_t)span[0].count * span[1].count <= FEW_PAIRS) {
+    if (count <= FEW) {
         raise_by_pairs(sorter, list, count, middle, last);
     } else if (span[0].high <= span[1].low) {
         raise_later(sorter, list, count, middle, last - 1, scratch);
@@ -242,7 +242,7 @@ static uint32_t pick(const uint32_t *list, uint32_t count, uint32_t from, uint32
 static void rank_range(struct sorter *sorter, const uint32_t *list, uint32_t first, uint32_t count, uint32_t *scratch)
 {
     uint32_t middle = first + count / 2, end = first + count, picked;
-    if (count <= FEW_PLACES) {
+    if (count <= FEW) {
         for (uint32_t j = first; j < end; j++)
             for (uint32_t i = first; i < j; i++)
                 raise_one(sorter, i, j, sorter->m - 1);
@@ -261,7 +261,7 @@ static bool rank_by_halves(struct sorter *sorter)
     size_t places = sorter->places, lists = sorter->m; /* the list, its halves' (a list and a bit in all), and m - 3 for raising */
     struct value *values = calloc(places + 1, sizeof *values);
     uint32_t *scratch = calloc(lists, (places + 64) * sizeof *scratch);
-    sorter->level = calloc(places + 1, (sorter->m - 1) * sizeof *sorter->level);
+    sorter->level = calloc(places + 1, sorter->m * sizeof *sorter->level);
     sorter->tree = calloc(places + 1, sizeof *sorter->tree);
     bool done = values && scratch && sorter->level && sorter->tree;
     for (size_t k = sorter->m - 1; done && k >= 1; k--)

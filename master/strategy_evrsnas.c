@@ -24,12 +24,13 @@ enum { CHILDREN = 10, LEARN_AGAIN = 50 };
 static const double lambda_step = 1.5, lambda_range = 100;
 
 struct evrsnas {
-    struct preference_member *population; /* generations: the last completed one; steady: the best told. Best first; owned */
-    uint32_t population_count;            /* 0 before the first generation is complete; steady: grows to the population */
-    struct preference_list told;          /* everything, in the order of the tells; the generation in progress is its end */
-    uint32_t asked, newcomers;            /* asked and told of the generation in progress */
-    uint32_t generation;                  /* completed */
-    double spread;                        /* of fitness in the first generation: what one unit of lambda weighs */
+    struct preference_member
+        *population;             /* generations: the last completed one; steady: elites and the latest told. Best first; owned */
+    uint32_t population_count;   /* 0 before the first generation is complete; steady: grows to the population */
+    struct preference_list told; /* everything, in the order of the tells; the generation in progress is its end */
+    uint32_t asked, newcomers;   /* asked and told of the generation in progress */
+    uint32_t generation;         /* completed */
+    double spread;               /* of fitness in the first generation: what one unit of lambda weighs */
     double lambda;
     struct additive model; /* figure 0: fitness; i + 1: the logarithm of cost i in limits */
     size_t learned;        /* how many of `told` the model has seen */
@@ -260,19 +261,23 @@ static void succeed(struct strategy *strategy)
     turn(strategy, count);
 }
 
-/* The newcomer takes its place in the order, and the worst leaves. */
+/* As from one generation to the next the elites stay and the others give way, so here: the newcomer takes its place in the order,
+ * and the oldest by its ask leaves, but for the elites. If the worst left, the population would soon be the kin of one. */
 static void enter(struct strategy *strategy, const struct preference_member *member)
 {
     struct evrsnas *search = strategy->state;
-    uint32_t size = settings(strategy)->population, at = search->population_count;
-    if (at < size) {
+    uint32_t size = settings(strategy)->population, oldest = settings(strategy)->elites;
+    if (search->population_count < size) {
         search->population[search->population_count++] = *member;
         return;
     }
+    for (uint32_t i = oldest + 1; i < size; i++)
+        if (search->population[i].ask < search->population[oldest].ask)
+            oldest = i;
+    memmove(search->population + oldest, search->population + oldest + 1, (size - 1 - oldest) * sizeof *member);
+    uint32_t at = size - 1;
     while (at > 0 && preference_compare(penalty(strategy), member, &search->population[at - 1]) < 0)
         at--;
-    if (at == size)
-        return;
     memmove(search->population + at + 1, search->population + at, (size - 1 - at) * sizeof *member);
     search->population[at] = *member;
 }

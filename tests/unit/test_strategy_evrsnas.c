@@ -204,6 +204,49 @@ static void a_tournament_of_one_makes_parents_of_all_kinds(void **state)
     assert_true(trial_count_distinct(asked + 20, 19) > 10);
 }
 
+/* --- what is ours --- */
+
+static double best_within(const struct trial *trial, const struct arch *asked, size_t count)
+{
+    double best = 0;
+    for (size_t i = 0; i < count; i++)
+        if (space_connected(&trial->space, &asked[i]) && trial_cost(&asked[i]) <= trial->cost.max)
+            best = fmax(best, trial_fitness(&asked[i]));
+    return best;
+}
+
+/* Fitness and cost are sums over the genes, which is what the model can learn. */
+static void screening_finds_the_best_within_the_limit_of_a_world_of_sums(void **state)
+{
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1], all[15625];
+    for (int i = 0; i < 15625; i++) {
+        all[i].length = 6;
+        for (int edge = 0, rest = i; edge < 6; edge++, rest /= 5)
+            all[i].genes[edge] = (uint8_t)(rest % 5);
+    }
+    double best = best_within(trial, all, 15625);
+    trial->study.strategy.generations = 15;
+    for (trial->study.seed = 1; trial->study.seed <= 10; trial->study.seed++) {
+        size_t count = trial_run_all(trial, asked);
+        assert_near(best_within(trial, asked, count), best, 0, 1e-9);
+    }
+}
+
+static void whatever_lambda_starts_from_about_half_of_the_candidates_come_to_lie_within_the_limits(void **state)
+{
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    static const double lambdas[] = {0.05, 2, 100};
+    for (int i = 0; i < 3; i++) {
+        trial->study.strategy.lambda = lambdas[i];
+        size_t count = trial_run_all(trial, asked), within = 0;
+        for (size_t k = count - 400; k < count; k++)
+            within += trial_cost(&asked[k]) <= trial->cost.max;
+        assert_in_range(within, 120, 280);
+    }
+}
+
 /* --- steady --- */
 
 static void each_steady_ask_is_new_and_connected(void **state)
@@ -234,7 +277,7 @@ static void a_steady_generation_is_as_many_tells_as_the_population(void **state)
     strategy_close(&strategy);
 }
 
-static void a_steady_population_is_the_best_of_all_told(void **state)
+static void a_steady_population_is_the_best_of_all_and_the_latest(void **state)
 {
     struct trial *trial = *state;
     static struct arch asked[TRIAL_ASKS_MAX + 1];
@@ -245,12 +288,19 @@ static void a_steady_population_is_the_best_of_all_told(void **state)
     trial->study.strategy.in_flight = 1;
     struct strategy strategy = trial_strategy(trial);
     trial_run_steady(trial, &strategy, &flight, asked, 400);
-    for (size_t i = 0; strategy_member(&strategy, i, &arch); i++) {
-        size_t better = 0;
-        for (size_t j = 0; j < 400; j++)
-            better += trial_fitness(&asked[j]) > trial_fitness(&arch);
-        assert_true(better <= i);
+    size_t best = 0;
+    for (size_t k = 0; k < 400; k++)
+        best = trial_fitness(&asked[k]) > trial_fitness(&asked[best]) ? k : best;
+    assert_true(strategy_member(&strategy, 0, &arch));
+    assert_true(arch_equal(&arch, &asked[best]));
+    for (size_t i = 1; i < 20; i++) {
+        bool late = false;
+        assert_true(strategy_member(&strategy, i, &arch));
+        for (size_t k = 380; k < 400; k++)
+            late |= arch_equal(&arch, &asked[k]);
+        assert_true(late);
     }
+    assert_false(strategy_member(&strategy, 20, &arch));
     strategy_close(&strategy);
 }
 
@@ -324,9 +374,11 @@ int main(void)
         in_trial(lambda_means_the_same_in_every_unit_of_fitness),
         in_trial(only_a_cost_above_its_limit_changes_anything),
         in_trial(a_tournament_of_one_makes_parents_of_all_kinds),
+        in_trial(screening_finds_the_best_within_the_limit_of_a_world_of_sums),
+        in_trial(whatever_lambda_starts_from_about_half_of_the_candidates_come_to_lie_within_the_limits),
         in_trial(each_steady_ask_is_new_and_connected),
         in_trial(a_steady_generation_is_as_many_tells_as_the_population),
-        in_trial(a_steady_population_is_the_best_of_all_told),
+        in_trial(a_steady_population_is_the_best_of_all_and_the_latest),
         in_trial(a_save_of_other_settings_is_refused),
         in_trial(settings_that_cannot_work_are_refused_with_their_values),
         in_trial(an_unknown_strategy_is_told_those_there_are),

@@ -73,7 +73,7 @@ static enum status_code add_choices(const struct bench *bench, const struct benc
         const struct bench_axis *axis = &bench->matrix->axes[i];
         for (size_t k = 0; k < axis->key_count && code == STATUS_OK; k++) {
             const char *key = axis->keys[k], *value = axis->choices[choice[i]].values[k];
-            if (*value == '\0')
+            if (*value == '\0' || strcmp(key, BENCH_TEST_COLUMN) == 0)
                 continue;
             if (bench_matrix_is_quantile(key, value, &cost, &share)) {
                 ++*shares;
@@ -91,6 +91,21 @@ static enum status_code add_choices(const struct bench *bench, const struct benc
         }
     }
     return code;
+}
+
+/* The column that says how good what this search returns really is: its choice, or else that of the options. */
+static const char *test_column_of(const struct bench *bench, const struct bench_search *search)
+{
+    const char *column = bench->options->test_column;
+    size_t choice[BENCH_AXES_MAX];
+    bench_matrix_at(bench->matrix, search->setting, search->method, choice);
+    for (size_t i = 0; i < bench->matrix->axis_count; i++) {
+        const struct bench_axis *axis = &bench->matrix->axes[i];
+        for (size_t k = 0; k < axis->key_count; k++)
+            if (strcmp(axis->keys[k], BENCH_TEST_COLUMN) == 0 && *axis->choices[choice[i]].values[k] != '\0')
+                column = axis->choices[choice[i]].values[k];
+    }
+    return column;
 }
 
 static enum status_code load_config(const struct bench *bench, const struct bench_search *search, const struct bench_truth *truth,
@@ -136,11 +151,11 @@ static enum status_code open_space(struct bench *bench, const struct config_stud
 }
 
 /* The truth of those settings: loaded once. */
-static enum status_code find_truth(struct bench *bench, const struct config_study *config, const struct bench_truth **out,
-                                   struct status *status)
+static enum status_code find_truth(struct bench *bench, const struct config_study *config, const char *test_column,
+                                   const struct bench_truth **out, struct status *status)
 {
     struct digest digest;
-    bench_truth_digest(config, &digest);
+    bench_truth_digest(config, test_column, &digest);
     for (struct bench_known *known = bench->known; known != NULL; known = known->next) {
         if (memcmp(&known->digest, &digest, sizeof digest) == 0) {
             *out = &known->truth;
@@ -151,8 +166,7 @@ static enum status_code find_truth(struct bench *bench, const struct config_stud
     if (known == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for what the tables say");
     known->digest = digest;
-    enum status_code code =
-        bench_truth_load(config, &bench->space, bench->options->test_column, bench->tables, &known->truth, status);
+    enum status_code code = bench_truth_load(config, &bench->space, test_column, bench->tables, &known->truth, status);
     if (code != STATUS_OK) {
         free(known);
         return code;
@@ -185,7 +199,7 @@ static enum status_code open_search(struct bench *bench, struct bench_search *se
     if (code == STATUS_OK)
         code = open_space(bench, search->config, status);
     if (code == STATUS_OK)
-        code = find_truth(bench, search->config, &search->truth, status);
+        code = find_truth(bench, search->config, test_column_of(bench, search), &search->truth, status);
     if (code == STATUS_OK && shares > 0) {
         config_free(search->config);
         search->config = NULL;
@@ -279,9 +293,12 @@ struct bench_search *bench_search_at(const struct bench *bench, size_t setting, 
     return &bench->searches[setting * bench->methods + method];
 }
 
-const char *bench_fitness_name(const struct bench *bench)
+bool bench_has_test(const struct bench *bench)
 {
-    return bench->searches[0].config->fitness.column;
+    for (size_t i = 0; i < bench->search_count; i++)
+        if (bench->searches[i].truth->test_table != NULL)
+            return true;
+    return false;
 }
 
 bool bench_is_limited(const struct bench *bench)

@@ -19,6 +19,9 @@
 #include "master/bench_truth.h"
 #include "master/tables.h"
 
+/* A key of axes that is none of study files: the test column, where it differs from search to search. */
+#define BENCH_TEST_COLUMN "test-column"
+
 struct bench_options {
     const char *study_path;
     const char *const *overrides; /* of --set */
@@ -73,8 +76,8 @@ enum status_code bench_go(struct bench *bench, uint32_t threads, const struct be
 /* The search of that setting and method. */
 struct bench_search *bench_search_at(const struct bench *bench, size_t setting, size_t method);
 
-/* "name of the cost" of the objective, or "fitness" with its column: for headings and axes. */
-const char *bench_fitness_name(const struct bench *bench);
+/* True when some search has a test column. */
+bool bench_has_test(const struct bench *bench);
 
 /* True when some search has a limit: then regret, not hypervolume, is what counts. */
 bool bench_is_limited(const struct bench *bench);

@@ -112,7 +112,7 @@ static void draw_published_points(struct plot *plot, const struct bench_print *p
 }
 
 /* From the true front's lowest point that counts to its highest, and as far as it goes. */
-static struct plot_panel front_axes(const struct bench *bench, const struct bench_search *search, const char *title)
+static struct plot_panel front_axes(const struct bench_search *search, const char *title)
 {
     const struct bench_target *target = &search->target;
     size_t m = target->objectives;
@@ -127,7 +127,7 @@ static struct plot_panel front_axes(const struct bench *bench, const struct benc
     plot_range_pad(&y, 0.06);
     return (struct plot_panel){.title = title,
                                .x_label = search->config->costs[target->objective_cost[0]].name,
-                               .y_label = bench_fitness_name(bench),
+                               .y_label = search->config->fitness.column,
                                .x_low = x.low,
                                .x_high = x.high,
                                .y_low = y.low,
@@ -153,7 +153,7 @@ static enum status_code draw_front_panel(struct plot *plot, const struct bench_p
         free(y);
         return draw_no_memory(status);
     }
-    struct plot_panel axes = front_axes(bench, search, title);
+    struct plot_panel axes = front_axes(search, title);
     plot_panel(plot, &axes);
     struct plot_style truth = draw_truth;
     if (m > 2)

@@ -10,8 +10,9 @@
 struct limits {
     const struct bench_print *print;
     size_t axis, cost;
-    bool shares; /* limits given as shares: these are what the x axis shows */
-    bool test;   /* test figures and the best there are; else regret */
+    bool shares;                          /* limits given as shares */
+    const char *words[BENCH_CHOICES_MAX]; /* what they are called */
+    bool test;                            /* test figures and the best there are; else regret */
     double *x, *y, *low, *high;
 };
 
@@ -24,8 +25,10 @@ static bool find_axis(struct limits *limits)
         if (!draw_is_limit(axis, &limits->cost) || axis->choice_count < 2)
             continue;
         limits->shares = true;
-        for (size_t i = 0; i < axis->choice_count; i++)
+        for (size_t i = 0; i < axis->choice_count; i++) {
+            limits->words[i] = axis->choices[i].label;
             limits->shares &= bench_matrix_is_quantile(axis->keys[0], axis->choices[i].values[0], &limits->cost, &share);
+        }
         return true;
     }
     return false;
@@ -49,15 +52,12 @@ static size_t setting_at(const struct limits *limits, size_t panel, size_t level
     return setting;
 }
 
+/* Shares lie too close together at the low end: they stand side by side. */
 static double x_at(const struct limits *limits, size_t panel, size_t level)
 {
-    const struct bench *bench = limits->print->bench;
-    const struct bench_axis *axis = &bench->matrix->axes[limits->axis];
-    size_t cost;
-    double share;
-    if (limits->shares && bench_matrix_is_quantile(axis->keys[0], axis->choices[level].values[0], &cost, &share))
-        return 100 * share;
-    return bench_search_at(bench, setting_at(limits, panel, level), 0)->config->costs[limits->cost].max;
+    if (limits->shares)
+        return (double)level;
+    return bench_search_at(limits->print->bench, setting_at(limits, panel, level), 0)->config->costs[limits->cost].max;
 }
 
 static void values_of(const struct limits *limits, size_t panel, size_t level, size_t method)
@@ -97,14 +97,18 @@ static struct plot_panel axes_of(const struct limits *limits, size_t panel, cons
     }
     plot_range_pad(&x, 0.05);
     plot_range_pad(&y, 0.06);
-    snprintf(x_label, BENCH_LABEL_BYTES, limits->shares ? "limit: %% of networks within it, by %s" : "limit on %s", cost);
+    snprintf(x_label, BENCH_LABEL_BYTES, limits->shares ? "limit on %s: share of networks within it" : "limit on %s", cost);
     return (struct plot_panel){.title = title,
                                .x_label = x_label,
-                               .y_label = limits->test ? bench->options->test_column : "mean regret",
+                               .y_label = !limits->test                         ? "mean regret"
+                                          : bench->options->test_column != NULL ? bench->options->test_column
+                                                                                : "test",
                                .x_low = x.low,
                                .x_high = x.high,
                                .y_low = y.low,
-                               .y_high = y.high};
+                               .y_high = y.high,
+                               .x_words = limits->words,
+                               .x_word_count = limits->shares ? level_count(limits) : 0};
 }
 
 struct ranked {
@@ -221,7 +225,7 @@ static bool draw_panel(const struct limits *limits, struct plot *plot, size_t pa
         done = draw_best(limits, plot, panel, axes.x_high);
     if (limits->test)
         draw_published_figures(limits, plot, panel);
-    draw_methods(limits, plot, panel, (axes.x_high - axes.x_low) * 0.012);
+    draw_methods(limits, plot, panel, (axes.x_high - axes.x_low) * (limits->shares ? 0.016 : 0.012));
     return done;
 }
 
@@ -236,7 +240,7 @@ static void free_limits(struct limits *limits)
 enum status_code bench_draw_limits(const struct bench_print *print, struct bench_picture *out, struct status *status)
 {
     const struct bench *bench = print->bench;
-    struct limits limits = {.print = print, .test = bench->options->test_column != NULL};
+    struct limits limits = {.print = print, .test = bench_has_test(bench)};
     size_t columns, rows;
     *out = (struct bench_picture){.svg = NULL};
     if (!find_axis(&limits))

@@ -33,7 +33,11 @@ static enum status_code read_keys(struct bench_axis *axis, char *text, struct st
     }
     axis->methods = strncmp(axis->keys[0], "strategy.", strlen("strategy.")) == 0;
     const char *dot = strrchr(axis->keys[0], '.');
-    axis->heading = strcmp(axis->keys[0], "strategy.name") == 0 ? "strategy" : dot != NULL ? dot + 1 : axis->keys[0];
+    axis->heading = dot != NULL ? dot + 1 : axis->keys[0];
+    if (strcmp(axis->keys[0], "strategy.name") == 0)
+        axis->heading = "strategy";
+    else if (strcmp(axis->keys[0], "fitness.column") == 0)
+        axis->heading = "fitness";
     return STATUS_OK;
 }
 

@@ -24,7 +24,7 @@ struct bench_choice {
 
 struct bench_axis {
     char *text;          /* owned; all that follows points into it, but the labels made here */
-    const char *heading; /* the last word of the first key; "strategy" for strategy.name */
+    const char *heading; /* the last word of the first key; "strategy" for strategy.name, "fitness" for fitness.column */
     char *keys[BENCH_KEYS_MAX];
     size_t key_count;
     struct bench_choice *choices; /* owned */

@@ -4,6 +4,7 @@
 #include "master/bench_print.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "master/bench_grid.h"
 
@@ -31,7 +32,7 @@ static struct columns choose_columns(const struct bench_print *print)
     struct columns columns = {.limit = has_shares(bench->matrix),
                               .best = !bench_counts_hypervolume(bench),
                               .hypervolume = bench_counts_hypervolume(bench),
-                              .test = bench->options->test_column != NULL,
+                              .test = bench_has_test(bench),
                               .hours = bench->options->times.simulated};
     for (size_t i = 0; i < bench->search_count; i++) {
         columns.diversity |= !columns.best && print->summaries[i].of[BENCH_DIVERSITY].count > 0;
@@ -246,9 +247,14 @@ static struct bench_grid *fill_overview(const struct bench_print *print)
 static void introduce(const struct bench_print *print, FILE *out)
 {
     const struct bench *bench = print->bench;
-    fprintf(out, "%s: %zu search%s x %u seed%s; fitness %s", bench->searches[0].config->name, bench->search_count,
-            bench->search_count == 1 ? "" : "es", bench->options->seeds, bench->options->seeds == 1 ? "" : "s",
-            bench_fitness_name(bench));
+    const char *fitness = bench->searches[0].config->fitness.column;
+    bool same_fitness = true;
+    for (size_t i = 1; i < bench->search_count; i++)
+        same_fitness &= strcmp(bench->searches[i].config->fitness.column, fitness) == 0;
+    fprintf(out, "%s: %zu search%s x %u seed%s", bench->searches[0].config->name, bench->search_count,
+            bench->search_count == 1 ? "" : "es", bench->options->seeds, bench->options->seeds == 1 ? "" : "s");
+    if (same_fitness)
+        fprintf(out, "; fitness %s", fitness);
     if (bench->options->test_column != NULL)
         fprintf(out, ", test %s", bench->options->test_column);
     if (bench_counts_hypervolume(bench)) {

@@ -160,7 +160,7 @@ static bool go_on(struct driver *driver)
             return moved;
         take(driver, &candidate);
         moved = true;
-    } while (!driver->out_of_memory && !study_out_of_memory(driver->study));
+    } while (!driver->out_of_memory && !study_out_of_memory(driver->study) && !atomic_load(driver->bench->stopped));
     return true;
 }
 

@@ -21,13 +21,14 @@ static void digest_optional(struct digest_stream *stream, const char *text)
     digest_text(stream, text != NULL ? text : "");
 }
 
-void bench_truth_digest(const struct config_study *config, struct digest *out)
+void bench_truth_digest(const struct config_study *config, const char *test_column, struct digest *out)
 {
     struct digest_stream stream;
     digest_begin(&stream);
     digest_text(&stream, config->space);
     digest_optional(&stream, config->fitness.file);
     digest_optional(&stream, config->fitness.column);
+    digest_optional(&stream, test_column);
     digest_bytes(&stream, &config->network, sizeof config->network);
     for (uint32_t i = 0; i < config->cost_count; i++) {
         const struct config_cost *cost = &config->costs[i];

@@ -51,7 +51,7 @@ struct bench_reference {
 };
 
 /* The digest of everything a truth depends on: equal digests, equal truths. */
-void bench_truth_digest(const struct config_study *config, struct digest *out);
+void bench_truth_digest(const struct config_study *config, const char *test_column, struct digest *out);
 
 /* Looks every architecture of the fitness table up. test_column may be NULL. STATUS_BAD_INPUT when nothing is feasible. Free with
  * bench_truth_free. `tables` must outlive it. */

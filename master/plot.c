@@ -207,26 +207,41 @@ static double to_y(const struct plot *plot, double y)
     return plot->top + plot->height - (y - plot->axes.y_low) / (plot->axes.y_high - plot->axes.y_low) * plot->height;
 }
 
-static void put_ticks(struct plot *plot, bool along_x)
+static void put_x_tick(struct plot *plot, double value, const char *label)
 {
-    const struct plot_panel *axes = &plot->axes;
-    double low = along_x ? axes->x_low : axes->y_low, high = along_x ? axes->x_high : axes->y_high, first, distance;
-    plot_ticks(low, high, along_x ? (int)(plot->width / 60) : (int)(plot->height / 40), &first, &distance);
+    double x = to_x(plot, value), y = plot->top + plot->height;
+    fprintf(plot->out, "<path d=\"M%.1f %.1fV%.1f\" stroke=\"#e6e6e6\" stroke-width=\"0.8\"/>\n", x, plot->top, y);
+    put_text(plot, x, y + 16, "font-size=\"11\" text-anchor=\"middle\"", label);
+}
+
+static void put_y_tick(struct plot *plot, double value, const char *label)
+{
+    double y = to_y(plot, value);
+    fprintf(plot->out, "<path d=\"M%.1f %.1fH%.1f\" stroke=\"#e6e6e6\" stroke-width=\"0.8\"/>\n", plot->left, y,
+            plot->left + plot->width);
+    put_text(plot, plot->left - 6, y + 4, "font-size=\"11\" text-anchor=\"end\"", label);
+}
+
+static void put_ticks(struct plot *plot, double low, double high, int wanted, void (*put)(struct plot *, double, const char *))
+{
+    double first, distance;
+    plot_ticks(low, high, wanted, &first, &distance);
     for (int i = 0; first + i * distance <= high + 1e-9 * distance; i++) {
         char label[32];
         double value = first + i * distance;
         snprintf(label, sizeof label, "%.6g", fabs(value) < 1e-9 * distance ? 0 : value);
-        if (along_x) {
-            double x = to_x(plot, value), y = plot->top + plot->height;
-            fprintf(plot->out, "<path d=\"M%.1f %.1fV%.1f\" stroke=\"#e6e6e6\" stroke-width=\"0.8\"/>\n", x, plot->top, y);
-            put_text(plot, x, y + 16, "font-size=\"11\" text-anchor=\"middle\"", label);
-        } else {
-            double y = to_y(plot, value);
-            fprintf(plot->out, "<path d=\"M%.1f %.1fH%.1f\" stroke=\"#e6e6e6\" stroke-width=\"0.8\"/>\n", plot->left, y,
-                    plot->left + plot->width);
-            put_text(plot, plot->left - 6, y + 4, "font-size=\"11\" text-anchor=\"end\"", label);
-        }
+        put(plot, value, label);
     }
+}
+
+static void put_all_ticks(struct plot *plot)
+{
+    const struct plot_panel *axes = &plot->axes;
+    for (size_t i = 0; i < axes->x_word_count; i++)
+        put_x_tick(plot, (double)i, axes->x_words[i]);
+    if (axes->x_word_count == 0)
+        put_ticks(plot, axes->x_low, axes->x_high, (int)(plot->width / 60), put_x_tick);
+    put_ticks(plot, axes->y_low, axes->y_high, (int)(plot->height / 40), put_y_tick);
 }
 
 static void close_panel(struct plot *plot)
@@ -270,8 +285,7 @@ void plot_panel(struct plot *plot, const struct plot_panel *panel)
     plot->axes = *panel;
     widen(&plot->axes.x_low, &plot->axes.x_high);
     widen(&plot->axes.y_low, &plot->axes.y_high);
-    put_ticks(plot, true);
-    put_ticks(plot, false);
+    put_all_ticks(plot);
     double middle = plot->left + plot->width / 2, centre = plot->top + plot->height / 2, side = plot->left - 46;
     put_text(plot, middle, plot->top - 8, "font-size=\"13\" text-anchor=\"middle\"", panel->title);
     put_text(plot, middle, plot->top + plot->height + 35, "font-size=\"12\" text-anchor=\"middle\"", panel->x_label);

@@ -31,6 +31,8 @@ struct plot_panel {
     const char *title; /* may be empty */
     const char *x_label, *y_label;
     double x_low, x_high, y_low, y_high;
+    const char *const *x_words; /* NULL; or the ticks of the x axis at 0, 1, ... */
+    size_t x_word_count;
 };
 
 struct plot;

@@ -6,7 +6,7 @@
 void plot_ticks(double low, double high, int wanted, double *first, double *distance)
 {
     double rough = (high - low) / (wanted > 1 ? wanted : 1), power = pow(10, floor(log10(rough))), digit = rough / power;
-    *distance = power * (digit <= 1 ? 1 : digit <= 2 ? 2 : digit <= 5 ? 5 : 10);
+    *distance = power * (digit < 1.5 ? 1 : digit < 3.5 ? 2 : digit < 7.5 ? 5 : 10);
     *first = ceil(low / *distance - 1e-9) * *distance;
 }
 

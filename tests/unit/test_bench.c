@@ -160,6 +160,19 @@ static void searches_of_the_same_tables_share_what_is_known_of_them(void **state
     bench_close(&bench);
 }
 
+static void each_search_may_have_its_own_test_column(void **state)
+{
+    struct fixture *fixture = *state;
+    struct bench bench;
+    over(fixture, "test-column=energy_mj,latency_ms");
+    run_bench(fixture, &bench, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct bench_run *run = &bench.searches[i].runs[0];
+        assert_near(run->returned_test, world_value(&run->returned, i == 0 ? 2 : 1), 0, 1e-5);
+    }
+    bench_close(&bench);
+}
+
 static void the_true_front_has_the_whole_hypervolume_and_less_has_less(void **state)
 {
     struct fixture *fixture = *state;
@@ -357,6 +370,7 @@ int main(void)
         IN_WORLD(the_best_within_a_limit_is_the_best_there_is),
         IN_WORLD(a_limit_given_as_a_share_is_the_least_that_holds_so_many),
         IN_WORLD(searches_of_the_same_tables_share_what_is_known_of_them),
+        IN_WORLD(each_search_may_have_its_own_test_column),
         IN_WORLD(the_true_front_has_the_whole_hypervolume_and_less_has_less),
         IN_WORLD(the_number_of_threads_changes_nothing),
         IN_WORLD(a_run_is_what_the_study_finds_with_that_seed),

@@ -1,5 +1,5 @@
 /* preference: which of two results a search for one best architecture would rather have. Pure; shared by the strategies that look
- * for one (evrsnas, random, regularised, local).
+ * for one, and in parts by the others.
  *
  * One order for all of them: feasible before infeasible; then the higher fitness - lambda * spread * violation; then the smaller
  * violation; then the earlier ask. Violation is the sum over the limited costs of max(0, cost - max) / max. That a candidate over a

@@ -24,13 +24,12 @@ enum { CHILDREN = 10, LEARN_AGAIN = 50 };
 static const double lambda_step = 1.5, lambda_range = 100;
 
 struct evrsnas {
-    struct preference_member
-        *population;             /* generations: the last completed one; steady: elites and the latest told. Best first; owned */
-    uint32_t population_count;   /* 0 before the first generation is complete; steady: grows to the population */
-    struct preference_list told; /* everything, in the order of the tells; the generation in progress is its end */
-    uint32_t asked, newcomers;   /* asked and told of the generation in progress */
-    uint32_t generation;         /* completed */
-    double spread;               /* of fitness in the first generation: what one unit of lambda weighs */
+    struct preference_member *population; /* best first; the last generation, in steady mode elites and the latest told; owned */
+    uint32_t population_count;            /* 0 before the first generation is complete; in steady mode grows to its size */
+    struct preference_list told;          /* everything, in the order of the tells; the generation in progress is its end */
+    uint32_t asked, newcomers;            /* asked and told of the generation in progress */
+    uint32_t generation;                  /* completed */
+    double spread;                        /* of fitness in the first generation: what one unit of lambda weighs */
     double lambda;
     struct additive model; /* figure 0: fitness; i + 1: the logarithm of cost i in limits */
     size_t learned;        /* how many of `told` the model has seen */

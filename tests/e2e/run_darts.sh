@@ -34,8 +34,4 @@ same 'the best is exported' $? 0
 $hwnas reference import --model best.onnx -f json >import 2>/dev/null
 same 'and has the multiply-accumulates that the search counted' "$(got import 'got["macs"]')" "$(got one 'int(got["best"]["costs"]["macs"])')"
 
-$hwnas run s.yaml --db other.db --set space=fbnet 2>err
-same 'a space without a protocol is refused' $? 2
-holds 'saying why' err 'cannot be scored by RMI'
-
 done_testing

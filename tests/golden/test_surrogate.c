@@ -66,7 +66,7 @@ static void a_thousand_evaluations_reach_99_8_percent_on_the_fpga(void **state)
     (void)state;
     double worst_ms, medians[PLACES];
     open_setting(0, &worst_ms);
-    run("surrogate", CONFIG_MODE_GENERATIONS, 7, worst_ms, settings[0].worst_accuracy, medians);
+    run("surrogate", CONFIG_MODE_GENERATIONS, 5, worst_ms, settings[0].worst_accuracy, medians);
     cells_close(&cells);
     assert_true(medians[2] >= 99.8);
 }
@@ -77,7 +77,8 @@ static void run_settings(uint64_t seeds)
         double worst_ms, medians[PLACES];
         open_setting(i, &worst_ms);
         run("surrogate", CONFIG_MODE_GENERATIONS, seeds, worst_ms, settings[i].worst_accuracy, medians);
-        run("surrogate", CONFIG_MODE_STEADY, seeds, worst_ms, settings[i].worst_accuracy, medians);
+        if (i == 0)
+            run("surrogate", CONFIG_MODE_STEADY, seeds, worst_ms, settings[i].worst_accuracy, medians);
         run("mohdnas", CONFIG_MODE_GENERATIONS, seeds, worst_ms, settings[i].worst_accuracy, medians);
         run(NULL, CONFIG_MODE_GENERATIONS, seeds, worst_ms, settings[i].worst_accuracy, medians);
         cells_close(&cells);

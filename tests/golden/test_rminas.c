@@ -37,7 +37,7 @@ static double test_of_best(const struct table *test)
     return accuracy;
 }
 
-static struct outcome run(const struct table *test, uint32_t in_flight, uint64_t seeds)
+static struct outcome run(const struct table *test, uint32_t in_flight, uint32_t consensus, uint64_t seeds)
 {
     struct outcome mean = {0};
     double squares = 0;
@@ -48,6 +48,7 @@ static struct outcome run(const struct table *test, uint32_t in_flight, uint64_t
         struct arch answer;
         double accuracy;
         study.strategy.in_flight = in_flight;
+        study.strategy.consensus = consensus;
         assert_ok(strategy_open(&study, &cells.space, &strategy, &status), status);
         cells_search(&cells, &strategy, 0, 0, &found);
         assert_true(strategy_answer(&strategy, &answer));
@@ -63,7 +64,7 @@ static struct outcome run(const struct table *test, uint32_t in_flight, uint64_t
     return mean;
 }
 
-static int run_datasets(uint32_t in_flight, uint64_t seeds)
+static int run_datasets(uint32_t in_flight, uint32_t consensus, uint64_t seeds)
 {
     int failed = 0;
     for (int i = 0; i < DATASETS; i++) {
@@ -71,12 +72,12 @@ static int run_datasets(uint32_t in_flight, uint64_t seeds)
         struct table *test = NULL;
         cells_open(&cells, datasets[i].validation, CELLS_HARDWARE, "fpga", "cifar10");
         assert_ok(table_load(CELLS_ACCURACY, &cells.space, NULL, NULL, datasets[i].test, &test, &status), status);
-        struct outcome m = run(test, in_flight, seeds);
-        print_message(
-            "# %-13s in_flight %2u: asked %4.0f distinct %4.0f | test accuracy of the answer %.2f+-%.2f (published %.2f+-%.2f), "
-            "of the best evaluated %.2f\n",
-            datasets[i].test, in_flight, m.asked, m.distinct, m.answer, m.deviation, datasets[i].published, datasets[i].deviation,
-            m.best);
+        struct outcome m = run(test, in_flight, consensus, seeds);
+        print_message("# %-13s in_flight %2u, %2u voters: asked %4.0f distinct %4.0f | test accuracy of the answer %.2f+-%.2f "
+                      "(published %.2f+-%.2f), "
+                      "of the best evaluated %.2f\n",
+                      datasets[i].test, in_flight, consensus, m.asked, m.distinct, m.answer, m.deviation, datasets[i].published,
+                      datasets[i].deviation, m.best);
         failed += !(m.answer >= datasets[i].published - datasets[i].deviation);
         table_free(test);
         cells_close(&cells);
@@ -87,17 +88,20 @@ static int run_datasets(uint32_t in_flight, uint64_t seeds)
 static void its_answers_are_as_good_as_the_published_ones(void **state)
 {
     (void)state;
-    assert_int_equal(run_datasets(20, SEEDS), 0);
+    assert_int_equal(run_datasets(20, 20, SEEDS), 0);
 }
 
 int main(int argc, char **argv)
 {
     TEST_NEEDS(CELLS_ACCURACY);
     TEST_NEEDS(CELLS_HARDWARE);
-    if (argc > 1) { /* the full table: so many seeds, twenty in flight and one */
+    if (argc > 1) { /* the full table: so many seeds, more and fewer voters, 20 in flight and 1 */
         uint64_t seeds = strtoull(argv[1], NULL, 10);
-        run_datasets(20, seeds);
-        run_datasets(1, seeds);
+        static const uint32_t voters[] = {5, 10, 20, 30, 50};
+        for (size_t i = 0; i < sizeof voters / sizeof voters[0]; i++)
+            run_datasets(20, voters[i], seeds);
+        run_datasets(1, 20, seeds);
+        run_datasets(1, 50, seeds);
         return 0;
     }
     const struct CMUnitTest tests[] = {cmocka_unit_test(its_answers_are_as_good_as_the_published_ones)};

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "master/diversity.h"
+#include "master/pareto.h"
 
 static int open_mohdnas(void **state)
 {
@@ -164,6 +165,68 @@ static void the_third_objective_makes_costs_more_diverse(void **state)
     }
 }
 
+/* Who survives of 40: by front, then by crowding, then the earlier ask; chi over all 40. */
+static void assert_survivors(const struct trial *trial, size_t m)
+{
+    struct ended *ended = run_to_the_end(trial);
+    double objectives[40 * 3], crowding[40], costs[40], chi[40];
+    uint32_t rank[40];
+    assert_int_equal(ended->count, 40);
+    for (size_t i = 0; i < 40; i++)
+        costs[i] = trial_cost(&ended->asked[i]);
+    diversity_chi(costs, 40, chi);
+    for (size_t i = 0; i < 40; i++) {
+        double point[3] = {-trial_fitness(&ended->asked[i]), costs[i], -chi[i]};
+        memcpy(objectives + i * m, point, m * sizeof *point);
+    }
+    assert_true(pareto_sort(objectives, NULL, 40, m, rank));
+    assert_true(pareto_crowding(objectives, rank, 40, m, crowding));
+    for (size_t i = 0; i < 40; i++) {
+        size_t before = 0;
+        for (size_t j = 0; j < 40; j++)
+            before += rank[j] != rank[i] ? rank[j] < rank[i] : crowding[j] != crowding[i] ? crowding[j] > crowding[i] : j < i;
+        assert_int_equal(place(ended, &ended->asked[i]) < 20, before < 20);
+    }
+    forget(ended);
+}
+
+static void parents_and_children_are_ranked_together_with_chi_of_all_of_them(void **state)
+{
+    struct trial *trial = *state;
+    trial->study.strategy.generations = 2;
+    for (trial->study.seed = 1; trial->study.seed <= 5; trial->study.seed++) {
+        trial->study.strategy.diversity = true;
+        assert_survivors(trial, 3);
+        trial->study.strategy.diversity = false;
+        assert_survivors(trial, 2);
+    }
+}
+
+static bool first(uint64_t ask)
+{
+    return ask == 0;
+}
+
+/* Of two members one is infeasible: a child of the other alone has won twice with probability 3/4 each, and should be common. */
+static void the_better_of_two_becomes_a_parent(void **state)
+{
+    struct trial *trial = *state;
+    int like_the_better = 0;
+    trial->feasible = first;
+    trial->study.strategy.population = 2;
+    trial->study.strategy.generations = 2;
+    trial->study.strategy.mutation = 0;
+    trial->study.strategy.plain = true;
+    for (trial->study.seed = 1; trial->study.seed <= 50; trial->study.seed++) {
+        struct ended *ended = run_to_the_end(trial);
+        bool works = space_connected(&trial->space, &ended->asked[0]);
+        for (int child = 2; works && child < 4; child++)
+            like_the_better += arch_equal(&ended->asked[child], &ended->asked[0]);
+        forget(ended);
+    }
+    assert_in_range(like_the_better, 45, 100);
+}
+
 static bool every_third(uint64_t ask)
 {
     return ask % 3 == 0;
@@ -289,6 +352,8 @@ int main(void)
         in_trial(the_fittest_and_the_cheapest_ever_told_are_members),
         in_trial(in_steady_mode_too),
         in_trial(the_third_objective_makes_costs_more_diverse),
+        in_trial(parents_and_children_are_ranked_together_with_chi_of_all_of_them),
+        in_trial(the_better_of_two_becomes_a_parent),
         in_trial(what_is_infeasible_leaves_as_soon_as_there_is_enough_else),
         in_trial(a_search_where_nothing_works_comes_to_its_end),
         in_trial(within_a_limit_goes_before_beyond_it),

@@ -219,11 +219,6 @@ static void find_best(const struct bench_truth *truth, const struct config_study
     }
 }
 
-static int by_first_objective(const void *left, const void *right)
-{
-    return by_value(left, right);
-}
-
 static enum status_code find_front(const struct bench_truth *truth, const struct config_study *config, struct bench_target *target,
                                    struct status *status)
 {
@@ -242,7 +237,7 @@ static enum status_code find_front(const struct bench_truth *truth, const struct
     for (size_t i = 0; i < count; i++)
         if (marked[i])
             memmove(&points[target->front_count++ * m], &points[i * m], m * sizeof *points);
-    qsort(points, target->front_count, m * sizeof *points, by_first_objective);
+    qsort(points, target->front_count, m * sizeof *points, by_value); /* a row by its first number */
     target->front = points;
     points = NULL;
 done:

@@ -144,8 +144,8 @@ static enum status_code load_document(const char *text, size_t size, const char 
     if (root == NULL)
         code = status_set(status, STATUS_BAD_INPUT, "%s:1: is empty; a study needs at least name, space and fitness", origin);
     else if (root->type != YAML_MAPPING_NODE)
-        code = status_set(status, STATUS_BAD_INPUT, "%s:%zu: must be a list of `key: value` settings, beginning with `name:`",
-                          origin, root->start_mark.line + 1);
+        code = status_set(status, STATUS_BAD_INPUT, "%s:%zu: must consist of `key: value` settings, beginning with `name:`", origin,
+                          root->start_mark.line + 1);
     else if (!yaml_parser_load(&parser, &second))
         code = parser_failed(&parser, origin, status);
     else {

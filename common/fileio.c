@@ -12,7 +12,7 @@
 
 static enum status_code open_regular(const char *path, size_t max_bytes, int *out, size_t *size, struct status *status)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer would block for ever */
     if (fd < 0) {
         enum status_code code = errno == ENOENT || errno == ENOTDIR ? STATUS_NOT_FOUND : STATUS_IO;
         return status_set(status, code, "%s: cannot be opened: %s", path, strerror(errno));

@@ -151,7 +151,12 @@ static int print_result(const struct cli_run *run, const char *db, const struct 
     if (report_read(db, study->name, &report, &status) != STATUS_OK)
         return cli_fail(run->verb, &status);
     report_print(&report, run->format, stdout);
-    if (report.best == NULL)
+    if (report.valued == 0)
+        fprintf(stderr,
+                "hwnas %s: no candidate of %s has a value: its tables know none of those asked (`hwnas table show` tells what they "
+                "hold), or no evaluation succeeded (the log says why)\n",
+                run->verb, study->name);
+    else if (report.best == NULL)
         fprintf(stderr,
                 "hwnas %s: no candidate satisfies the constraints of %s; raise costs.N.max or let it ask for more candidates\n",
                 run->verb, study->name);

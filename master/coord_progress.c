@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "master/coord_parts.h"
+#include "master/progress.h"
 
 static json_t *number(double value)
 {
@@ -37,34 +38,6 @@ static double done_count(const struct coord *coord, const struct study_counts *c
     return fmax((double)counts->told, (double)counts->asked - (double)pending / (double)parts);
 }
 
-/* Seconds to go at the mean speed since the start; negative when that cannot be said. A table alone is so fast that nobody asks. */
-static double eta_seconds(const struct coord *coord, const struct study_counts *counts, double done, int64_t now_ms)
-{
-    double spent = (double)(now_ms - coord->opened_ms) / 1000;
-    double new = done - (double)coord->told_at_start;
-    if (search_finished(coord->search))
-        return 0;
-    if (counts->total == 0 || new <= 0 || done > (double)counts->total)
-        return -1;
-    double share = ((double)counts->total - done) / new;
-    uint32_t budget = search_config(coord->search)->budget.evaluations;
-    if (budget > 0 && counts->distinct > 0 && counts->distinct <= budget) {
-        /* Whichever ends it first. */
-        double by_budget = (double)(budget - counts->distinct) / (double)counts->distinct * done / new;
-        share = by_budget < share ? by_budget : share;
-    }
-    return share * spent;
-}
-
-/* From 0 to 1, by the candidates or by the budget of evaluations, whichever ends the search first. */
-static double fraction_done(const struct coord *coord, const struct study_counts *counts, double done, uint64_t scored)
-{
-    uint32_t budget = search_config(coord->search)->budget.evaluations;
-    double by_candidates = counts->total > 0 ? done / (double)counts->total : 0;
-    double by_budget = budget > 0 ? (double)scored / (double)budget : 0;
-    return search_finished(coord->search) ? 1 : fmin(1, fmax(by_candidates, by_budget));
-}
-
 void coord_print_progress(const struct coord *coord, int64_t now_ms)
 {
     if (!coord->options->progress)
@@ -80,18 +53,26 @@ void coord_print_progress(const struct coord *coord, int64_t now_ms)
         dispatch_count(coord->dispatch, &work);
         dispatch_waiting_for(coord->dispatch, waiting_for, sizeof waiting_for);
     }
-    double done = done_count(coord, &counts, &work), eta = eta_seconds(coord, &counts, done, now_ms);
+    bool finished = search_finished(coord->search);
+    const struct progress_work far = {.done = done_count(coord, &counts, &work),
+                                      .done_at_start = (double)coord->told_at_start,
+                                      .total = (double)counts.total,
+                                      .asked = (double)counts.asked,
+                                      .distinct = (double)counts.distinct,
+                                      .budget = config->budget.evaluations,
+                                      .seconds = (double)(now_ms - coord->opened_ms) / 1000};
+    double eta = finished ? 0 : progress_eta(&far);
     uint64_t unscored = work.leased_rmi + work.waiting_rmi, scored = counts.distinct > unscored ? counts.distinct - unscored : 0;
-    json_t *line = json_pack(
-        "{s:s,s:s,s:I,s:I,s:I,s:I,s:f,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:f,s:o,s:s}", "study", config->name, "state",
-        search_finished(coord->search) ? "finished" : "running", "generation", (json_int_t)counts.generation, "generations",
-        (json_int_t)(counts.total > 0 ? config->strategy.generations : 0), "asked", (json_int_t)counts.asked, "total",
-        (json_int_t)counts.total, "done", done, "fraction", fraction_done(coord, &counts, done, scored), "scored",
-        (json_int_t)scored, "distinct", (json_int_t)counts.distinct, "cached", (json_int_t)counts.cached, "running",
-        (json_int_t)work.leased_rmi, "queued", (json_int_t)(work.waiting_rmi + work.waiting_measure), "measuring",
-        (json_int_t)work.leased_measure, "workers", (json_int_t)work.workers, "agents", (json_int_t)work.agents, "best",
-        best_json(coord), "seconds", search_seconds(coord->search, now_ms), "eta_seconds", eta < 0 ? json_null() : json_real(eta),
-        "waiting_for", waiting_for);
+    json_t *line =
+        json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:f,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:f,s:o,s:s}", "study", config->name,
+                  "state", finished ? "finished" : "running", "generation", (json_int_t)counts.generation, "generations",
+                  (json_int_t)(counts.total > 0 ? config->strategy.generations : 0), "asked", (json_int_t)counts.asked, "total",
+                  (json_int_t)counts.total, "done", far.done, "fraction", finished ? 1.0 : progress_fraction(&far), "scored",
+                  (json_int_t)scored, "distinct", (json_int_t)counts.distinct, "cached", (json_int_t)counts.cached, "running",
+                  (json_int_t)work.leased_rmi, "queued", (json_int_t)(work.waiting_rmi + work.waiting_measure), "measuring",
+                  (json_int_t)work.leased_measure, "workers", (json_int_t)work.workers, "agents", (json_int_t)work.agents, "best",
+                  best_json(coord), "seconds", search_seconds(coord->search, now_ms), "eta_seconds",
+                  eta < 0 ? json_null() : json_real(eta), "waiting_for", waiting_for);
     if (line == NULL)
         return;
     json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));

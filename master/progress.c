@@ -83,20 +83,47 @@ enum status_code progress_parse(const char *line, struct progress *out, struct s
 
 double progress_rate_update(struct progress_rate *rate, const struct progress *progress)
 {
-    static const double window_seconds = 10;
+    static const double window_seconds = 10, window_results = 8;
     double passed = progress->seconds - rate->seconds;
     if (!rate->started || passed < 0 || progress->scored < rate->scored) {
         *rate = (struct progress_rate){.started = true, .seconds = progress->seconds, .scored = progress->scored};
         return 0;
     }
+    double before = rate->count > 0 ? rate->count / rate->counted : 0;
     if (passed < 0.2) /* too short to say anything */
-        return rate->per_second;
-    double now = (double)(progress->scored - rate->scored) / passed;
-    double weight = rate->per_second > 0 ? -expm1(-passed / window_seconds) : 1;
-    rate->per_second += weight * (now - rate->per_second);
-    rate->seconds = progress->seconds;
-    rate->scored = progress->scored;
-    return rate->per_second;
+        return before;
+    double kept = before > 0 ? exp(-passed / fmax(window_seconds, window_results / before)) : 0;
+    double counted = rate->counted * kept + passed;
+    if (progress->scored == rate->scored)
+        return fmin(before, (rate->count * kept + fmax(1, (double)progress->running)) / counted);
+    *rate = (struct progress_rate){.started = true,
+                                   .seconds = progress->seconds,
+                                   .count = rate->count * kept + (double)(progress->scored - rate->scored),
+                                   .counted = counted,
+                                   .scored = progress->scored};
+    return rate->count / rate->counted;
+}
+
+/* As many proposals as there will be; 0 where that is unknown. A budget reaches as far as the share of distinct ones says. */
+static double expected_candidates(const struct progress_work *work)
+{
+    double by_budget = work->budget > 0 && work->distinct > 0 ? work->asked * work->budget / work->distinct : INFINITY;
+    double expected = fmin(work->total > 0 ? work->total : INFINITY, by_budget);
+    return isfinite(expected) ? expected : 0;
+}
+
+double progress_fraction(const struct progress_work *work)
+{
+    double expected = expected_candidates(work);
+    return expected > 0 ? fmin(1, work->done / expected) : 0;
+}
+
+double progress_eta(const struct progress_work *work)
+{
+    double new = work->done - work->done_at_start;
+    if (work->total <= 0 || new <= 0 || work->done > work->total)
+        return -1;
+    return fmax(0, expected_candidates(work) - work->done) / new * work->seconds;
 }
 
 bool progress_best_differs(const struct progress *a, const struct progress *b)

@@ -39,13 +39,29 @@ struct progress {
  * is not such an object; *out is then untouched. */
 enum status_code progress_parse(const char *line, struct progress *out, struct status *status);
 
-/* Evaluations per second of late: a moving average over about 10 s of the master's own clock. Zero-initialise. */
+/* Evaluations per second of late, by the master's own clock: over about 10 s, or over about eight evaluations where that is longer.
+ * Between two results it stays, until even the running ones, were they done now, would no longer make it as much. Zero-initialise.
+ */
 struct progress_rate {
     bool started;
-    double seconds, per_second;
+    double seconds;        /* of the latest result */
+    double count, counted; /* evaluations, and the seconds they took; older ones weigh less */
     uint64_t scored;
 };
 double progress_rate_update(struct progress_rate *rate, const struct progress *progress);
+
+/* How far a search is, in candidates. */
+struct progress_work {
+    double done, done_at_start; /* told, or under way for a part of their values; of them before this master began */
+    double total;               /* asks in all; 0: unknown */
+    double asked, distinct;     /* proposals, and those of them that cost an evaluation, done or not */
+    double budget;              /* of the latter; 0: none */
+    double seconds;             /* since this master began */
+};
+/* Done of what there will be, 0 to 1, by total or budget, whichever ends the search first. */
+double progress_fraction(const struct progress_work *work);
+/* Seconds to go at the mean speed since the start; negative when that cannot be said, as where the total is unknown. */
+double progress_eta(const struct progress_work *work);
 
 /* Another best architecture than before: worth a line of its own. */
 bool progress_best_differs(const struct progress *a, const struct progress *b);

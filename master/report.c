@@ -10,6 +10,7 @@
 #include <uthash.h>
 
 #include "master/pareto.h"
+#include "master/strategy.h"
 
 /* --- collecting --- */
 
@@ -53,6 +54,7 @@ static enum status_code collect(void *context, const struct study_candidate *can
     report->asked++;
     report->cached += candidate->cached;
     report->skipped += candidate->skipped;
+    report->valued += candidate->result.feasible;
     report->distinct += !candidate->cached && !candidate->skipped;
     if (report->answer != NULL && candidate->result.feasible && strcmp(candidate->arch_text, report->answer->arch) == 0)
         *report->answer = point_of(report->settings, candidate);
@@ -383,6 +385,11 @@ static void print_table(const struct report *report, FILE *out)
         fputs("no candidate satisfies the constraints\n", out);
     if (report->answer != NULL)
         print_point(report, "the method's own answer", report->answer, out);
+    else if (report->study.state == STORE_STUDY_FINISHED && strategy_answers(report->settings->strategy.name))
+        fprintf(out,
+                "no answer of the method's own: the search ended before %s had found %" PRIu32
+                " good candidates; raise budget.evaluations or lower strategy.positives\n\n",
+                report->settings->strategy.name, report->settings->strategy.positives);
     if (report->best == NULL)
         return;
     fprintf(out, "front of %zu\n", report->front_count);

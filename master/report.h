@@ -34,7 +34,7 @@ struct report {
     size_t front_count;
     uint64_t asked;
     uint64_t distinct, cached, skipped; /* of asked; they add up to it */
-    uint64_t satisfying;                /* of asked */
+    uint64_t satisfying, valued;        /* of asked; valued: with a fitness and all costs */
 };
 
 /* Reads everything of the study of that name. STATUS_NOT_FOUND names the studies that are there. Free with report_free. */

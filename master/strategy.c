@@ -108,6 +108,14 @@ bool strategy_answer(const struct strategy *strategy, struct arch *out)
     return strategy->ops->answer != NULL && strategy->ops->answer(strategy, out);
 }
 
+bool strategy_answers(const char *name)
+{
+    for (size_t i = 0; i < KNOWN_STRATEGIES; i++)
+        if (strcmp(known_strategies[i]->name, name) == 0)
+            return known_strategies[i]->answer != NULL;
+    return false;
+}
+
 bool strategy_boundary(const struct strategy *strategy)
 {
     return (strategy_steady(strategy) || strategy->asked == strategy->told) && strategy->ops->boundary(strategy);

@@ -81,6 +81,8 @@ bool strategy_steady(const struct strategy *strategy);
 /* The population and the method's own answer, as the ops table says; false where there is none. */
 bool strategy_member(const struct strategy *strategy, size_t i, struct arch *out);
 bool strategy_answer(const struct strategy *strategy, struct arch *out);
+/* Has the strategy of that name an answer of its own when it gets to its end? */
+bool strategy_answers(const char *name);
 
 /* For modules that propose without generations: true when in_flight candidates are asked and not told; with strategy.mode
  * generations also when a batch of in_flight is asked and not all told, so that there are moments to save in. */

@@ -71,6 +71,8 @@ says 2 'a file and --column are needed' 'table show wants a column' "$hwnas" tab
 { echo layer,op,ms; echo -1,-1,1; for layer in 0 1 2 3 4 5; do for op in 0 1 2 3 4; do echo "$layer,$op,$op"; done; done; } >lut.csv
 same 'table show --lut has the whole space'"'s range" "$($hwnas table show lut.csv --column ms --lut -f csv | cut -d, -f1-6)" $'column,rows,values,min,median,max\nms,31,31,1,,25'
 same 'table show --lut adds up' "$($hwnas table show lut.csv --column ms --lut --arch 012340 -f csv | tail -1 | sed 's/.*,//')" 11
+mkfifo pipe.csv
+says 2 'pipe.csv: is not a regular file' 'a pipe in place of a table is refused, and not waited for' timeout 20 "$hwnas" table show pipe.csv --column acc
 says 2 'is a look-up table (layer, op)' 'a look-up table that is read as another says so' "$hwnas" table show lut.csv --column ms
 says 2 'has no column "acc"; the nearest one is' 'a wrong column of a look-up table is told the nearest' "$hwnas" table show lut.csv --column acc --lut
 

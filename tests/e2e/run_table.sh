@@ -85,6 +85,10 @@ $hwnas run fpga.yaml --set name=none --set costs.0.max=0.5 --set strategy.genera
 same 'a study that nothing satisfies still ends well' $? 0
 same 'with best null and an empty front' "$(python3 -c 'import json; d=json.load(open("out")); print(d["best"], d["front"])')" 'None []'
 holds 'and says so' err 'no candidate satisfies the constraints of none'
+head -1 nb201_accuracy.csv >unknown.csv
+grep -F ',000000,' nb201_accuracy.csv >>unknown.csv
+$hwnas run fpga.yaml --set name=unknown --set fitness.file=unknown.csv --set strategy.generations=3 -f json >out 2>err
+holds 'a table that knows none of the candidates is told from a limit that is too low' err 'no candidate of unknown has a value: its tables know none'
 
 # --- killed in mid-run. The plain search asks for what it knows again and again; as many generations of it as take about three seconds on
 # this machine, so that it can be caught in the middle.

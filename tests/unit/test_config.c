@@ -240,7 +240,7 @@ static const struct wrong wrongs[] = {
     {SMALLEST "---\nname: t\n", NULL, "study.yaml:5: ", "second document"},
     {SMALLEST "strategy: {population: 3\n", NULL, "study.yaml:5: ", "is not YAML"},
     {"", NULL, "study.yaml:1: ", "is empty"},
-    {"- name\n", NULL, "study.yaml:1: ", "must be a list of `key: value` settings"},
+    {"- name\n", NULL, "study.yaml:1: ", "must consist of `key: value` settings"},
     {"space: nb201\n" TABLE_FITNESS, NULL, "study.yaml:1: name: ", "is missing"},
     {"name: s\n" TABLE_FITNESS, NULL, "space: ", "is missing"},
     {"name: s\nspace: nb201\n", NULL, "fitness.source: ", "is missing: give rmi or table"},

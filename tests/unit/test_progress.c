@@ -194,7 +194,74 @@ static void the_rate_settles_on_evaluations_per_second(void **state)
         progress.seconds += 1;
         per_second = progress_rate_update(&rate, &progress);
     }
-    assert_true(per_second < 0.01);
+    assert_true(per_second < 0.02);
+}
+
+/* Two workers, 20 s an evaluation, both ready in the same second. */
+static void slow_evaluations_have_a_rate_that_stays(void **state)
+{
+    (void)state;
+    struct progress_rate rate = {.started = false};
+    struct progress progress = {.running = 2};
+    progress_rate_update(&rate, &progress);
+    for (int second = 1; second <= 400; second++) {
+        progress.seconds = second;
+        progress.scored = 2 * (uint64_t)(second / 20);
+        double per_second = progress_rate_update(&rate, &progress);
+        if (second < 20)
+            assert_near(per_second, 0, 0, 0);
+        else
+            assert_near(per_second, 0.1, 0.001, 0);
+    }
+}
+
+static void a_stalled_search_has_a_rate_that_falls(void **state)
+{
+    (void)state;
+    struct progress_rate rate = {.started = false};
+    struct progress progress = {.running = 2};
+    progress_rate_update(&rate, &progress);
+    progress.seconds = 20;
+    progress.scored = 2;
+    assert_near(progress_rate_update(&rate, &progress), 0.1, 1e-12, 0);
+    progress.seconds = 120;
+    assert_true(progress_rate_update(&rate, &progress) < 0.03);
+}
+
+/* All that the budget pays for has been asked, and little of it is there. */
+static void what_is_asked_and_not_done_is_still_to_go(void **state)
+{
+    (void)state;
+    struct progress_work work = {.done = 2, .total = 101, .asked = 12, .distinct = 12, .budget = 12, .seconds = 30};
+    assert_near(progress_eta(&work), 150, 1e-9, 0);
+    assert_near(progress_fraction(&work), 2.0 / 12, 1e-12, 0);
+    work.done = 12;
+    assert_near(progress_eta(&work), 0, 0, 0);
+    assert_near(progress_fraction(&work), 1, 0, 0);
+}
+
+static void the_end_is_by_candidates_or_by_budget_whichever_is_first(void **state)
+{
+    (void)state;
+    struct progress_work work = {.done = 100, .total = 400, .asked = 100, .distinct = 50, .budget = 1000, .seconds = 10};
+    assert_near(progress_eta(&work), 30, 1e-9, 0);
+    work.budget = 150; /* half of the proposals cost nothing: 300 of them */
+    assert_near(progress_eta(&work), 20, 1e-9, 0);
+    assert_near(progress_fraction(&work), 1.0 / 3, 1e-12, 0);
+    work.done_at_start = 60; /* only what this master did tells its speed */
+    assert_near(progress_eta(&work), 50, 1e-9, 0);
+}
+
+static void nothing_is_foretold_without_a_total_or_before_the_first_result(void **state)
+{
+    (void)state;
+    struct progress_work work = {.done = 10, .asked = 20, .distinct = 20, .budget = 100, .seconds = 5};
+    assert_true(progress_eta(&work) < 0);
+    assert_near(progress_fraction(&work), 0.1, 1e-12, 0);
+    work.total = 100;
+    work.done = 0;
+    assert_true(progress_eta(&work) < 0);
+    assert_near(progress_fraction(&(struct progress_work){.done = 3}), 0, 0, 0);
 }
 
 static void times_read_like_a_clock(void **state)
@@ -228,6 +295,11 @@ int main(void)
         cmocka_unit_test(what_is_waited_for_is_shown),
         cmocka_unit_test(a_new_best_is_noticed_and_a_repeated_one_is_not),
         cmocka_unit_test(the_rate_settles_on_evaluations_per_second),
+        cmocka_unit_test(slow_evaluations_have_a_rate_that_stays),
+        cmocka_unit_test(a_stalled_search_has_a_rate_that_falls),
+        cmocka_unit_test(what_is_asked_and_not_done_is_still_to_go),
+        cmocka_unit_test(the_end_is_by_candidates_or_by_budget_whichever_is_first),
+        cmocka_unit_test(nothing_is_foretold_without_a_total_or_before_the_first_result),
         cmocka_unit_test(times_read_like_a_clock),
     };
     return TEST_RUN(tests);

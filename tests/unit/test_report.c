@@ -30,6 +30,9 @@ static const char settings[] = "name: s\nspace: nb201\nfitness: {source: table, 
 static const char settings_with_a_limit_alone[] =
     "name: s\nspace: nb201\nfitness: {source: table, file: /a.csv, column: acc}\n"
     "costs: [{name: latency_ms, source: table, file: /b.csv, max: 4, limit_only: true}, {source: macs}]\n";
+static const char settings_of_rminas[] = "name: s\nspace: nb201\nstrategy: {name: rminas}\n"
+                                         "fitness: {source: table, file: /a.csv, column: acc}\n"
+                                         "costs: [{name: latency_ms, source: table, file: /b.csv}, {source: macs}]\n";
 static const char settings_without_costs[] = "name: s\nspace: nb201\nfitness: {source: table, file: /a.csv, column: acc}\n";
 
 /* One candidate as a test writes it. */
@@ -238,6 +241,37 @@ static void an_answer_that_breaks_a_constraint_is_shown_with_what_it_costs(void 
     report_free(&report);
 }
 
+static void a_method_that_ends_without_its_answer_says_why(void **state)
+{
+    (void)state;
+    struct report report = report_of(settings_of_rminas, two, COUNT(two));
+    char *text = printed(&report, CLI_TABLE, report_print);
+    assert_non_null(strstr(text, "no answer of the method's own: the search ended before rminas had found 100 good candidates; "
+                                 "raise budget.evaluations or lower strategy.positives\n"));
+    free(text);
+    report_free(&report);
+    report = report_with_answer(settings_of_rminas, two, COUNT(two), two[1].arch);
+    text = printed(&report, CLI_TABLE, report_print);
+    assert_null(strstr(text, "no answer"));
+    free(text);
+    report_free(&report);
+    report = report_of(settings, two, COUNT(two)); /* a method that never has one */
+    text = printed(&report, CLI_TABLE, report_print);
+    assert_null(strstr(text, "no answer"));
+    free(text);
+    report_free(&report);
+}
+
+static void candidates_with_all_their_values_are_counted(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {{"a", 60, 9, 7, false, false, false}, {"b", 0, 0, 0, false, false, true}};
+    struct report report = report_of(settings, rows, COUNT(rows));
+    assert_int_equal(report.valued, 1);
+    assert_int_equal(report.asked, 2);
+    report_free(&report);
+}
+
 static void json_without_a_best_says_null_and_an_empty_front(void **state)
 {
     (void)state;
@@ -331,6 +365,8 @@ int main(void)
         cmocka_unit_test(json_is_the_one_object_that_scripts_read),
         cmocka_unit_test(the_methods_own_answer_stands_beside_the_best),
         cmocka_unit_test(an_answer_that_breaks_a_constraint_is_shown_with_what_it_costs),
+        cmocka_unit_test(a_method_that_ends_without_its_answer_says_why),
+        cmocka_unit_test(candidates_with_all_their_values_are_counted),
         cmocka_unit_test(json_without_a_best_says_null_and_an_empty_front),
         cmocka_unit_test(csv_quotes_what_holds_commas_and_quotes),
         cmocka_unit_test(the_front_as_json_names_its_study),

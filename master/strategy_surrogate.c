@@ -19,6 +19,9 @@
 /* Results beyond so many still make the front, but the model, whose price per ask grows with them, learns no more. */
 enum { MODEL_MAX = 2000 };
 
+/* One ask in so many is a child of the front, unseen by the model. Ours. */
+enum { BLIND = 8 };
+
 /* Fitness below what this share of the feasible have is taken for that: chance-level architectures would bend the model where it
  * matters. Ours. */
 static const double FLOOR_SHARE = 0.2;
@@ -234,6 +237,18 @@ static void draw(const struct strategy *strategy, struct rng *rng, struct arch *
     while (rng_below(rng, 2) == 0);
 }
 
+/* A child of two of the front, whatever the model thinks of it. Ours: a smooth model never looks where it expects nothing, and
+ * what is best in one of these spaces is often better than its neighbours suggest. */
+static void breed(const struct strategy *strategy, struct rng *rng, struct arch *out)
+{
+    const struct surrogate *search = strategy->state;
+    const struct individual *mother = &search->told[search->front[rng_below(rng, search->front_count)]],
+                            *father = &search->told[search->front[rng_below(rng, search->front_count)]];
+    space_crossover(strategy->space, rng, &mother->told.arch, &father->told.arch, out);
+    space_mutate(strategy->space, rng, settings(strategy)->mutation, out);
+    vary_renew(strategy, rng, out);
+}
+
 /* Within the limits before beyond them. Until something is on the front, the fittest is wanted. */
 static double promise(struct strategy *strategy, const struct arch *arch)
 {
@@ -247,7 +262,12 @@ static double promise(struct strategy *strategy, const struct arch *arch)
 
 static void choose(struct strategy *strategy, struct rng *rng, struct arch *out)
 {
+    const struct surrogate *search = strategy->state;
     double best = -INFINITY;
+    if (search->front_count > 0 && strategy->asked % BLIND == 0) {
+        breed(strategy, rng, out);
+        return;
+    }
     for (uint32_t i = 0; i < settings(strategy)->pool; i++) {
         struct arch arch;
         draw(strategy, rng, &arch);

@@ -21,7 +21,8 @@ PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PACKAGES)))$(PKG_LI
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror)
 HARDEN   := $(if $(SAN),,-D_FORTIFY_SOURCE=2 -fstack-protector-strong) -fPIE
 # HASH_NONFATAL_OOM: uthash must not end the process; an element that could not be added has no hh.tbl.
-override CFLAGS += -std=gnu11 -D_GNU_SOURCE -DHASH_NONFATAL_OOM=1 -I. -I$(B)/gen $(WARNINGS) $(HARDEN) \
+# -ffp-contract=off: what a search asks must not depend on whether the processor it was built for can multiply and add in one step.
+override CFLAGS += -std=gnu11 -ffp-contract=off -D_GNU_SOURCE -DHASH_NONFATAL_OOM=1 -I. -I$(B)/gen $(WARNINGS) $(HARDEN) \
                    $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer $(if $(filter undefined,$(SAN)),-fno-sanitize-recover=all))
 override LDFLAGS += -pie $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
 comma := ,

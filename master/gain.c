@@ -99,7 +99,9 @@ double gain_of(struct gain *gain, const double *point)
     if (by <= 0 || !has_volume(gain))
         return by;
     memcpy(gain->points + gain->count * gain->m, point, gain->m * sizeof *point);
-    return measure(gain, gain->count + 1, &with) ? with - gain->volume : NAN;
+    if (!measure(gain, gain->count + 1, &with))
+        return NAN;
+    return isfinite(with) ? with - gain->volume : by; /* numbers too large to multiply */
 }
 
 bool gain_expect(struct gain *gain, const double *point)

@@ -26,20 +26,12 @@ size_t individual_objectives(const struct config_study *study, const struct indi
 
 /* --- saving --- */
 
-static json_t *save_costs(const struct config_study *study, const double *costs)
-{
-    json_t *list = json_array();
-    for (uint32_t i = 0; i < study->cost_count; i++)
-        json_array_append_new(list, isnan(costs[i]) ? json_null() : json_real(costs[i]));
-    return list;
-}
-
 struct json_t *individual_save(const struct config_study *study, const struct individual *individuals, size_t count)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(list, json_pack("{s:o, s:o}", "told", preference_save(&individuals[i].told, 1), "costs",
-                                              save_costs(study, individuals[i].costs)));
+                                              preference_save_costs(individuals[i].costs, study->cost_count)));
     if (list != NULL && json_array_size(list) == count)
         return list;
     json_decref(list);

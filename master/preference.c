@@ -1,6 +1,7 @@
 /* preference: see preference.h. The order is total, so that sorting is the same everywhere. */
 #include "master/preference.h"
 
+#include <float.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -27,7 +28,7 @@ static double violation(const struct config_study *study, const struct strategy_
         if (cost->has_max && result->costs[i] > cost->max)
             sum += (result->costs[i] - cost->max) / cost->max;
     }
-    return sum;
+    return fmin(sum, DBL_MAX); /* a number, which can be compared and saved */
 }
 
 struct preference_member preference_member(const struct config_study *study, uint64_t ask, const struct arch *arch,
@@ -42,11 +43,17 @@ struct preference_member preference_member(const struct config_study *study, uin
     return member;
 }
 
+/* Fitness less what the violation costs: never NaN, however large either is. */
+static double penalised(double penalty, const struct preference_member *member)
+{
+    return member->violation > 0 ? member->fitness - penalty * member->violation : member->fitness;
+}
+
 int preference_compare(double penalty, const struct preference_member *a, const struct preference_member *b)
 {
     if (a->feasible != b->feasible)
         return a->feasible ? -1 : 1;
-    double fa = a->fitness - penalty * a->violation, fb = b->fitness - penalty * b->violation;
+    double fa = penalised(penalty, a), fb = penalised(penalty, b);
     if (a->feasible && fa != fb)
         return fa > fb ? -1 : 1;
     if (a->violation != b->violation)
@@ -84,7 +91,7 @@ double preference_spread(const struct preference_member *members, size_t count, 
 {
     size_t n = preference_values(members, count, values);
     double spread = n < 2 ? 0 : values[3 * (n - 1) / 4] - values[(n - 1) / 4];
-    return spread > 0 ? spread : 1;
+    return spread > 0 ? fmin(spread, DBL_MAX) : 1;
 }
 
 bool preference_add(struct preference_list *list, const struct preference_member *member)
@@ -109,13 +116,15 @@ void preference_free(struct preference_list *list)
 
 /* --- saving --- */
 
-/* A cost that is missing is null. NULL without memory. */
-static json_t *save_costs(const struct preference_member *member)
+struct json_t *preference_save_costs(const double *costs, size_t count)
 {
-    json_t *costs = json_array();
-    for (uint32_t i = 0; i < member->cost_count; i++)
-        json_array_append_new(costs, isnan(member->costs[i]) ? json_null() : json_real(member->costs[i]));
-    return costs;
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, isnan(costs[i]) ? json_null() : json_real(costs[i]));
+    if (list != NULL && json_array_size(list) == count)
+        return list;
+    json_decref(list);
+    return NULL;
 }
 
 struct json_t *preference_save(const struct preference_member *members, size_t count)
@@ -126,7 +135,8 @@ struct json_t *preference_save(const struct preference_member *members, size_t c
         strategy_genes_print(&members[i].arch, genes);
         json_array_append_new(list, json_pack("{s:s, s:I, s:b, s:f, s:f, s:o}", "genes", genes, "ask", (json_int_t)members[i].ask,
                                               "feasible", (int)members[i].feasible, "fitness", members[i].fitness, "violation",
-                                              members[i].violation, "costs", save_costs(&members[i])));
+                                              members[i].violation, "costs",
+                                              preference_save_costs(members[i].costs, members[i].cost_count)));
     }
     if (list != NULL && json_array_size(list) == count)
         return list;

@@ -58,6 +58,9 @@ size_t preference_values(const struct preference_member *members, size_t count, 
  * chance-level architecture among twenty would dominate a standard deviation. `values` has room for count numbers. */
 double preference_spread(const struct preference_member *members, size_t count, double *values);
 
+/* Costs as a JSON list, null where one is missing (NaN). A new reference; NULL without memory. */
+struct json_t *preference_save_costs(const double *costs, size_t count);
+
 /* Members as a JSON list (a new reference, NULL without memory) and back. preference_load takes at most `room` of them and returns
  * how many; SIZE_MAX for a list that is longer or is not of this space. preference_load_list adds all to an empty list; false when
  * one is not of this space, or without memory. */

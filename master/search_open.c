@@ -39,6 +39,7 @@ static enum status_code read_bundle(struct search *search, const json_t *stored_
 
 /* --- settings and files as they were --- */
 
+/* NULL without memory. */
 static json_t *files_json(const struct study *study)
 {
     json_t *files = json_object();
@@ -50,7 +51,10 @@ static json_t *files_json(const struct study *study)
         digest_hex(digest, hex);
         json_object_set_new(files, role, json_pack("{s:s,s:s}", "path", path, "digest", hex));
     }
-    return files;
+    if (json_object_size(files) == study_file_count(study))
+        return files;
+    json_decref(files);
+    return NULL;
 }
 
 static enum status_code check_files(const struct search *search, const json_t *stored, struct status *status)

@@ -276,16 +276,48 @@ enum status_code strategy_load_json(struct strategy *strategy, const json_t *sav
     return strategy->ops->load(strategy, state, status);
 }
 
+struct text {
+    char *bytes; /* owned */
+    size_t size, room;
+    bool failed;
+};
+
+static int append_text(const char *bytes, size_t size, void *context)
+{
+    struct text *text = context;
+    if (!text->failed && text->size + size > text->room) {
+        size_t room = 2 * text->room + size + 256;
+        char *grown = realloc(text->bytes, room);
+        text->failed = grown == NULL;
+        text->bytes = grown != NULL ? grown : text->bytes;
+        text->room = grown != NULL ? room : text->room;
+    }
+    if (text->failed)
+        return -1;
+    memcpy(text->bytes + text->size, bytes, size);
+    text->size += size;
+    return 0;
+}
+
+/* Not json_dumps: without memory for a key it goes on and gives a text without that key. */
+bool strategy_json_text(const struct json_t *object, void **data, size_t *size)
+{
+    struct text text = {.bytes = NULL};
+    if (json_dump_callback(object, append_text, &text, JSON_COMPACT) != 0 || append_text("", 1, &text) != 0) {
+        free(text.bytes);
+        return false;
+    }
+    *data = text.bytes;
+    *size = text.size - 1;
+    return true;
+}
+
 enum status_code strategy_save(const struct strategy *strategy, void **data, size_t *size, struct status *status)
 {
     json_t *saved = strategy_save_json(strategy);
-    char *text = saved != NULL ? json_dumps(saved, JSON_COMPACT) : NULL;
+    bool done = saved != NULL && strategy_json_text(saved, data, size);
     json_decref(saved);
-    if (text == NULL)
-        return status_set(status, STATUS_NO_MEMORY, "no memory to save the search");
-    *data = text;
-    *size = strlen(text);
-    return STATUS_OK;
+    return done ? STATUS_OK : status_set(status, STATUS_NO_MEMORY, "no memory to save the search");
 }
 
 enum status_code strategy_load(struct strategy *strategy, const void *data, size_t size, struct status *status)

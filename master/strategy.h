@@ -102,6 +102,10 @@ enum status_code strategy_load(struct strategy *strategy, const void *data, size
 struct json_t *strategy_save_json(const struct strategy *strategy);
 enum status_code strategy_load_json(struct strategy *strategy, const struct json_t *saved, struct status *status);
 
+/* A JSON object's text without spaces, zero-terminated (which *size does not count), for the caller to free; false without
+ * memory. */
+bool strategy_json_text(const struct json_t *object, void **data, size_t *size);
+
 /* What makes two asks one evaluation: the exact genes where the fitness is looked up in a table, the canonical ones where the net
  * itself is evaluated. */
 void strategy_identity(const struct strategy *strategy, const struct arch *arch, struct arch *out);

@@ -276,10 +276,14 @@ static uint32_t local_generation(const struct strategy *strategy)
 static json_t *save_explored(const struct local *search)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < search->told.count; i++)
+    bool whole = list != NULL;
+    for (size_t i = 0; whole && i < search->told.count; i++)
         if (search->explored[i])
-            json_array_append_new(list, json_integer((json_int_t)i));
-    return list;
+            whole = json_array_append_new(list, json_integer((json_int_t)i)) == 0;
+    if (whole)
+        return list;
+    json_decref(list);
+    return NULL;
 }
 
 static struct json_t *local_save(const struct strategy *strategy)

@@ -257,7 +257,11 @@ static double promise(struct strategy *strategy, const struct arch *arch)
     double objectives[CONFIG_COSTS_MAX + 1], violation = expect(strategy, arch, objectives);
     if (violation > 0)
         return beyond - violation;
-    return search->front_count > 0 ? gain_of(&search->gain, objectives) : -objectives[0];
+    if (search->front_count == 0)
+        return -objectives[0];
+    double gained = gain_of(&search->gain, objectives);
+    strategy->out_of_memory |= isnan(gained);
+    return gained;
 }
 
 static void choose(struct strategy *strategy, struct rng *rng, struct arch *out)
@@ -309,6 +313,8 @@ static enum strategy_answer ask_model(struct strategy *strategy, struct arch *ou
     strategy_rng(strategy, strategy->asked, &rng);
     if (prepare(strategy)) {
         choose(strategy, &rng, out);
+        if (strategy->out_of_memory)
+            return STRATEGY_WAIT;
         search->pending[search->pending_count++] = (struct pending){strategy->asked, *out};
         if (count_pending(strategy, out))
             return STRATEGY_ASK;

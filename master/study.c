@@ -37,8 +37,9 @@ void study_name_candidate(const struct study *study, const struct arch *arch, ui
         out->result.costs[i] = NAN;
 }
 
-/* Fills in the costs that need nobody else. False when one of them cannot be had. */
-static bool immediate_costs(const struct study *study, struct study_candidate *candidate)
+/* Fills in the costs that need nobody else. STATUS_NOT_FOUND when one of them cannot be had, STATUS_NO_MEMORY when that is not
+ * known. */
+static enum status_code immediate_costs(const struct study *study, struct study_candidate *candidate)
 {
     struct cost cost = {0};
     bool counted = false;
@@ -49,27 +50,28 @@ static bool immediate_costs(const struct study *study, struct study_candidate *c
             continue;
         if (source == CONFIG_COST_TABLE) {
             if (!table_get(study->cost_tables[i], &candidate->arch, out))
-                return false;
+                return STATUS_NOT_FOUND;
             continue;
         }
         if (source == CONFIG_COST_LUT) {
             if (!lut_get(study->luts[i], &candidate->arch, out))
-                return false;
+                return STATUS_NOT_FOUND;
             continue;
         }
-        if (!counted && study_paper_cost(study, &candidate->arch, &cost, NULL) != STATUS_OK)
-            return false;
+        enum status_code code = counted ? STATUS_OK : study_paper_cost(study, &candidate->arch, &cost, NULL);
+        if (code != STATUS_OK)
+            return code == STATUS_NO_MEMORY ? code : STATUS_NOT_FOUND;
         counted = true;
         *out = source == CONFIG_COST_MACS ? (double)cost.macs : (double)cost.params;
     }
-    return true;
+    return STATUS_OK;
 }
 
 bool study_look_up(const struct study *study, const struct arch *arch, struct strategy_result *out)
 {
     struct study_candidate candidate = {.arch = *arch};
     *out = (struct strategy_result){.feasible = false};
-    if (study->fitness_table == NULL || !space_connected(study->space, arch) || !immediate_costs(study, &candidate))
+    if (study->fitness_table == NULL || !space_connected(study->space, arch) || immediate_costs(study, &candidate) != STATUS_OK)
         return false;
     *out = candidate.result;
     out->feasible = table_get(study->fitness_table, arch, &out->fitness);
@@ -175,7 +177,12 @@ struct pending *study_expect(struct study *study, const struct arch *arch, uint6
     if (pending == NULL)
         return NULL;
     study_name_candidate(study, arch, ask, &pending->candidate);
-    pending->candidate.skipped = !pending->candidate.connected || !immediate_costs(study, &pending->candidate);
+    enum status_code costs = pending->candidate.connected ? immediate_costs(study, &pending->candidate) : STATUS_NOT_FOUND;
+    if (costs == STATUS_NO_MEMORY) {
+        free(pending);
+        return NULL;
+    }
+    pending->candidate.skipped = costs != STATUS_OK;
     pending->held = study->hold;
     DL_APPEND(study->pending, pending);
     if (study->next_to_split == NULL)
@@ -341,8 +348,9 @@ void study_tell(struct study *study, struct study_candidate *candidate)
         study->has_best = true;
     }
     uint64_t told = study->strategy.told;
-    study->snapshot_due =
-        strategy_boundary(&study->strategy) && (told - study->snapshot_told) * SNAPSHOT_GROWTH >= study->snapshot_told;
+    study->out_of_memory |= study->strategy.out_of_memory; /* what it would save lacks something, or is not in order */
+    study->snapshot_due = !study->out_of_memory && strategy_boundary(&study->strategy) &&
+                          (told - study->snapshot_told) * SNAPSHOT_GROWTH >= study->snapshot_told;
     if (study->snapshot_due)
         study->snapshot_told = told;
 }

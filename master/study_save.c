@@ -6,6 +6,7 @@
 
 #include <utlist.h>
 
+#include "master/preference.h"
 #include "master/study_parts.h"
 
 enum { SAVED_VERSION = 1 };
@@ -13,17 +14,12 @@ enum { SAVED_VERSION = 1 };
 static json_t *save_best(const struct study *study)
 {
     char genes[STRATEGY_GENES_BYTES];
-    json_t *costs = json_array();
-    if (!study->has_best) {
-        json_decref(costs);
+    if (!study->has_best)
         return json_null();
-    }
-    for (uint32_t i = 0; i < study->config->cost_count; i++)
-        json_array_append_new(costs, json_real(study->best.result.costs[i]));
     strategy_genes_print(&study->best.arch, genes);
     return json_pack("{s:s, s:I, s:I, s:b, s:f, s:o}", "genes", genes, "ask", (json_int_t)study->best.ask, "told",
                      (json_int_t)study->best.told, "cached", (int)study->best.cached, "fitness", study->best.result.fitness,
-                     "costs", costs);
+                     "costs", preference_save_costs(study->best.result.costs, study->config->cost_count));
 }
 
 /* Asked and not told; NULL when there is none, or without memory. */
@@ -43,22 +39,17 @@ enum status_code study_save(const struct study *study, void **data, size_t *size
 {
     json_t *strategy = strategy_save_json(&study->strategy), *best = save_best(study), *in_flight = save_in_flight(study);
     json_t *saved = NULL;
-    char *text = NULL;
     if (strategy != NULL && best != NULL && json_array_size(in_flight) == study->strategy.asked - study->strategy.told) {
         saved = json_pack("{s:i, s:I, s:I, s:I, s:O, s:O, s:O*}", "version", SAVED_VERSION, "distinct", (json_int_t)study->distinct,
                           "cached", (json_int_t)study->cached, "skipped", (json_int_t)study->skipped, "best", best, "strategy",
                           strategy, "in_flight", in_flight);
-        text = saved != NULL ? json_dumps(saved, JSON_COMPACT) : NULL;
     }
     json_decref(strategy);
     json_decref(best);
     json_decref(in_flight);
+    bool done = saved != NULL && strategy_json_text(saved, data, size);
     json_decref(saved);
-    if (text == NULL)
-        return status_set(status, STATUS_NO_MEMORY, "study %s: no memory to save it", study->config->name);
-    *data = text;
-    *size = strlen(text);
-    return STATUS_OK;
+    return done ? STATUS_OK : status_set(status, STATUS_NO_MEMORY, "study %s: no memory to save it", study->config->name);
 }
 
 static enum status_code load_best(struct study *study, json_t *saved, struct status *status)

@@ -50,6 +50,30 @@ static void the_spread_is_the_interquartile_range_of_the_feasible(void **state)
     assert_near(preference_spread(members, 1, room), 1, 0, 0);
 }
 
+/* What a hostile table can bring: a limit that a cost exceeds by more times than a number can say. */
+static void nothing_is_too_large_to_be_ordered_or_saved(void **state)
+{
+    (void)state;
+    struct config_cost cost = {.has_max = true, .max = 1e-300};
+    struct config_study study = {.costs = &cost, .cost_count = 1};
+    struct arch arch = {.length = 6};
+    double room[4], penalties[] = {0, 2, INFINITY};
+    struct preference_member members[4];
+    for (uint64_t i = 0; i < 4; i++)
+        members[i] = preference_member(
+            &study, i, &arch,
+            &(struct strategy_result){.feasible = true, .fitness = i % 2 ? 1e308 : -1e308, .costs = {i < 2 ? 1e300 : 0}});
+    for (size_t p = 0; p < 3; p++)
+        for (int i = 0; i < 4; i++)
+            for (int k = 0; k < 4; k++)
+                assert_int_equal(preference_compare(penalties[p], &members[i], &members[k]),
+                                 -preference_compare(penalties[p], &members[k], &members[i]));
+    assert_true(isfinite(preference_spread(members, 4, room)));
+    json_t *saved = preference_save(members, 4);
+    assert_non_null(saved);
+    json_decref(saved);
+}
+
 static void saved_members_come_back_as_they_were(void **state)
 {
     struct trial *trial = *state;
@@ -83,6 +107,7 @@ int main(void)
         cmocka_unit_test(violation_is_the_sum_of_what_is_over_in_limits),
         cmocka_unit_test(members_are_ordered_as_the_header_says),
         cmocka_unit_test(the_spread_is_the_interquartile_range_of_the_feasible),
+        cmocka_unit_test(nothing_is_too_large_to_be_ordered_or_saved),
         TRIAL_TEST(trial_open, saved_members_come_back_as_they_were),
     };
     return TEST_RUN(tests);

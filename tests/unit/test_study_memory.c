@@ -1,0 +1,150 @@
+/* study without memory: every allocation fails once, and the study says so or does without. It never tells anything but what it
+ * would have told, and what it saved goes on as if there had been no failure. */
+#include <math.h>
+#include <string.h>
+
+#include "tests/support/failing_malloc.h"
+#include "tests/support/study_world.h"
+
+enum { ASKS = 24 };
+
+static struct study_candidate want[WORLD_TOLD_MAX], got[WORLD_TOLD_MAX];
+static size_t want_count;
+
+struct snapshot {
+    void *data;
+    size_t size;
+    uint64_t told;
+};
+
+/* Latency from a table and MACs from the network itself; both modes and every strategy must end soon. */
+static int open_small(void **state)
+{
+    if (world_open(state) != 0)
+        return -1;
+    struct world *world = *state;
+    world->tables = tables_new();
+    world->costs[1] = (struct config_cost){.name = "macs", .source = CONFIG_COST_MACS};
+    world->config.cost_count = 2;
+    struct config_strategy *s = &world->config.strategy;
+    s->population = 6;
+    s->generations = ASKS / 6;
+    s->tournament = 2;
+    s->in_flight = 4;
+    s->warmup = 8;
+    s->positives = 4;
+    s->quantile = 0.3;
+    s->pool = 5;
+    s->trees = 2;
+    s->consensus = 2;
+    s->diversity = true;
+    world->config.budget.evaluations = ASKS;
+    return 0;
+}
+
+/* Runs on until the end or until memory runs out; keeps the last snapshot that could be taken. Returns how many were told. */
+static size_t run(struct study *study, struct snapshot *last, bool *out_of_memory)
+{
+    struct study_counts counts;
+    size_t told = 0;
+    *out_of_memory = false;
+    while (!*out_of_memory && !study_finished(study)) {
+        study_pump(study, SIZE_MAX);
+        while (!*out_of_memory && study_told(study, &got[told])) {
+            told++;
+            if (!study_snapshot_due(study))
+                continue;
+            struct snapshot fresh = {0};
+            *out_of_memory = study_save(study, &fresh.data, &fresh.size, NULL) != STATUS_OK;
+            if (*out_of_memory)
+                break;
+            study_count(study, &counts);
+            fresh.told = counts.told;
+            free(last->data);
+            *last = fresh;
+        }
+        *out_of_memory |= study_out_of_memory(study);
+    }
+    *out_of_memory |= study_out_of_memory(study);
+    return told;
+}
+
+static void goes_on_from(const struct world *world, const struct snapshot *last)
+{
+    struct study *study = world_study(world);
+    struct status status = {0};
+    struct snapshot later = {0};
+    bool out_of_memory;
+    assert_ok(study_load(study, last->data, last->size, &status), status);
+    size_t told = run(study, &later, &out_of_memory);
+    assert_false(out_of_memory);
+    world_assert_all_same(got, told, want + last->told, want_count - last->told);
+    free(later.data);
+    study_close(study);
+}
+
+/* Lets every `step`-th allocation of the whole search fail, one a run. */
+static void survives(const struct world *world, long step)
+{
+    bool refused = false, whole = false;
+    want_count = world_run_new(world, want);
+    for (long k = 0; !whole; k += step) {
+        struct study *study = world_study(world);
+        struct snapshot last = {0};
+        bool out_of_memory;
+        failing_malloc_after(k);
+        size_t told = run(study, &last, &out_of_memory);
+        whole = failing_malloc_after(FAILING_MALLOC_NEVER) != FAILING_MALLOC_NEVER;
+        refused |= out_of_memory;
+        assert_true(told <= want_count);
+        for (size_t i = 0; i < told; i++)
+            world_assert_same(&got[i], &want[i]);
+        assert_true(out_of_memory || told == want_count);
+        assert_false(whole && out_of_memory);
+        if (last.data != NULL)
+            goes_on_from(world, &last);
+        free(last.data);
+        study_close(study);
+    }
+    assert_true(refused);
+}
+
+static void search(struct world *world, const char *strategy, enum config_mode mode)
+{
+    world->config.strategy.name = (char *)(uintptr_t)strategy;
+    world->config.strategy.mode = mode;
+    survives(world, 401); /* of the network's many allocations only some */
+    world->config.cost_count = 1;
+    survives(world, 5);
+}
+
+#define SEARCH_TEST(name, mode)                                                                                                    \
+    static void name##_##mode(void **state)                                                                                        \
+    {                                                                                                                              \
+        search(*state, #name, CONFIG_MODE_##mode);                                                                                 \
+    }
+
+SEARCH_TEST(evrsnas, GENERATIONS)
+SEARCH_TEST(evrsnas, STEADY)
+SEARCH_TEST(mohdnas, GENERATIONS)
+SEARCH_TEST(mohdnas, STEADY)
+SEARCH_TEST(surrogate, GENERATIONS)
+SEARCH_TEST(surrogate, STEADY)
+SEARCH_TEST(rminas, GENERATIONS)
+SEARCH_TEST(rminas, STEADY)
+SEARCH_TEST(random, STEADY)
+SEARCH_TEST(regularised, GENERATIONS)
+SEARCH_TEST(local, STEADY)
+
+#define SMALL(test) cmocka_unit_test_setup_teardown(test, open_small, world_close)
+
+int main(void)
+{
+    FAILING_MALLOC_NEEDED();
+    const struct CMUnitTest tests[] = {
+        SMALL(evrsnas_GENERATIONS),   SMALL(evrsnas_STEADY),          SMALL(mohdnas_GENERATIONS), SMALL(mohdnas_STEADY),
+        SMALL(surrogate_GENERATIONS), SMALL(surrogate_STEADY),        SMALL(rminas_GENERATIONS),  SMALL(rminas_STEADY),
+        SMALL(random_STEADY),         SMALL(regularised_GENERATIONS), SMALL(local_STEADY),
+    };
+    return TEST_RUN(tests);
+}

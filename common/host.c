@@ -18,7 +18,7 @@ static void make_name(char *text)
     }
 }
 
-static void host_name(char *out, size_t size)
+void host_name(char *out, size_t size)
 {
     if (gethostname(out, size) != 0 || out[0] == '\0')
         snprintf(out, size, "host");

@@ -10,6 +10,9 @@ enum { HOST_ID_BYTES = 64 };
  * a reboot. From /proc's boot id; the host's name where there is none. Only [A-Za-z0-9._-], never empty. Reads a file. */
 void host_identify(char out[HOST_ID_BYTES]);
 
+/* Writes the machine's name as the network knows it, cut to fit, only [A-Za-z0-9._-]; "host" where it has none. */
+void host_name(char *out, size_t size);
+
 /* Writes a name for a process of that program: HOSTNAME-PROGRAM-PID, cut to fit, only [A-Za-z0-9._-]. */
 void host_process_name(const char *program, char *out, size_t size);
 

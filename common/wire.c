@@ -119,6 +119,16 @@ static bool take_ids(size_t count, const uint64_t *ids, struct wire_id_list *out
     return true;
 }
 
+static bool take_board(const Hwnas__Board *from, struct wire_board *out)
+{
+    if (from == NULL)
+        return true;
+    out->deterministic = from->deterministic != 0;
+    out->peak_macs_per_s = from->peak_macs_per_s;
+    out->peak_bytes_per_s = from->peak_bytes_per_s;
+    return take_text(from->name, out->name, sizeof out->name) && take_text(from->runner, out->runner, sizeof out->runner);
+}
+
 /* --- unpacking: each returns the name of the field that does not fit, or NULL --- */
 
 static const char *take_hello(const Hwnas__Hello *from, struct wire_hello *out)
@@ -139,6 +149,8 @@ static const char *take_hello(const Hwnas__Hello *from, struct wire_hello *out)
         return "device_key";
     if (!take_text(from->conditions, out->conditions, sizeof out->conditions))
         return "conditions";
+    if (!take_board(from->board, &out->board))
+        return "board";
     return take_held(from->n_held, from->held, &out->held) ? NULL : "held";
 }
 
@@ -197,6 +209,10 @@ static const char *take_result(const Hwnas__Result *from, struct wire_message *m
     out->outcome = (enum wire_outcome)from->outcome;
     out->value = from->value;
     out->seconds = from->seconds;
+    out->failure = (enum wire_failure)from->failure;
+    out->build_seconds = from->build_seconds;
+    out->run_seconds = from->run_seconds;
+    out->energy_mj = from->energy_mj;
     if (!take_key(&from->key, out->key))
         return "key";
     if (!take_text(from->sentence, out->sentence, sizeof out->sentence))
@@ -385,6 +401,14 @@ static enum status_code encode_hello(const struct wire_hello *from, struct packi
     hello.sequence = from->sequence;
     hello.n_held = from->held.count;
     hello.held = packing->held_pointers;
+    Hwnas__Board board = HWNAS__BOARD__INIT;
+    board.name = (char *)from->board.name;
+    board.runner = (char *)from->board.runner;
+    board.deterministic = from->board.deterministic;
+    board.peak_macs_per_s = from->board.peak_macs_per_s;
+    board.peak_bytes_per_s = from->board.peak_bytes_per_s;
+    if (from->role == WIRE_AGENT)
+        hello.board = &board;
     Hwnas__Frame frame = HWNAS__FRAME__INIT;
     frame.body_case = HWNAS__FRAME__BODY_HELLO;
     frame.hello = &hello;
@@ -484,6 +508,10 @@ static enum status_code encode_result(const struct wire_result *from, struct pac
     result.outcome = (Hwnas__Outcome)from->outcome;
     result.value = from->value;
     result.seconds = from->seconds;
+    result.failure = (Hwnas__Failure)from->failure;
+    result.build_seconds = from->build_seconds;
+    result.run_seconds = from->run_seconds;
+    result.energy_mj = from->energy_mj;
     result.sentence = (char *)from->sentence;
     result.detail = (ProtobufCBinaryData){.len = from->detail_size, .data = (uint8_t *)from->detail};
     Hwnas__Frame frame = HWNAS__FRAME__INIT;
@@ -575,6 +603,24 @@ enum status_code wire_encode(const struct wire_message *message, void **data, si
     free(packing.held);
     free(packing.held_pointers);
     return code;
+}
+
+const char *wire_failure_name(enum wire_failure failure)
+{
+    static const char *const names[WIRE_FAILURES] = {
+        [WIRE_FAILURE_NONE] = "",
+        [WIRE_FAILURE_TIMEOUT] = "timeout",
+        [WIRE_FAILURE_OUT_OF_MEMORY] = "out_of_memory",
+        [WIRE_FAILURE_UNSUPPORTED_OP] = "unsupported_op",
+        [WIRE_FAILURE_CONVERT_FAILED] = "convert_failed",
+        [WIRE_FAILURE_CRASHED] = "crashed",
+        [WIRE_FAILURE_THROTTLED] = "throttled",
+        [WIRE_FAILURE_UNSTABLE] = "unstable",
+        [WIRE_FAILURE_PARSE] = "parse",
+        [WIRE_FAILURE_IMPOSSIBLE] = "impossible",
+        [WIRE_FAILURE_LOST] = "lost",
+    };
+    return failure >= WIRE_FAILURE_NONE && failure < WIRE_FAILURES ? names[failure] : "";
 }
 
 const char *wire_type_name(enum wire_type type)

@@ -16,7 +16,7 @@
 #include "common/status.h"
 
 enum {
-    WIRE_VERSION = 1,
+    WIRE_VERSION = 2,
     WIRE_FRAME_MAX = 1 << 20,   /* bytes of a frame that carries a result or a chunk */
     WIRE_CONTROL_MAX = 1 << 16, /* bytes of any other frame */
     WIRE_DETAIL_MAX = 768 << 10,
@@ -32,6 +32,22 @@ enum {
 enum wire_role { WIRE_WORKER = 1, WIRE_AGENT = 2 };
 enum wire_kind { WIRE_RMI = 1, WIRE_MEASURE = 2 };
 enum wire_outcome { WIRE_OK = 1, WIRE_INFEASIBLE = 2, WIRE_FAILED = 3 };
+/* Why a task failed, beside the sentence. UNSUPPORTED_OP and CONVERT_FAILED are true whoever tries; IMPOSSIBLE and LOST are the
+ * master's own words. */
+enum wire_failure {
+    WIRE_FAILURE_NONE,
+    WIRE_FAILURE_TIMEOUT,
+    WIRE_FAILURE_OUT_OF_MEMORY,
+    WIRE_FAILURE_UNSUPPORTED_OP,
+    WIRE_FAILURE_CONVERT_FAILED,
+    WIRE_FAILURE_CRASHED,
+    WIRE_FAILURE_THROTTLED,
+    WIRE_FAILURE_UNSTABLE,
+    WIRE_FAILURE_PARSE,
+    WIRE_FAILURE_IMPOSSIBLE,
+    WIRE_FAILURE_LOST,
+    WIRE_FAILURES
+};
 enum wire_verdict { WIRE_ACCEPTED = 1, WIRE_DUPLICATE = 2, WIRE_STALE = 3, WIRE_RETRY_LATER = 4 };
 enum wire_refuse_code {
     WIRE_REFUSE_WRONG_VERSION = 1,
@@ -70,6 +86,14 @@ struct wire_id_list {
     uint64_t lease_ids[WIRE_HELD_MAX];
 };
 
+/* What an agent measures on. */
+struct wire_board {
+    char name[WIRE_NAME_BYTES];               /* of this very board, over restarts and reboots: [A-Za-z0-9._-]+ */
+    char runner[WIRE_NAME_BYTES];             /* [A-Za-z0-9._-]+ */
+    bool deterministic;                       /* equal samples are honest: it calculates latency */
+    double peak_macs_per_s, peak_bytes_per_s; /* what its hardware can do at the most, 0 .. 1e18; 0: unknown */
+};
+
 struct wire_hello {
     enum wire_role role;
     char node[WIRE_NAME_BYTES];         /* [A-Za-z0-9._-]+ */
@@ -80,6 +104,7 @@ struct wire_hello {
     char blas_core[WIRE_NAME_BYTES];    /* printable, may be empty */
     char device_key[WIRE_DEVICE_BYTES]; /* agents: [A-Za-z0-9._+-]+; workers: empty */
     char conditions[WIRE_CONDITIONS_BYTES]; /* printable, may be empty */
+    struct wire_board board;                /* agents; zeros otherwise */
     uint64_t sequence;                      /* > 0 */
     struct wire_held_list held;
 };
@@ -130,6 +155,9 @@ struct wire_result {
     enum wire_outcome outcome;
     double value;                       /* finite; OK: its meaning is the task's kind's; else 0 */
     double seconds;                     /* finite, >= 0 */
+    enum wire_failure failure;          /* NONE when OK */
+    double build_seconds, run_seconds;  /* of seconds: finite, >= 0 */
+    double energy_mj;                   /* an inference's, >= 0; 0: not measured, or not OK */
     char sentence[WIRE_SENTENCE_BYTES]; /* one line of UTF-8; not empty unless OK */
     const char *detail;                 /* a JSON object (UTF-8, checked), detail_size bytes; NULL when empty */
     size_t detail_size;
@@ -201,6 +229,9 @@ enum status_code wire_encode(const struct wire_message *message, void **data, si
 
 /* "Hello", "Task", ... for logs. Never NULL. */
 const char *wire_type_name(enum wire_type type);
+
+/* "timeout", "out_of_memory", ...; "" for NONE. Never NULL. */
+const char *wire_failure_name(enum wire_failure failure);
 
 /* Copies text into out (size bytes) as one line: control characters become spaces, bytes that are not UTF-8 become '?', and what
  * does not fit is cut at a character's edge. */

@@ -68,6 +68,21 @@ static bool key_is_fine(const char *key)
     return digest_parse(key, &unused) == 0;
 }
 
+/* 0 .. max; not NaN. */
+static bool amount(double value, double max)
+{
+    return value >= 0 && value <= max;
+}
+
+static bool board_is_fine(const struct wire_board *board, enum wire_role role)
+{
+    if (!amount(board->peak_macs_per_s, 1e18) || !amount(board->peak_bytes_per_s, 1e18))
+        return false;
+    if (role != WIRE_AGENT)
+        return board->name[0] == '\0' && board->runner[0] == '\0';
+    return is_name(board->name) && is_name(board->runner);
+}
+
 static enum status_code check_hello(const struct wire_hello *hello, struct status *status)
 {
     REQUIRE(hello->role == WIRE_WORKER || hello->role == WIRE_AGENT, "Hello", "role");
@@ -81,6 +96,7 @@ static enum status_code check_hello(const struct wire_hello *hello, struct statu
         REQUIRE(is_device(hello->device_key), "Hello", "device_key");
     else
         REQUIRE(hello->device_key[0] == '\0', "Hello", "device_key");
+    REQUIRE(board_is_fine(&hello->board, hello->role), "Hello", "board");
     REQUIRE(is_line(hello->conditions), "Hello", "conditions");
     REQUIRE(hello->sequence > 0, "Hello", "sequence");
     REQUIRE(held_is_fine(&hello->held), "Hello", "held");
@@ -164,7 +180,12 @@ static enum status_code check_result(const struct wire_result *result, struct st
     REQUIRE(result->outcome >= WIRE_OK && result->outcome <= WIRE_FAILED, "Result", "outcome");
     REQUIRE(isfinite(result->value) && fabs(result->value) <= 1e15, "Result", "value");
     REQUIRE(result->outcome == WIRE_OK || result->value == 0, "Result", "value");
-    REQUIRE(isfinite(result->seconds) && result->seconds >= 0 && result->seconds <= 1e9, "Result", "seconds");
+    REQUIRE(amount(result->seconds, 1e9), "Result", "seconds");
+    REQUIRE(result->failure >= WIRE_FAILURE_NONE && result->failure < WIRE_FAILURES, "Result", "failure");
+    REQUIRE(result->outcome != WIRE_OK || result->failure == WIRE_FAILURE_NONE, "Result", "failure");
+    REQUIRE(amount(result->build_seconds, 1e9), "Result", "build_seconds");
+    REQUIRE(amount(result->run_seconds, 1e9), "Result", "run_seconds");
+    REQUIRE(amount(result->energy_mj, result->outcome == WIRE_OK ? 1e15 : 0), "Result", "energy_mj");
     REQUIRE(is_line(result->sentence), "Result", "sentence");
     REQUIRE(result->outcome == WIRE_OK || result->sentence[0] != '\0', "Result", "sentence");
     REQUIRE(result->detail_size <= WIRE_DETAIL_MAX, "Result", "detail");

@@ -11,6 +11,7 @@
 #include "worker/conditions.h"
 #include "worker/measure.h"
 #include "worker/measure_json.h"
+#include "worker/measure_runner.h"
 #include "worker/runner.h"
 
 enum { DEVICE_BYTES = 128, CONDITIONS_BYTES = 512, WARNINGS_MAX = 16, WARNING_BYTES = 256 };
@@ -36,7 +37,9 @@ struct description {
 static void describe(const struct runner *runner, struct description *out)
 {
     out->warning_count = 0;
-    runner->ops->device_key(runner, out->device, sizeof out->device);
+    struct runner_board board;
+    runner->ops->board(runner, &board);
+    snprintf(out->device, sizeof out->device, "%s", board.device_key);
     runner->ops->conditions(runner, out->conditions, sizeof out->conditions);
     while (out->warning_count < WARNINGS_MAX &&
            runner->ops->warning(runner, out->warning_count, out->warnings[out->warning_count], WARNING_BYTES))
@@ -153,38 +156,44 @@ struct measured {
     struct measure_result result;
 };
 
-static enum status_code build_net(const struct device_options *options, struct measured *measured, struct net *net,
-                                  struct status *status)
+static enum status_code build_net(const struct device_options *options, const struct space *space, const struct arch *arch,
+                                  struct measured *measured, struct net *net, struct status *status)
 {
+    struct space_build build = options->build;
+    struct rng rng;
+    space_build_complete(&build, &space->ops->defaults);
+    enum status_code code = space_build_net(space, arch, &build, net, status);
+    if (code != STATUS_OK)
+        return code;
+    space_print(space, arch, measured->arch);
+    cost_of_net(net, &measured->cost);
+    rng_seed(&rng, 1);
+    net_init(net, &rng);
+    return STATUS_OK;
+}
+
+static enum status_code take(const struct device_options *options, struct runner *runner, struct measured *measured,
+                             struct status *status)
+{
+    struct measure_options protocol = measure_defaults();
     struct space space = {0};
     struct arch arch;
-    struct rng rng;
-    struct space_build build = options->build;
+    struct net net;
+    struct runner_note note;
+    net_init_empty(&net);
+    runner_note_init(&note);
     enum status_code code = space_open(options->space, &space, status);
     if (code == STATUS_OK)
         code = space_parse(&space, options->arch, &arch, status);
+    if (code == STATUS_OK)
+        code = build_net(options, &space, &arch, measured, &net, status);
     if (code == STATUS_OK) {
-        space_build_complete(&build, &space.ops->defaults);
-        code = space_build_net(&space, &arch, &build, net, status);
+        struct runner_job job = {.net = &net, .space = &space, .arch = &arch};
+        code = measure_runner(runner, &job, &protocol, &note, &measured->result, status);
     }
-    if (code == STATUS_OK) {
-        space_print(&space, &arch, measured->arch);
-        cost_of_net(net, &measured->cost);
-        rng_seed(&rng, 1);
-        net_init(net, &rng);
-    }
+    runner_note_free(&note);
+    net_free(&net);
     space_close(&space);
-    return code;
-}
-
-static enum status_code take(struct runner *runner, const struct net *net, struct measure_result *result, struct status *status)
-{
-    struct measure_options protocol = measure_defaults();
-    void *prepared = runner->ops->prepare(runner, net, status);
-    if (prepared == NULL)
-        return status->code;
-    enum status_code code = measure_take(runner->ops->sample, prepared, &protocol, result, status);
-    runner->ops->release(prepared);
     return code;
 }
 
@@ -257,14 +266,10 @@ static int device_measure(int argc, char **argv)
     struct description description;
     struct runner runner = {0};
     struct status status = {0};
-    struct net net;
-    net_init_empty(&net);
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    enum status_code code = build_net(&options, &measured, &net, &status);
+    enum status_code code = runner_builtin_open(options.cpu, &runner, &status);
     if (code == STATUS_OK)
-        code = runner_builtin_open(options.cpu, &runner, &status);
-    if (code == STATUS_OK)
-        code = take(&runner, &net, &measured.result, &status);
+        code = take(&options, &runner, &measured, &status);
     if (code == STATUS_OK) {
         describe(&runner, &description);
         if (options.format == CLI_JSON)
@@ -275,7 +280,6 @@ static int device_measure(int argc, char **argv)
             print_table(&measured, &description);
     }
     runner_close(&runner);
-    net_free(&net);
     return code == STATUS_OK ? 0 : cli_fail("device measure", &status);
 }
 

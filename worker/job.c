@@ -11,6 +11,7 @@
 #include "common/net.h"
 #include "worker/evaluate.h"
 #include "worker/measure_json.h"
+#include "worker/measure_runner.h"
 
 enum { TRACE_ROWS_MAX = 4000, WEIGHTS_SEED = 1 };
 
@@ -113,42 +114,42 @@ static enum status_code score(struct job_bench *bench, struct slot *slot, const 
 
 /* --- measurements --- */
 
-struct sampling {
-    struct slot *slot;
-    const struct runner *runner;
-    void *prepared;
-};
-
-/* A measurement under a lease that may have run out may have been disturbed. */
-static double sample(void *context)
+static bool nobody_wants_it(void *slot)
 {
-    const struct sampling *sampling = context;
-    return slot_holds(sampling->slot) ? sampling->runner->ops->sample(sampling->prepared) : -1;
+    return !slot_holds(slot);
 }
 
-static enum status_code take_samples(struct runner *runner, struct slot *slot, const struct net *net, struct slot_result *out,
-                                     struct status *status)
+static enum status_code take_samples(struct runner *runner, const struct runner_job *job, struct runner_note *note,
+                                     struct slot_result *out, struct status *status)
 {
     struct measure_result *result = malloc(sizeof *result);
     if (result == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for the samples");
     struct measure_options options = measure_defaults();
-    struct sampling sampling = {.slot = slot, .runner = runner, .prepared = runner->ops->prepare(runner, net, status)};
-    enum status_code code = sampling.prepared == NULL ? status->code : STATUS_OK;
+    enum status_code code = measure_runner(runner, job, &options, note, result, status);
     if (code == STATUS_OK) {
-        code = measure_take(sample, &sampling, &options, result, status);
-        runner->ops->release(sampling.prepared);
-    }
-    if (code == STATUS_OK) {
-        char device[WIRE_DEVICE_BYTES], conditions[WIRE_CONDITIONS_BYTES];
-        runner->ops->device_key(runner, device, sizeof device);
+        struct runner_board board;
+        char conditions[WIRE_CONDITIONS_BYTES];
+        runner->ops->board(runner, &board);
         runner->ops->conditions(runner, conditions, sizeof conditions);
         out->outcome = WIRE_OK;
         out->value = result->latency_ms;
-        out->detail = dump(measure_json(result, device, conditions));
+        out->detail = dump(measure_json(result, board.device_key, conditions));
     }
     free(result);
     return code;
+}
+
+/* What is true whoever tries makes the candidate infeasible there; anything else is an attempt that failed. */
+static void keep_note(const struct runner_note *note, enum status_code code, struct slot_result *out)
+{
+    bool for_good = note->failure == WIRE_FAILURE_UNSUPPORTED_OP || note->failure == WIRE_FAILURE_CONVERT_FAILED;
+    out->failure = code == STATUS_OK ? WIRE_FAILURE_NONE : note->failure;
+    out->build_seconds = note->build_seconds;
+    out->run_seconds = note->run_seconds;
+    out->energy_mj = code == STATUS_OK && note->energy_mj > 0 ? note->energy_mj : 0;
+    if (code != STATUS_OK)
+        out->outcome = for_good ? WIRE_INFEASIBLE : WIRE_FAILED;
 }
 
 static enum status_code measure(struct job_bench *bench, struct slot *slot, const struct wire_task *task, const struct arch *arch,
@@ -166,7 +167,12 @@ static enum status_code measure(struct job_bench *bench, struct slot *slot, cons
     if (code == STATUS_OK) {
         rng_seed(&rng, WEIGHTS_SEED); /* latency does not depend on the weights, but they must not be denormal or zero */
         net_init(&net, &rng);
-        code = take_samples(bench->runner, slot, &net, out, status);
+        struct runner_job job = {&net, &bench->space, arch, nobody_wants_it, slot};
+        struct runner_note note;
+        runner_note_init(&note);
+        code = take_samples(bench->runner, &job, &note, out, status);
+        keep_note(&note, code, out);
+        runner_note_free(&note);
     }
     net_free(&net);
     return code;
@@ -191,6 +197,7 @@ void job_work(void *context, struct slot *slot, const struct wire_task *task, co
     if (code == STATUS_OK)
         return;
     out->abandoned = code == STATUS_UNAVAILABLE && !slot_holds(slot);
-    out->outcome = WIRE_FAILED;
+    if (out->outcome != WIRE_INFEASIBLE)
+        out->outcome = WIRE_FAILED;
     wire_line(status.message[0] != '\0' ? status.message : status_name(code), out->sentence, sizeof out->sentence);
 }

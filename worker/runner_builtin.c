@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/host.h"
 #include "common/version.h"
 #include "worker/conditions.h"
 #include "worker/engine/engine.h"
@@ -32,12 +33,15 @@ struct prepared {
     cpu_set_t allowed_before;
 };
 
-static void device_key(const struct runner *runner, char *out, size_t size)
+static void board(const struct runner *runner, struct runner_board *out)
 {
     const struct builtin *builtin = runner->state;
     struct conditions conditions;
+    *out = (struct runner_board){0};
     conditions_read("", builtin->cpu, &conditions);
-    snprintf(out, size, "host-%s-hwnas%s+%s-f32", conditions.processor, HWNAS_VERSION, engine_best_isa());
+    snprintf(out->device_key, sizeof out->device_key, "host-%s-hwnas%s+%s-f32", conditions.processor, HWNAS_VERSION,
+             engine_best_isa());
+    host_name(out->name, sizeof out->name);
 }
 
 static void conditions(const struct runner *runner, char *out, size_t size)
@@ -75,21 +79,29 @@ static float *fixed_image(struct net_shape shape)
     return image;
 }
 
-static double sample(void *context)
+static double run_once(struct prepared *prepared)
 {
-    struct prepared *prepared = context;
     int64_t began = clock_monotonic_ns();
     for (int i = 0; i < prepared->repeats; i++)
         engine_forward(prepared->engine, prepared->image);
     return (double)(clock_monotonic_ns() - began) / 1e6 / prepared->repeats;
 }
 
+static int sample(void *context, double *out_ms, int room, struct runner_note *note, struct status *status)
+{
+    (void)room, (void)status;
+    struct prepared *prepared = context;
+    *out_ms = run_once(prepared);
+    note->run_seconds += *out_ms / 1e3 * prepared->repeats;
+    return 1;
+}
+
 /* How many inferences make a sample of SAMPLE_MIN_NS; the first run, which touches the memory, does not count. */
 static void choose_repeats(struct prepared *prepared)
 {
     prepared->repeats = 1;
-    sample(prepared);
-    double ns = 1e6 * sample(prepared);
+    run_once(prepared);
+    double ns = 1e6 * run_once(prepared);
     double wanted = ns > 0 ? (double)SAMPLE_MIN_NS / ns : REPEATS_MAX;
     if (wanted > 1)
         prepared->repeats = wanted < REPEATS_MAX ? (int)wanted + 1 : REPEATS_MAX;
@@ -119,8 +131,9 @@ static enum status_code pin(struct prepared *prepared, int cpu, struct status *s
     return STATUS_OK;
 }
 
-static void *prepare(struct runner *runner, const struct net *net, struct status *status)
+static void *prepare(struct runner *runner, const struct runner_job *job, struct runner_note *note, struct status *status)
 {
+    int64_t began = clock_monotonic_ns();
     const struct builtin *builtin = runner->state;
     struct engine_options options = {.mode = ENGINE_INFER, .batch = 1, .isa = ENGINE_ISA_AUTO};
     struct net folded;
@@ -129,7 +142,7 @@ static void *prepare(struct runner *runner, const struct net *net, struct status
     enum status_code code =
         prepared != NULL ? STATUS_OK : status_set(status, STATUS_NO_MEMORY, "no memory to prepare a measurement");
     if (code == STATUS_OK)
-        code = net_fold(net, &folded, status);
+        code = net_fold(job->net, &folded, status);
     /* Pinned first, so that the memory the engine touches lies near that CPU. */
     if (code == STATUS_OK)
         code = pin(prepared, builtin->cpu, status);
@@ -139,10 +152,14 @@ static void *prepare(struct runner *runner, const struct net *net, struct status
         code = status_set(status, STATUS_NO_MEMORY, "no memory for one image to measure with");
     net_free(&folded);
     if (code != STATUS_OK) {
+        note->failure = code == STATUS_NO_MEMORY     ? WIRE_FAILURE_OUT_OF_MEMORY
+                        : code == STATUS_UNSUPPORTED ? WIRE_FAILURE_UNSUPPORTED_OP
+                                                     : WIRE_FAILURE_NONE;
         release(prepared);
         return NULL;
     }
     choose_repeats(prepared);
+    note->build_seconds = (double)(clock_monotonic_ns() - began) / 1e9;
     return prepared;
 }
 
@@ -154,7 +171,7 @@ static void close_builtin(struct runner *runner)
 
 static const struct runner_ops builtin_ops = {
     .name = "builtin",
-    .device_key = device_key,
+    .board = board,
     .conditions = conditions,
     .warning = warning,
     .prepare = prepare,

@@ -121,6 +121,10 @@ static void send_result(struct session *session, uint64_t lease_id)
                                 .outcome = held->result.outcome,
                                 .value = held->result.outcome == WIRE_OK ? held->result.value : 0,
                                 .seconds = held->result.seconds,
+                                .failure = held->result.failure,
+                                .build_seconds = held->result.build_seconds,
+                                .run_seconds = held->result.run_seconds,
+                                .energy_mj = held->result.energy_mj,
                                 .detail = held->result.detail,
                                 .detail_size = held->result.detail == NULL ? 0 : strlen(held->result.detail)};
     memcpy(out->key, held->task.key, sizeof out->key);
@@ -520,7 +524,16 @@ static void introduce(const struct session_options *options, struct wire_hello *
     if (options->runner == NULL)
         return;
     char conditions[WIRE_CONDITIONS_BYTES];
-    options->runner->ops->device_key(options->runner, out->device_key, sizeof out->device_key);
+    struct runner_board board;
+    options->runner->ops->board(options->runner, &board);
+    memcpy(out->device_key, board.device_key, sizeof out->device_key);
+    memcpy(out->board.name, board.name, sizeof out->board.name);
+    snprintf(out->board.runner, sizeof out->board.runner, "%s", options->runner->ops->name);
+    out->board.deterministic = board.deterministic;
+    out->board.peak_macs_per_s = board.peak_macs_per_s;
+    out->board.peak_bytes_per_s = board.peak_bytes_per_s;
+    if (board.elsewhere) /* a host of its own: what this machine computes does not disturb it */
+        snprintf(out->host_id, sizeof out->host_id, "board-%.57s", board.name);
     options->runner->ops->conditions(options->runner, conditions, sizeof conditions);
     wire_line(conditions, out->conditions, sizeof out->conditions);
 }

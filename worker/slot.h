@@ -17,7 +17,9 @@ struct slot;
 struct slot_result {
     bool abandoned; /* cancelled, or the lease ran out under it: there is no result */
     enum wire_outcome outcome;
-    double value, seconds;
+    enum wire_failure failure;
+    double value, seconds, build_seconds, run_seconds;
+    double energy_mj; /* 0: not measured */
     char sentence[WIRE_SENTENCE_BYTES];
     char *detail; /* JSON, owned; NULL: none */
 };

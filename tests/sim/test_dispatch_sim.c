@@ -417,8 +417,11 @@ static void peer_starts(struct world *world, struct process *process)
     struct wire_hello self = {.role = is_agent(process) ? WIRE_AGENT : WIRE_WORKER, .slots = is_agent(process) ? 1 : SLOTS};
     snprintf(self.node, sizeof self.node, "node-%d", process->number);
     snprintf(self.host_id, sizeof self.host_id, "host-%d", process->host);
-    if (is_agent(process))
+    if (is_agent(process)) {
         snprintf(self.device_key, sizeof self.device_key, "dev-1");
+        snprintf(self.board.name, sizeof self.board.name, "board-%d", process->number);
+        snprintf(self.board.runner, sizeof self.board.runner, "simulated");
+    }
     process->incarnation++;
     self.incarnation = process->incarnation;
     process->alive = true;

@@ -8,7 +8,7 @@
 #include "common/space.h"
 #include "common/version.h"
 #include "worker/engine/engine.h"
-#include "worker/measure.h"
+#include "worker/measure_runner.h"
 #include "worker/runner.h"
 
 static const char *const all_conv =
@@ -40,6 +40,17 @@ static struct runner open_runner(void)
     return runner;
 }
 
+static void *prepare(struct runner *runner, const struct net *net, struct status *status)
+{
+    struct runner_job job = {.net = net};
+    struct runner_note note;
+    runner_note_init(&note);
+    void *prepared = runner->ops->prepare(runner, &job, &note, status);
+    assert_true(prepared == NULL || note.build_seconds > 0);
+    runner_note_free(&note);
+    return prepared;
+}
+
 static cpu_set_t allowed_now(void)
 {
     cpu_set_t allowed;
@@ -50,9 +61,13 @@ static cpu_set_t allowed_now(void)
 static void device_key_names_host_version_isa_and_precision(void **state)
 {
     (void)state;
-    char key[128], tail[64];
+    char tail[64];
     struct runner runner = open_runner();
-    runner.ops->device_key(&runner, key, sizeof key);
+    struct runner_board board;
+    runner.ops->board(&runner, &board);
+    const char *key = board.device_key;
+    assert_false(board.elsewhere);
+    assert_int_not_equal(board.name[0], '\0');
     snprintf(tail, sizeof tail, "-hwnas%s+%s-f32", HWNAS_VERSION, engine_best_isa());
     assert_memory_equal(key, "host-", 5);
     assert_string_equal(key + strlen(key) - strlen(tail), tail);
@@ -80,7 +95,7 @@ static void the_thread_is_on_one_cpu_from_prepare_to_release(void **state)
     struct net net;
     build(all_skip, 4, 1, &net);
     cpu_set_t before = allowed_now();
-    void *prepared = runner.ops->prepare(&runner, &net, &status);
+    void *prepared = prepare(&runner, &net, &status);
     assert_non_null(prepared);
     cpu_set_t during = allowed_now();
     runner.ops->release(prepared);
@@ -103,7 +118,7 @@ static void the_chosen_cpu_is_the_one(void **state)
         first++;
     build(all_skip, 4, 1, &net);
     assert_ok(runner_builtin_open((int)first, &runner, &status), status);
-    void *prepared = runner.ops->prepare(&runner, &net, &status);
+    void *prepared = prepare(&runner, &net, &status);
     assert_non_null(prepared);
     cpu_set_t during = allowed_now();
     runner.ops->release(prepared);
@@ -130,7 +145,7 @@ static void a_network_that_cannot_run_leaves_the_thread_where_it_was(void **stat
     struct net net;
     net_init_empty(&net);
     cpu_set_t before = allowed_now();
-    assert_null(runner.ops->prepare(&runner, &net, &status));
+    assert_null(prepare(&runner, &net, &status));
     assert_int_not_equal(status.code, STATUS_OK);
     cpu_set_t after = allowed_now();
     assert_true(CPU_EQUAL(&before, &after));
@@ -143,10 +158,16 @@ static double quickest_of_ten(struct runner *runner, const char *arch)
     struct net net;
     double quickest = INFINITY;
     build(arch, 16, 2, &net);
-    void *prepared = runner->ops->prepare(runner, &net, &status);
+    void *prepared = prepare(runner, &net, &status);
     assert_non_null(prepared);
-    for (int i = 0; i < 10; i++)
-        quickest = fmin(quickest, runner->ops->sample(prepared));
+    for (int i = 0; i < 10; i++) {
+        double ms;
+        struct runner_note note;
+        runner_note_init(&note);
+        assert_int_equal(runner->ops->sample(prepared, &ms, 1, &note, &status), 1);
+        assert_true(note.run_seconds >= ms / 1e3);
+        quickest = fmin(quickest, ms);
+    }
     runner->ops->release(prepared);
     net_free(&net);
     return quickest;
@@ -173,12 +194,13 @@ static void a_whole_measurement_comes_out_of_it(void **state)
     struct status status;
     struct net net;
     build(all_conv, 4, 1, &net);
-    void *prepared = runner.ops->prepare(&runner, &net, &status);
-    assert_non_null(prepared);
-    assert_ok(measure_take(runner.ops->sample, prepared, &options, &result, &status), status);
+    struct runner_job job = {.net = &net};
+    struct runner_note note;
+    runner_note_init(&note);
+    assert_ok(measure_runner(&runner, &job, &options, &note, &result, &status), status);
     assert_true(result.latency_ms >= result.min_ms && result.latency_ms > 0);
     assert_true(result.sample_count >= options.samples_min);
-    runner.ops->release(prepared);
+    assert_true(note.build_seconds > 0 && note.run_seconds > 0);
     net_free(&net);
     runner_close(&runner);
 }

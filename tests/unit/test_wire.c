@@ -36,6 +36,7 @@ static struct wire_message sample(enum wire_type type)
                                             .blas_core = "Cooperlake",
                                             .device_key = "host-xeon-hwnas0.1+avx512-f32",
                                             .conditions = "governor=performance cpu=1",
+                                            .board = {"kitchen", "command", true, 2.4e10, 4e9},
                                             .sequence = 1};
         fill_held(&message.hello.held);
         break;
@@ -69,6 +70,9 @@ static struct wire_message sample(enum wire_type type)
                                               .outcome = WIRE_OK,
                                               .value = 1.25,
                                               .seconds = 3.5,
+                                              .build_seconds = 2.25,
+                                              .run_seconds = 1,
+                                              .energy_mj = 0.5,
                                               .detail = detail,
                                               .detail_size = sizeof detail - 1};
         break;
@@ -160,6 +164,11 @@ static void numbers_that_are_none_are_refused_in_results(void **state)
     struct wire_message message = sample(WIRE_RESULT);
     message.result.seconds = -1;
     refused(&message, "seconds");
+    message = sample(WIRE_RESULT);
+    message.result.run_seconds = NAN;
+    refused(&message, "run_seconds");
+    message.result.build_seconds = INFINITY;
+    refused(&message, "build_seconds");
 }
 
 static void an_infeasible_result_needs_a_sentence_and_no_value(void **state)
@@ -169,7 +178,50 @@ static void an_infeasible_result_needs_a_sentence_and_no_value(void **state)
     message.result.outcome = WIRE_INFEASIBLE;
     refused(&message, "value");
     message.result.value = 0;
+    refused(&message, "energy_mj");
+    message.result.energy_mj = 0;
     refused(&message, "sentence");
+}
+
+static void a_failure_has_a_class_and_a_success_has_none(void **state)
+{
+    (void)state;
+    struct wire_message message = sample(WIRE_RESULT);
+    message.result.failure = WIRE_FAILURE_CRASHED;
+    refused(&message, "failure");
+    message.result.failure = WIRE_FAILURES;
+    refused(&message, "failure");
+    for (enum wire_failure a = WIRE_FAILURE_TIMEOUT; a < WIRE_FAILURES; a++)
+        for (enum wire_failure b = WIRE_FAILURE_NONE; b < a; b++)
+            assert_string_not_equal(wire_failure_name(a), wire_failure_name(b));
+    assert_string_equal(wire_failure_name(WIRE_FAILURES), "");
+}
+
+static void an_agent_says_what_board_it_has_and_a_worker_does_not(void **state)
+{
+    (void)state;
+    struct wire_message message = sample(WIRE_HELLO), got;
+    struct status status = {0};
+    void *data;
+    size_t size;
+    encode(&message, &data, &size);
+    assert_ok(wire_decode(data, size, &got, &status), status);
+    assert_string_equal(got.hello.board.name, "kitchen");
+    assert_string_equal(got.hello.board.runner, "command");
+    assert_true(got.hello.board.deterministic);
+    assert_near(got.hello.board.peak_macs_per_s, 2.4e10, 0, 0);
+    assert_near(got.hello.board.peak_bytes_per_s, 4e9, 0, 0);
+    wire_free(&got);
+    free(data);
+    message.hello.board.peak_macs_per_s = NAN;
+    refused(&message, "board");
+    message.hello.board.peak_macs_per_s = 0;
+    message.hello.board.name[0] = '\0';
+    refused(&message, "board");
+    message = sample(WIRE_HELLO);
+    message.hello.role = WIRE_WORKER;
+    message.hello.device_key[0] = '\0';
+    refused(&message, "board");
 }
 
 static void unknown_enum_values_are_refused(void **state)
@@ -343,6 +395,8 @@ int main(void)
         cmocka_unit_test(the_bytes_of_a_result_arrive),
         cmocka_unit_test(numbers_that_are_none_are_refused_in_results),
         cmocka_unit_test(an_infeasible_result_needs_a_sentence_and_no_value),
+        cmocka_unit_test(a_failure_has_a_class_and_a_success_has_none),
+        cmocka_unit_test(an_agent_says_what_board_it_has_and_a_worker_does_not),
         cmocka_unit_test(unknown_enum_values_are_refused),
         cmocka_unit_test(names_that_could_harm_a_log_or_a_path_are_refused),
         cmocka_unit_test(detail_must_be_a_json_object),

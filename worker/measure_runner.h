@@ -1,0 +1,13 @@
+/* measure_runner: one candidate measured on a runner by the protocol of measure.h. What agents and `hwnas device` share. */
+#ifndef HWNAS_WORKER_MEASURE_RUNNER_H
+#define HWNAS_WORKER_MEASURE_RUNNER_H
+
+#include "worker/measure.h"
+#include "worker/runner.h"
+
+/* Prepares the job's candidate, takes its measurement and releases it. Blocks as long as that takes; job->cancelled ends it early
+ * (STATUS_UNAVAILABLE). On failure status has the runner's sentence and note->failure its class. The caller frees the note. */
+enum status_code measure_runner(struct runner *runner, const struct runner_job *job, const struct measure_options *options,
+                                struct runner_note *note, struct measure_result *result, struct status *status);
+
+#endif

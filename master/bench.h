@@ -14,10 +14,10 @@
 #include "common/config.h"
 #include "common/space.h"
 #include "common/status.h"
+#include "common/tables.h"
 #include "master/bench_matrix.h"
 #include "master/bench_run.h"
 #include "master/bench_truth.h"
-#include "master/tables.h"
 
 /* A key of axes that is none of study files: the test column, where it differs from search to search. */
 #define BENCH_TEST_COLUMN "test-column"

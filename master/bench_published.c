@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "master/csv.h"
+#include "common/csv.h"
 
 enum { SETTING, NAME, COST, VALUE, ERROR, SOURCE, COLUMNS };
 static const char *const columns[COLUMNS] = {"setting", "name", "cost", "value", "error", "source"};

@@ -10,7 +10,7 @@
 #include "common/digest.h"
 #include "common/space.h"
 #include "common/status.h"
-#include "master/tables.h"
+#include "common/tables.h"
 
 /* Every feasible architecture of the fitness table: connected, with a fitness and all costs; limits are not looked at. */
 struct bench_truth {

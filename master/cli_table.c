@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "common/space.h"
+#include "common/table.h"
 #include "master/lut.h"
 #include "master/report.h"
-#include "master/table.h"
 
 enum { KEY_COLUMN = 256, KEY_DEVICE, KEY_DATASET, KEY_SPACE, KEY_ARCH, KEY_LUT };
 

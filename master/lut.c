@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "master/csv.h"
+#include "common/csv.h"
 
 struct figure {
     double value;  /* NaN: an empty field */

@@ -20,8 +20,8 @@
 #include "common/protocol.h"
 #include "common/space.h"
 #include "common/status.h"
+#include "common/tables.h"
 #include "master/strategy.h"
-#include "master/tables.h"
 
 enum study_want_kind { STUDY_WANT_RMI, STUDY_WANT_MEASURE };
 

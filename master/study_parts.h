@@ -5,9 +5,9 @@
 #include <uthash.h>
 
 #include "common/cost.h"
+#include "common/table.h"
 #include "master/lut.h"
 #include "master/study.h"
-#include "master/table.h"
 
 enum { STUDY_FILES_MAX = CONFIG_COSTS_MAX + 1, STUDY_ROLE_BYTES = 32 };
 

@@ -7,8 +7,8 @@
 
 #include "common/fileio.h"
 #include "common/space.h"
+#include "common/table.h"
 #include "master/lut.h"
-#include "master/table.h"
 
 static const char lut_path[] = "../shared/data/fbnet_lut_cifar100.csv",
                   hardware_path[] = "../shared/data/fbnet_hardware_cifar100.csv",

@@ -3,9 +3,9 @@
 
 #include <math.h>
 
+#include "common/table.h"
 #include "master/hypervolume.h"
 #include "master/pareto.h"
-#include "master/table.h"
 
 #define ACCURACY "../shared/data/nb201_accuracy.csv"
 #define DERIVED "../shared/data/nb201_hardware_derived.csv"

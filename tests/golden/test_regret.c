@@ -9,8 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/table.h"
 #include "master/study.h"
-#include "master/table.h"
 
 #define ACCURACY "../shared/data/nb201_accuracy.csv"
 #define HARDWARE "../shared/data/nb201_hardware.csv"

@@ -8,8 +8,8 @@
 #include "common/config.h"
 #include "common/rng.h"
 #include "common/space.h"
+#include "common/table.h"
 #include "master/strategy.h"
-#include "master/table.h"
 
 #define CELLS_ACCURACY "../shared/data/nb201_accuracy.csv"
 #define CELLS_HARDWARE "../shared/data/nb201_hardware.csv"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/fileio.h"
-#include "master/table.h"
+#include "common/table.h"
 
 struct world {
     struct space space;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/fileio.h"
-#include "master/tables.h"
+#include "common/tables.h"
 
 struct world {
     struct space space;

@@ -2,12 +2,12 @@
  *
  * tables_get changes the list: one thread at a time. The tables themselves never change: any number of threads may look values up
  * in them meanwhile. */
-#ifndef HWNAS_MASTER_TABLES_H
-#define HWNAS_MASTER_TABLES_H
+#ifndef HWNAS_COMMON_TABLES_H
+#define HWNAS_COMMON_TABLES_H
 
 #include "common/space.h"
 #include "common/status.h"
-#include "master/table.h"
+#include "common/table.h"
 
 struct tables;
 

@@ -3,8 +3,8 @@
  * The key column is `arch_str` (the space's text) or `ops` (digits) - the first of the two that the header has; rows are found by
  * the space's exact genes, never by isomorphism, because isomorphic strings carry different figures in the published tables. The
  * form is csv.h's. */
-#ifndef HWNAS_MASTER_TABLE_H
-#define HWNAS_MASTER_TABLE_H
+#ifndef HWNAS_COMMON_TABLE_H
+#define HWNAS_COMMON_TABLE_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* csv: a file is read once and cut up in place, line by line. Fields are never copied: who reads them may keep the pointers until
  * the file is closed. */
-#include "master/csv.h"
+#include "common/csv.h"
 
 #include <math.h>
 #include <stdlib.h>

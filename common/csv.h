@@ -2,8 +2,8 @@
  *
  * The form: one header line, comma-separated fields, decimal points; fields may stand in double quotes (a quote inside is doubled;
  * no line breaks inside); lines end with LF or CRLF; empty lines and a UTF-8 byte order mark are skipped. */
-#ifndef HWNAS_MASTER_CSV_H
-#define HWNAS_MASTER_CSV_H
+#ifndef HWNAS_COMMON_CSV_H
+#define HWNAS_COMMON_CSV_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* table: a CSV file of known figures, kept as a hash of genes. Called by the study at its start and by `hwnas table`. The file is
  * read once; rows of other devices and data sets are dropped before anything in them is parsed. */
-#include "master/table.h"
+#include "common/table.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 
 #include <uthash.h>
 
-#include "master/csv.h"
+#include "common/csv.h"
 
 enum { TABLE_WORDS_MAX = 16 };
 

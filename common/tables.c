@@ -1,6 +1,6 @@
 /* tables: a list of loaded tables. Called by the study when it opens, and by whoever opens many studies. Looked through from its
  * start: there are a dozen files at most, and each is opened far more slowly than it is found here. */
-#include "master/tables.h"
+#include "common/tables.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -33,43 +33,6 @@ static void budget_free(void *context, void *block)
 
 /* --- texts --- */
 
-/* Length of the valid UTF-8 character at text, or 0. */
-static size_t utf8_length(const unsigned char *text)
-{
-    if (text[0] < 0x80)
-        return 1;
-    size_t length = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
-    if (text[0] < 0xc2 || text[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < length; i++) {
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    bool overlong = (text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xf0 && text[1] < 0x90);
-    bool beyond = (text[0] == 0xed && text[1] > 0x9f) || (text[0] == 0xf4 && text[1] > 0x8f);
-    return overlong || beyond ? 0 : length;
-}
-
-void wire_line(const char *text, char *out, size_t size)
-{
-    size_t used = 0;
-    const unsigned char *from = (const unsigned char *)text;
-    while (*from != '\0') {
-        size_t length = utf8_length(from);
-        bool plain = length == 1 && *from >= 0x20 && *from != 0x7f;
-        size_t needs = length == 0 ? 1 : length;
-        if (used + needs >= size)
-            break;
-        if (length > 1)
-            memcpy(out + used, from, length);
-        else
-            out[used] = plain ? (char)*from : length == 0 ? '?' : ' ';
-        used += needs;
-        from += needs;
-    }
-    out[used] = '\0';
-}
-
 static bool take_text(const char *text, char *out, size_t size)
 {
     size_t length = text == NULL ? 0 : strlen(text);

@@ -223,7 +223,7 @@ enum status_code wire_decode(const void *data, size_t size, struct wire_message 
 /* Releases what a decoded message owns; the struct itself is the caller's. Twice is harmless. */
 void wire_free(struct wire_message *message);
 
-/* Writes one frame; caller frees *data. The message must hold what wire_check wants (fill sentences with wire_line):
+/* Writes one frame; caller frees *data. The message must hold what wire_check wants (fill sentences with line_of):
  * STATUS_BAD_INPUT otherwise. *message is not kept. STATUS_NO_MEMORY. */
 enum status_code wire_encode(const struct wire_message *message, void **data, size_t *size, struct status *status);
 
@@ -232,10 +232,6 @@ const char *wire_type_name(enum wire_type type);
 
 /* "timeout", "out_of_memory", ...; "" for NONE. Never NULL. */
 const char *wire_failure_name(enum wire_failure failure);
-
-/* Copies text into out (size bytes) as one line: control characters become spaces, bytes that are not UTF-8 become '?', and what
- * does not fit is cut at a character's edge. */
-void wire_line(const char *text, char *out, size_t size);
 
 /* The checks of wire_decode on a plain message (wire_check.c). STATUS_BAD_INPUT names message and field. */
 enum status_code wire_check(const struct wire_message *message, struct status *status);

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "common/bundle.h"
+#include "common/line.h"
 
 static bool is_name(const char *text)
 {
@@ -34,7 +35,7 @@ static bool is_printable(const char *text)
 static bool is_line(const char *text)
 {
     char same[WIRE_CONDITIONS_BYTES];
-    wire_line(text, same, sizeof same);
+    line_of(text, same, sizeof same);
     return strcmp(text, same) == 0;
 }
 

@@ -18,12 +18,15 @@ struct limits {
 
 static bool find_axis(struct limits *limits)
 {
-    const struct bench_matrix *matrix = limits->print->bench->matrix;
+    const struct bench *bench = limits->print->bench;
+    const struct bench_matrix *matrix = bench->matrix;
     double share;
     for (limits->axis = 0; limits->axis < matrix->axis_count; limits->axis++) {
         const struct bench_axis *axis = &matrix->axes[limits->axis];
         if (!draw_is_limit(axis, &limits->cost) || axis->choice_count < 2)
             continue;
+        if (limits->cost >= bench->searches[0].config->cost_count)
+            continue; /* all its choices leave the limit out, so that nobody looked for the cost */
         limits->shares = true;
         for (size_t i = 0; i < axis->choice_count; i++) {
             limits->words[i] = axis->choices[i].label;
@@ -52,12 +55,14 @@ static size_t setting_at(const struct limits *limits, size_t panel, size_t level
     return setting;
 }
 
-/* Shares lie too close together at the low end: they stand side by side. */
+/* Shares lie too close together at the low end: they stand side by side. NaN, which is not drawn, for no limit at all. */
 static double x_at(const struct limits *limits, size_t panel, size_t level)
 {
     if (limits->shares)
         return (double)level;
-    return bench_search_at(limits->print->bench, setting_at(limits, panel, level), 0)->config->costs[limits->cost].max;
+    const struct bench_search *search = bench_search_at(limits->print->bench, setting_at(limits, panel, level), 0);
+    const struct config_cost *cost = &search->config->costs[limits->cost];
+    return cost->has_max ? cost->max : NAN;
 }
 
 static void values_of(const struct limits *limits, size_t panel, size_t level, size_t method)

@@ -88,6 +88,13 @@ static void pad(FILE *out, int count)
         fputc(' ', out);
 }
 
+/* In a cell of a Markdown table "|" would end it. */
+static void put_markdown(const char *cell, FILE *out)
+{
+    for (; *cell != '\0'; cell++)
+        fprintf(out, "%s%c", *cell == '|' ? "\\" : "", *cell);
+}
+
 static void print_row(const struct bench_grid *grid, const char *const *cells, bool markdown, FILE *out)
 {
     bool first = true;
@@ -99,7 +106,9 @@ static void print_row(const struct bench_grid *grid, const char *const *cells, b
         if (!column->used)
             continue;
         if (markdown) {
-            fprintf(out, "%s %s |", first ? "|" : "", cell);
+            fputs(first ? "| " : " ", out);
+            put_markdown(cell, out);
+            fputs(" |", out);
         } else {
             owed += (first ? 0 : GAP) + (column->text ? 0 : short_by);
             if (*cell != '\0') {

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/line.h"
+
 /* --- one axis out of its text --- */
 
 /* Cuts text at the separator; parts point into it. Returns how many there are, most + 1 for more than `most`. */
@@ -48,7 +50,7 @@ static enum status_code read_choice(const struct bench_axis *axis, char *text, s
         *colon = '\0';
     if (*text == '\0')
         return status_set(status, STATUS_BAD_INPUT, "a choice is empty; choices are separated by single commas");
-    out->label = strdup(text);
+    out->label = line_dup(text);
     if (out->label == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for an axis");
     char shown[BENCH_LABEL_BYTES];
@@ -160,10 +162,14 @@ void bench_matrix_label(const struct bench_matrix *matrix, bool methods, size_t 
     size_t choice[BENCH_AXES_MAX], used = 0;
     bench_matrix_at(matrix, methods ? 0 : index, methods ? index : 0, choice);
     out[0] = '\0';
-    for (size_t i = 0; i < matrix->axis_count && used < BENCH_LABEL_BYTES; i++)
-        if (matrix->axes[i].methods == methods)
-            used += (size_t)snprintf(out + used, BENCH_LABEL_BYTES - used, "%s%s", used > 0 ? " " : "",
-                                     matrix->axes[i].choices[choice[i]].label);
+    for (size_t i = 0; i < matrix->axis_count && used < BENCH_LABEL_BYTES - 1; i++) {
+        if (matrix->axes[i].methods != methods)
+            continue;
+        if (used > 0)
+            out[used++] = ' ';
+        line_of(matrix->axes[i].choices[choice[i]].label, out + used, BENCH_LABEL_BYTES - used);
+        used += strlen(out + used);
+    }
 }
 
 bool bench_matrix_is_quantile(const char *key, const char *value, size_t *cost, double *share)

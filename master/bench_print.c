@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/line.h"
 #include "master/bench_grid.h"
 
 /* What this bench has figures for. */
@@ -148,7 +149,7 @@ static void cells_of_figures(const struct columns *columns, const struct bench_s
 /* "71.7 ±0.3 NAME, ...": the figures published for that setting as a whole. */
 static void cell_of_published(const struct bench_print *print, size_t setting, struct bench_grid *grid)
 {
-    char name[BENCH_LABEL_BYTES], text[256] = "";
+    char name[BENCH_LABEL_BYTES], text[256] = "", line[sizeof text];
     size_t used = 0;
     bench_setting_name(print->bench, setting, name);
     for (size_t i = 0; i < print->published->count && used < sizeof text; i++) {
@@ -161,7 +162,8 @@ static void cell_of_published(const struct bench_print *print, size_t setting, s
         if (used < sizeof text)
             used += (size_t)snprintf(text + used, sizeof text - used, " %s", row->name);
     }
-    bench_grid_cell(grid, "%s", text);
+    line_of(text, line, sizeof line); /* cut, it may end within a character */
+    bench_grid_cell(grid, "%s", line);
 }
 
 static struct bench_grid *fill_table(const struct bench_print *print)

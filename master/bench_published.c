@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/csv.h"
+#include "common/line.h"
 
 enum { SETTING, NAME, COST, VALUE, ERROR, SOURCE, COLUMNS };
 static const char *const columns[COLUMNS] = {"setting", "name", "cost", "value", "error", "source"};
@@ -18,8 +19,9 @@ static enum status_code read_row(const struct csv *csv, const size_t at[COLUMNS]
         return status_set(status, STATUS_NO_MEMORY, "%s: no memory", csv->path);
     out->figures = grown;
     struct bench_figure *figure = &grown[out->count++];
-    *figure = (struct bench_figure){
-        .setting = strdup(csv->field[at[SETTING]]), .name = strdup(csv->field[at[NAME]]), .source = strdup(csv->field[at[SOURCE]])};
+    *figure = (struct bench_figure){.setting = line_dup(csv->field[at[SETTING]]),
+                                    .name = line_dup(csv->field[at[NAME]]),
+                                    .source = line_dup(csv->field[at[SOURCE]])};
     if (figure->setting == NULL || figure->name == NULL || figure->source == NULL)
         return status_set(status, STATUS_NO_MEMORY, "%s: no memory", csv->path);
     enum status_code code = csv_number(csv, at[COST], columns[COST], &figure->cost, status);

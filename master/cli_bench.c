@@ -130,7 +130,8 @@ static enum status_code add_text(struct products *products, const char *name, co
     struct product *product = &products->list[products->count];
     *product = (struct product){.name = name};
     FILE *out = open_memstream(&product->data, &product->size);
-    bool done = out != NULL && printed(print, out);
+    bool done =
+        out != NULL && printed(print, out) && ferror(out) == 0; /* without memory it takes no more, and fclose says nothing */
     done = out != NULL && fclose(out) == 0 && done;
     products->count++;
     return done ? STATUS_OK : status_set(status, STATUS_NO_MEMORY, "no memory for %s", name);

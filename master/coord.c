@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/host.h"
+#include "common/line.h"
 #include "master/coord_parts.h"
 
 enum { ADVANCE_LIMIT = 512, PROGRESS_MS = 500, PROBE_MS = 1000, GOODBYE_LINGER_MS = 1000 };
@@ -98,7 +99,7 @@ static void say_goodbye(struct coord *coord, bool finished, const char *sentence
 {
     coord->answer.type = WIRE_GOODBYE;
     coord->answer.goodbye.finished = finished;
-    wire_line(sentence, coord->answer.goodbye.sentence, sizeof coord->answer.goodbye.sentence);
+    line_of(sentence, coord->answer.goodbye.sentence, sizeof coord->answer.goodbye.sentence);
     if (coord->dispatch != NULL)
         dispatch_each_link(coord->dispatch, post_goodbye, coord);
     send_outbox(coord);
@@ -253,8 +254,7 @@ static void refuse_replaced(struct coord *coord, uint32_t link)
 {
     coord->answer.type = WIRE_REFUSE;
     coord->answer.refuse.code = WIRE_REFUSE_REPLACED;
-    wire_line("a later process has registered under this name", coord->answer.refuse.sentence,
-              sizeof coord->answer.refuse.sentence);
+    line_of("a later process has registered under this name", coord->answer.refuse.sentence, sizeof coord->answer.refuse.sentence);
     coord_post(coord, link, &coord->answer, 0);
 }
 

@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/line.h"
 #include "master/coord_parts.h"
 
 static void refuse(struct coord *coord, uint32_t link, enum wire_refuse_code code, const char *sentence)
 {
     coord->answer.type = WIRE_REFUSE;
     coord->answer.refuse.code = code;
-    wire_line(sentence, coord->answer.refuse.sentence, sizeof coord->answer.refuse.sentence);
+    line_of(sentence, coord->answer.refuse.sentence, sizeof coord->answer.refuse.sentence);
     coord_post(coord, link, &coord->answer, 0);
 }
 
@@ -77,7 +78,7 @@ static enum status_code store_result(struct coord *coord, uint32_t link, const s
     memcpy(row.key, want->key, sizeof row.key);
     memcpy(row.arch, want->arch_text, sizeof row.arch);
     if (!row.feasible)
-        wire_line(result->sentence, row.why_not, sizeof row.why_not);
+        line_of(result->sentence, row.why_not, sizeof row.why_not);
     strncpy(row.node, dispatch_node(coord->dispatch, link), sizeof row.node - 1);
     strncpy(row.device_key, dispatch_device(coord->dispatch, link), sizeof row.device_key - 1);
     row.detail = strndup(result->detail_size > 0 ? result->detail : "{}", result->detail_size > 0 ? result->detail_size : 2);
@@ -106,7 +107,7 @@ static void on_result(struct coord *coord, uint32_t link, struct wire_result *re
     const struct study_want *want = search_wanted(coord->search, result->key);
     if (want != NULL && want->kind == STUDY_WANT_MEASURE && result->outcome == WIRE_OK && result->value <= 0) {
         result->outcome = WIRE_FAILED;
-        wire_line("a latency that is not above 0", result->sentence, sizeof result->sentence);
+        line_of("a latency that is not above 0", result->sentence, sizeof result->sentence);
     }
     enum dispatch_verdict verdict = dispatch_result(coord->dispatch, clock_monotonic_ms(), link, result);
     struct status status = {0};

@@ -1,13 +1,15 @@
 /* plot: charts as SVG text. Called by bench_draw. Ticks and ranges are in plot_axis.c.
  *
- * The rule it keeps: every number that goes into the file is finite, every text is escaped, so that the file is well-formed
- * whatever the figures and names are. */
+ * The rule it keeps: every number that goes into the file is finite, every text is a line of UTF-8 and escaped, so that the file is
+ * well-formed whatever the figures and names are. */
 #include "master/plot.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/line.h"
 
 /* Sizes in pixels. One panel alone is larger than one of many. */
 enum { MARGIN_LEFT = 62, MARGIN_RIGHT = 16, MARGIN_TOP = 28, MARGIN_BOTTOM = 48, LEGEND_ROW = 20, LEGEND_MARK = 26 };
@@ -68,13 +70,15 @@ void plot_free(struct plot *plot)
 
 static void escaped(struct plot *plot, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        switch (*text) {
+    char line[256];
+    line_of(text, line, sizeof line);
+    for (const char *at = line; *at != '\0'; at++) {
+        switch (*at) {
         case '&': fputs("&amp;", plot->out); break;
         case '<': fputs("&lt;", plot->out); break;
         case '>': fputs("&gt;", plot->out); break;
         case '"': fputs("&quot;", plot->out); break;
-        default: fputc((unsigned char)*text < 0x20 ? ' ' : *text, plot->out);
+        default: fputc(*at, plot->out);
         }
     }
 }
@@ -137,7 +141,7 @@ void plot_legend(struct plot *plot, const char *label, const struct plot_style *
     if (plot->legend_count == PLOT_LEGEND_MAX)
         return;
     struct entry *entry = &plot->legend[plot->legend_count++];
-    snprintf(entry->label, sizeof entry->label, "%s", label);
+    line_of(label, entry->label, sizeof entry->label);
     entry->style = *style;
 }
 

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "common/clock.h"
+#include "common/line.h"
 #include "common/net.h"
 #include "worker/evaluate.h"
 #include "worker/measure_json.h"
@@ -106,7 +107,7 @@ static enum status_code score(struct job_bench *bench, struct slot *slot, const 
         return code;
     out->outcome = trace.feasible ? WIRE_OK : WIRE_INFEASIBLE;
     out->value = trace.feasible ? trace.phi : 0;
-    wire_line(trace.feasible ? "" : trace.why_not, out->sentence, sizeof out->sentence);
+    line_of(trace.feasible ? "" : trace.why_not, out->sentence, sizeof out->sentence);
     out->detail = trace_detail(&trace, bench->isa);
     evaluate_trace_free(&trace);
     return STATUS_OK;
@@ -199,5 +200,5 @@ void job_work(void *context, struct slot *slot, const struct wire_task *task, co
     out->abandoned = code == STATUS_UNAVAILABLE && !slot_holds(slot);
     if (out->outcome != WIRE_INFEASIBLE)
         out->outcome = WIRE_FAILED;
-    wire_line(status.message[0] != '\0' ? status.message : status_name(code), out->sentence, sizeof out->sentence);
+    line_of(status.message[0] != '\0' ? status.message : status_name(code), out->sentence, sizeof out->sentence);
 }

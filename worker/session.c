@@ -8,6 +8,7 @@
 #include "common/bus.h"
 #include "common/clock.h"
 #include "common/host.h"
+#include "common/line.h"
 #include "worker/bundles.h"
 #include "worker/job.h"
 #include "worker/ledger.h"
@@ -228,7 +229,7 @@ static void on_slot_done(void *context, struct slot *slot)
 static void fail_task(struct session *session, struct held *held, const char *sentence)
 {
     struct slot_result result = {.outcome = WIRE_FAILED};
-    wire_line(sentence, result.sentence, sizeof result.sentence);
+    line_of(sentence, result.sentence, sizeof result.sentence);
     finish_task(session, held, &result);
 }
 
@@ -520,7 +521,7 @@ static void introduce(const struct session_options *options, struct wire_hello *
     host_identify(out->host_id);
     snprintf(out->node, sizeof out->node, "%s", options->node);
     snprintf(out->isa, sizeof out->isa, "%s", engine_best_isa());
-    wire_line(engine_blas_core(), out->blas_core, sizeof out->blas_core);
+    line_of(engine_blas_core(), out->blas_core, sizeof out->blas_core);
     if (options->runner == NULL)
         return;
     char conditions[WIRE_CONDITIONS_BYTES];
@@ -535,7 +536,7 @@ static void introduce(const struct session_options *options, struct wire_hello *
     if (board.elsewhere) /* a host of its own: what this machine computes does not disturb it */
         snprintf(out->host_id, sizeof out->host_id, "board-%.57s", board.name);
     options->runner->ops->conditions(options->runner, conditions, sizeof conditions);
-    wire_line(conditions, out->conditions, sizeof out->conditions);
+    line_of(conditions, out->conditions, sizeof out->conditions);
 }
 
 static enum status_code make_room(struct session *session, struct status *status)

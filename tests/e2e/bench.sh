@@ -90,6 +90,22 @@ same 'JSON is one object' "$(python3 -c 'import json; d=json.load(open("json"));
 same 'quietly nothing is noted' "$(wc -c <err)" 0
 same 'CSV has one row a search' "$($hwnas bench study.yaml --seeds 2 -f csv -q | wc -l)" 2
 
+# --- names and limits that nobody looked at
+long=$(printf 'é%.0s' {1..70})
+$hwnas bench study.yaml --over "strategy.plain=$(printf 'x\377y\303|z'):false,x$long:true" --over "fitness.column=$long:val,b:test" --seeds 1 \
+    --out names >out 2>err
+same 'names may be any bytes' $? 0
+expect 'pictures are well-formed XML all the same' python3 -c '
+import glob, xml.dom.minidom
+for path in glob.glob("names/*.svg"): xml.dom.minidom.parse(path)'
+expect 'and tables are UTF-8' sh -c 'for file in out names/*; do python3 -c "import sys; open(sys.argv[1], encoding=\"utf-8\").read()" "$file" || exit 1; done'
+same 'a bar in a name is none of the Markdown table' "$(sed -n 's/.*\(x?y?..z\).*/\1/p' names/table.md | head -n 1)" 'x?y?\|z'
+$hwnas bench study.yaml --over costs.99999999999999.max=a:,b: --seeds 1 --out stray >out 2>err
+same 'a limit that is left out everywhere may be of no cost' $? 0
+same 'and is not drawn' "$(ls stray | grep -c '^limits.svg$')" 0
+$hwnas bench study.yaml --over costs.0.max=none:,2,3 --seeds 1 --out some >out 2>err
+same 'beside limits there may be none' "$?$(grep -c nan some/limits.svg)" 00
+
 # --- fronts
 $hwnas bench study.yaml --over strategy.mutation=0.1,0.4 --seeds 3 --reference max,2 --published published.csv --out fronts >out 2>err
 same 'without limits fronts are compared' $? 0

@@ -109,6 +109,17 @@ static void labels_are_escaped(void **state)
     free(text);
 }
 
+/* That of a character cut in two, and bytes that are none: XML takes neither. */
+static void labels_are_utf8(void **state)
+{
+    (void)state;
+    const double x[] = {1}, y[] = {1};
+    char *text = draw(&(struct plot_style){.kind = PLOT_POINTS}, 0, 2, x, y, 1, "caf\xc3\xa9 \xff \xc3");
+    assert_non_null(strstr(text, ">caf\xc3\xa9 ? ?<"));
+    assert_null(strchr(text, '\xff'));
+    free(text);
+}
+
 static void a_picture_without_panels_is_a_picture(void **state)
 {
     (void)state;
@@ -128,6 +139,7 @@ int main(void)
         cmocka_unit_test(points_stand_where_the_axes_say),
         cmocka_unit_test(what_is_no_number_never_reaches_the_file),
         cmocka_unit_test(labels_are_escaped),
+        cmocka_unit_test(labels_are_utf8),
         cmocka_unit_test(a_picture_without_panels_is_a_picture),
     };
     return TEST_RUN(tests);

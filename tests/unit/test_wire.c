@@ -375,18 +375,6 @@ static void mutated_frames_are_refused_or_stay_within_their_ranges(void **state)
     }
 }
 
-static void a_line_is_one_line_of_utf8_cut_at_a_character(void **state)
-{
-    (void)state;
-    char out[8];
-    wire_line("a\nb\x7f\xff", out, sizeof out);
-    assert_string_equal(out, "a b ?");
-    wire_line("abcdef\xc3\xa9", out, sizeof out);
-    assert_string_equal(out, "abcdef");
-    wire_line("\xc3\xa9", out, sizeof out);
-    assert_string_equal(out, "\xc3\xa9");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,7 +393,6 @@ int main(void)
         cmocka_unit_test(a_megabyte_of_empty_sub_messages_is_refused),
         cmocka_unit_test(a_control_message_above_its_limit_is_refused),
         cmocka_unit_test(mutated_frames_are_refused_or_stay_within_their_ranges),
-        cmocka_unit_test(a_line_is_one_line_of_utf8_cut_at_a_character),
     };
     return TEST_RUN(tests);
 }

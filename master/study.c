@@ -17,6 +17,10 @@
 /* A snapshot is due when the search has grown by one in this many since the last. */
 enum { SNAPSHOT_GROWTH = 8 };
 
+/* A search ends when of so many candidates not one could be evaluated: what is skipped spends no budget, and where tables know
+ * nothing of what a space holds, some strategies would look for it without end. */
+enum { SKIPPED_PER_DISTINCT = 10000 };
+
 /* --- a candidate's parts --- */
 
 void study_name_candidate(const struct study *study, const struct arch *arch, uint64_t ask, struct study_candidate *out)
@@ -206,10 +210,15 @@ static bool budget_spent(const struct study *study)
     return study->config->budget.evaluations != 0 && study->distinct >= study->config->budget.evaluations;
 }
 
+static bool hopeless(const struct study *study)
+{
+    return study->skipped / SKIPPED_PER_DISTINCT > study->distinct;
+}
+
 bool study_ask(struct study *study)
 {
     struct arch arch;
-    study->closed |= budget_spent(study);
+    study->closed |= budget_spent(study) || hopeless(study);
     if (study->out_of_memory || study->closed)
         return false;
     enum strategy_answer answer = strategy_ask(&study->strategy, &arch);

@@ -242,6 +242,24 @@ static void damage(struct trial *trial, const void *data, size_t size)
     assert_true(refused > 1500);
 }
 
+void trial_refuses_a_save_of_another_population(void **state)
+{
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    struct status status = {0};
+    void *data = NULL;
+    size_t size = 0;
+    struct strategy strategy = trial_strategy(trial);
+    trial_run(trial, &strategy, asked, 50);
+    assert_ok(strategy_save(&strategy, &data, &size, &status), status);
+    strategy_close(&strategy);
+    trial->study.strategy.population = 21;
+    strategy = trial_strategy(trial);
+    assert_int_equal(strategy_load(&strategy, data, size, &status), STATUS_BAD_INPUT);
+    strategy_close(&strategy);
+    free(data);
+}
+
 void trial_survives_a_damaged_save(void **state)
 {
     struct trial *trial = *state;

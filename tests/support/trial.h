@@ -56,6 +56,9 @@ void trial_steady_never_has_more_in_flight_than_it_may(void **state);
 void trial_steady_goes_on_the_same_when_saved_after_any_tell(void **state);
 void trial_steady_survives_a_damaged_save(void **state);
 
+/* Not in the list below: some strategies keep no population. */
+void trial_refuses_a_save_of_another_population(void **state);
+
 #define TRIAL_TEST(open, test) cmocka_unit_test_setup_teardown(test, open, trial_close)
 #define TRIAL_STRATEGY_TESTS(open)                                                                                                 \
     TRIAL_TEST(open, trial_asks_the_same_for_equal_seeds_and_not_for_others),                                                      \

@@ -304,26 +304,6 @@ static void a_steady_population_is_the_best_of_all_and_the_latest(void **state)
     strategy_close(&strategy);
 }
 
-/* --- saving --- */
-
-static void a_save_of_other_settings_is_refused(void **state)
-{
-    struct trial *trial = *state;
-    static struct arch asked[TRIAL_ASKS_MAX + 1];
-    struct status status = {0};
-    void *data = NULL;
-    size_t size = 0;
-    struct strategy strategy = trial_strategy(trial);
-    trial_run(trial, &strategy, asked, 50);
-    assert_ok(strategy_save(&strategy, &data, &size, &status), status);
-    strategy_close(&strategy);
-    trial->study.strategy.population = 21;
-    strategy = trial_strategy(trial);
-    assert_int_equal(strategy_load(&strategy, data, size, &status), STATUS_BAD_INPUT);
-    strategy_close(&strategy);
-    free(data);
-}
-
 /* --- settings --- */
 
 static void settings_that_cannot_work_are_refused_with_their_values(void **state)
@@ -379,7 +359,7 @@ int main(void)
         in_trial(each_steady_ask_is_new_and_connected),
         in_trial(a_steady_generation_is_as_many_tells_as_the_population),
         in_trial(a_steady_population_is_the_best_of_all_and_the_latest),
-        in_trial(a_save_of_other_settings_is_refused),
+        in_trial(trial_refuses_a_save_of_another_population),
         in_trial(settings_that_cannot_work_are_refused_with_their_values),
         in_trial(an_unknown_strategy_is_told_those_there_are),
     };

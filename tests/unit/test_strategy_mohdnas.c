@@ -322,24 +322,6 @@ static void settings_that_cannot_work_are_refused_with_their_values(void **state
     assert_non_null(strstr(status.message, "1.5"));
 }
 
-static void a_save_of_other_settings_is_refused(void **state)
-{
-    struct trial *trial = *state;
-    static struct arch asked[TRIAL_ASKS_MAX + 1];
-    struct status status = {0};
-    void *data = NULL;
-    size_t size = 0;
-    struct strategy strategy = trial_strategy(trial);
-    trial_run(trial, &strategy, asked, 50);
-    assert_ok(strategy_save(&strategy, &data, &size, &status), status);
-    strategy_close(&strategy);
-    trial->study.strategy.population = 21;
-    strategy = trial_strategy(trial);
-    assert_int_equal(strategy_load(&strategy, data, size, &status), STATUS_BAD_INPUT);
-    strategy_close(&strategy);
-    free(data);
-}
-
 #define in_trial(test) TRIAL_TEST(open_mohdnas, test)
 
 int main(void)
@@ -360,7 +342,7 @@ int main(void)
         in_trial(a_cost_that_is_only_limited_is_no_objective),
         in_trial(a_second_cost_is_an_objective_too),
         in_trial(settings_that_cannot_work_are_refused_with_their_values),
-        in_trial(a_save_of_other_settings_is_refused),
+        in_trial(trial_refuses_a_save_of_another_population),
         TRIAL_STRATEGY_TESTS(open_mohdnas),
     };
     return TEST_RUN(tests);

@@ -96,6 +96,40 @@ static void the_budget_of_distinct_evaluations_ends_the_search(void **state)
     study_close(study);
 }
 
+/* rminas has no end of its own before something is good. */
+static void a_search_in_which_nothing_can_be_evaluated_ends(void **state)
+{
+    struct world *world = *state;
+    static const char *const modes[] = {"generations", "steady"};
+    static const char table[] = "ops,latency_ms\n000000,1\n"; /* a cell that is disconnected */
+    char path[sizeof world->path + 8];
+    struct status status = {0};
+    snprintf(path, sizeof path, "%s.few", world->path);
+    assert_ok(fileio_write(path, table, strlen(table), &status), status);
+    world->costs[0].file = path;
+    world->config.strategy = (struct config_strategy){.name = "rminas",
+                                                      .plain = true,
+                                                      .warmup = 10,
+                                                      .positives = 1,
+                                                      .quantile = 0.5,
+                                                      .pool = 1,
+                                                      .trees = 1,
+                                                      .consensus = 1,
+                                                      .in_flight = 1000};
+    for (int mode = 0; mode < 2; mode++) {
+        struct study_candidate candidate;
+        world->config.strategy.mode = mode == 0 ? CONFIG_MODE_GENERATIONS : CONFIG_MODE_STEADY;
+        struct study *study = world_study(world);
+        while (study_pump(study, SIZE_MAX) > 0 || study_told(study, &candidate))
+            while (study_told(study, &candidate))
+                continue;
+        if (!study_finished(study) || world_counts(study).asked != 10000)
+            fail_msg("%s: %llu asked", modes[mode], (unsigned long long)world_counts(study).asked);
+        study_close(study);
+    }
+    unlink(path);
+}
+
 static void the_best_is_the_fittest_that_satisfies_then_the_cheapest_then_the_first(void **state)
 {
     struct world *world = *state;
@@ -650,6 +684,7 @@ int main(void)
         in_world(asked_is_distinct_and_cached_and_skipped),
         in_world(what_is_disconnected_or_has_no_cost_is_infeasible_without_evaluation),
         in_world(the_budget_of_distinct_evaluations_ends_the_search),
+        in_world(a_search_in_which_nothing_can_be_evaluated_ends),
         in_world(the_best_is_the_fittest_that_satisfies_then_the_cheapest_then_the_first),
         in_world(a_cost_table_with_negative_values_is_refused),
         in_world(macs_and_parameters_are_those_of_the_benchmark),

@@ -110,8 +110,8 @@ enum status_code study_paper_cost(const struct study *study, const struct arch *
 /* The strategy in use, for its members and its own answer. */
 const struct strategy *study_strategy(const struct study *study);
 
-/* The strategy is done (or the budget is spent, or 10,000 times as many were skipped as had an evaluation) and every candidate was told. Found out by study_pump: false before the pump that
- * could ask no more. */
+/* The strategy is done (or the budget is spent, or 10,000 times as many were skipped as had an evaluation) and every candidate was
+ * told. Found out by study_pump: false before the pump that could ask no more. */
 bool study_finished(const struct study *study);
 
 /* Memory ran out: nothing more is asked or told. The coordinator ends; what is stored stays good. */

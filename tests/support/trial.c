@@ -121,6 +121,14 @@ size_t trial_run_all(const struct trial *trial, struct arch *out)
     return asked;
 }
 
+int trial_differing_genes(const struct arch *a, const struct arch *b)
+{
+    int different = 0;
+    for (int gene = 0; gene < a->length; gene++)
+        different += a->genes[gene] != b->genes[gene];
+    return different;
+}
+
 size_t trial_count_distinct(const struct arch *archs, size_t count)
 {
     size_t distinct = 0;
@@ -240,6 +248,19 @@ static void damage(struct trial *trial, const void *data, size_t size)
         free(bytes);
     }
     assert_true(refused > 1500);
+}
+
+void trial_by_rmi_asks_no_two_that_are_isomorphic(void **state)
+{
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    trial->study.fitness.source = CONFIG_FITNESS_RMI;
+    size_t count = trial_run_all(trial, asked);
+    for (size_t i = 0; i < count; i++) {
+        struct arch exact = asked[i];
+        space_canonical(&trial->space, &exact, &asked[i]);
+    }
+    assert_int_equal(trial_count_distinct(asked, count), count);
 }
 
 void trial_refuses_a_save_of_another_population(void **state)

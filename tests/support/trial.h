@@ -48,6 +48,9 @@ size_t trial_run_all(const struct trial *trial, struct arch *out);
 
 size_t trial_count_distinct(const struct arch *archs, size_t count);
 
+/* In how many genes the two differ. */
+int trial_differing_genes(const struct arch *a, const struct arch *b);
+
 /* What holds for every strategy; `state` is the trial that the test program's own set-up made. */
 void trial_asks_the_same_for_equal_seeds_and_not_for_others(void **state);
 void trial_goes_on_the_same_when_saved_after_any_tell(void **state);
@@ -56,7 +59,8 @@ void trial_steady_never_has_more_in_flight_than_it_may(void **state);
 void trial_steady_goes_on_the_same_when_saved_after_any_tell(void **state);
 void trial_steady_survives_a_damaged_save(void **state);
 
-/* Not in the list below: some strategies keep no population. */
+/* Not in the list below: only for strategies that propose nothing twice, or keep a population. */
+void trial_by_rmi_asks_no_two_that_are_isomorphic(void **state);
 void trial_refuses_a_save_of_another_population(void **state);
 
 #define TRIAL_TEST(open, test) cmocka_unit_test_setup_teardown(test, open, trial_close)

@@ -18,19 +18,6 @@ static void every_ask_is_new_and_connected(void **state)
     }
 }
 
-static void with_fitness_by_rmi_no_two_asks_are_isomorphic(void **state)
-{
-    struct trial *trial = *state;
-    static struct arch asked[TRIAL_ASKS_MAX + 1];
-    trial->study.fitness.source = CONFIG_FITNESS_RMI;
-    size_t count = trial_run_all(trial, asked);
-    for (size_t i = 0; i < count; i++) {
-        struct arch exact = asked[i];
-        space_canonical(&trial->space, &exact, &asked[i]);
-    }
-    assert_int_equal(trial_count_distinct(asked, count), count);
-}
-
 static void the_plain_algorithm_proposes_what_it_knows(void **state)
 {
     struct trial *trial = *state;
@@ -343,7 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TRIAL_STRATEGY_TESTS(trial_open),
         in_trial(every_ask_is_new_and_connected),
-        in_trial(with_fitness_by_rmi_no_two_asks_are_isomorphic),
+        in_trial(trial_by_rmi_asks_no_two_that_are_isomorphic),
         in_trial(the_plain_algorithm_proposes_what_it_knows),
         in_trial(elites_are_not_asked_again),
         in_trial(a_space_that_is_used_up_is_asked_again_rather_than_for_ever),

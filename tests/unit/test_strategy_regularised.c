@@ -11,14 +11,6 @@ static int open_regularised(void **state)
     return code;
 }
 
-static int differing_genes(const struct arch *a, const struct arch *b)
-{
-    int different = 0;
-    for (int gene = 0; gene < a->length; gene++)
-        different += a->genes[gene] != b->genes[gene];
-    return different;
-}
-
 /* The asks of a plain search with one in flight: ask k is made after k tells. */
 static size_t run_one_by_one(struct trial *trial, struct arch *asked)
 {
@@ -36,7 +28,7 @@ static void a_child_is_one_gene_from_one_of_the_last_population(void **state)
     for (size_t k = 20; k < count; k++) {
         int nearest = 6;
         for (size_t i = k - 20; i < k; i++)
-            nearest = differing_genes(&asked[i], &asked[k]) == 1 ? 1 : nearest;
+            nearest = trial_differing_genes(&asked[i], &asked[k]) == 1 ? 1 : nearest;
         assert_int_equal(nearest, 1);
     }
 }
@@ -55,7 +47,7 @@ static void with_a_sample_of_all_the_parent_is_the_best_still_alive(void **state
             bool better = !space_connected(&trial->space, &asked[best]) || trial_fitness(&asked[i]) > trial_fitness(&asked[best]);
             best = connected && better ? i : best;
         }
-        assert_int_equal(differing_genes(&asked[best], &asked[k]), 1);
+        assert_int_equal(trial_differing_genes(&asked[best], &asked[k]), 1);
     }
 }
 

@@ -27,7 +27,7 @@ enum study_want_kind { STUDY_WANT_RMI, STUDY_WANT_MEASURE };
 
 /* Part of the keys: raised when the rule behind a value changes, so that old rows of the store are not taken for new ones. The
  * second is MEASURE_PROTOCOL_VERSION of worker/measure.h, which a test compares. */
-enum { STUDY_WEIGHT_SEED_VERSION = 1, STUDY_MEASUREMENT_VERSION = 1 };
+enum { STUDY_WEIGHT_SEED_VERSION = 1, STUDY_MEASUREMENT_VERSION = 2 };
 
 /* A value to be supplied. Two candidates with the same key share one want. */
 struct study_want {

@@ -14,7 +14,7 @@
 #include "worker/measure_runner.h"
 #include "worker/runner.h"
 
-enum { DEVICE_BYTES = 128, CONDITIONS_BYTES = 512, WARNINGS_MAX = 16, WARNING_BYTES = 256 };
+enum { DEVICE_BYTES = 128, CONDITIONS_BYTES = WIRE_CONDITIONS_BYTES, WARNINGS_MAX = 16, WARNING_BYTES = 256 };
 
 struct device_options {
     int cpu; /* -1: the runner's choice */
@@ -154,6 +154,7 @@ struct measured {
     char arch[ARCH_TEXT_BYTES];
     struct cost cost;
     struct measure_result result;
+    struct runner_note note;
 };
 
 static enum status_code build_net(const struct device_options *options, const struct space *space, const struct arch *arch,
@@ -175,13 +176,11 @@ static enum status_code build_net(const struct device_options *options, const st
 static enum status_code take(const struct device_options *options, struct runner *runner, struct measured *measured,
                              struct status *status)
 {
-    struct measure_options protocol = measure_defaults();
     struct space space = {0};
     struct arch arch;
     struct net net;
-    struct runner_note note;
     net_init_empty(&net);
-    runner_note_init(&note);
+    runner_note_init(&measured->note);
     enum status_code code = space_open(options->space, &space, status);
     if (code == STATUS_OK)
         code = space_parse(&space, options->arch, &arch, status);
@@ -189,9 +188,8 @@ static enum status_code take(const struct device_options *options, struct runner
         code = build_net(options, &space, &arch, measured, &net, status);
     if (code == STATUS_OK) {
         struct runner_job job = {.net = &net, .space = &space, .arch = &arch};
-        code = measure_runner(runner, &job, &protocol, &note, &measured->result, status);
+        code = measure_runner(runner, &job, &runner->protocol, &measured->note, &measured->result, status);
     }
-    runner_note_free(&note);
     net_free(&net);
     space_close(&space);
     return code;
@@ -199,10 +197,14 @@ static enum status_code take(const struct device_options *options, struct runner
 
 static const char *verdict(const struct measure_result *result)
 {
+    if (result->summary_only)
+        return "SUMMARY ONLY: the board's tool gave too few samples to say how far they spread";
     if (result->drifting)
         return "DRIFTING: the first and the last third of the samples differ; the clock or the load changed";
     if (result->unstable)
         return "UNSTABLE: the samples spread too much to be trusted; `hwnas device show` says what may disturb";
+    if (result->hot_start)
+        return "HOT: the board was above its start temperature when measuring began";
     return result->steady_start ? "steady" : "NEVER STEADY: warm-up ended at its limit";
 }
 
@@ -211,11 +213,16 @@ static void print_table(const struct measured *measured, const struct descriptio
     const struct measure_result *r = &measured->result;
     printf("architecture  %s\n", measured->arch);
     printf("device        %s\n", description->device);
-    printf("latency_ms    %.4f   median of the window medians\n", r->latency_ms);
+    printf("latency_ms    %.4f   median of the window medians (%s)\n", r->latency_ms, measure_mode_name(r->mode));
     printf("mad_ms        %.4f   %.1f %% of it\n", r->mad_ms, r->latency_ms > 0 ? 100 * r->mad_ms / r->latency_ms : 0);
-    printf("others_ms     min %.4f, mean %.4f, p90 %.4f, p99 %.4f\n", r->min_ms, r->mean_ms, r->p90_ms, r->p99_ms);
-    printf("samples       %d after %d warm-up runs, %d outlier(s), attempt(s) %d\n", r->sample_count, r->warmup_count,
+    printf("others_ms     min %.4f, mean %.4f, std %.4f, p90 %.4f, p99 %.4f\n", r->min_ms, r->mean_ms, r->std_ms, r->p90_ms,
+           r->p99_ms);
+    printf("samples       %lld after %d warm-up runs, %d outlier(s), attempt(s) %d\n", r->taken_count, r->warmup_count,
            r->outlier_count, r->attempts);
+    if (isfinite(r->energy_mj))
+        printf("energy_mj     %.4f   from %d power samples\n", r->energy_mj, r->power_samples);
+    if (r->discarded_count > 0)
+        printf("discarded     %d attempt(s): the board slowed its clock: %s\n", r->discarded_count, r->throttled_why);
     printf("macs          %lld   %.1f billion a second\n", (long long)measured->cost.macs,
            r->latency_ms > 0 ? (double)measured->cost.macs / r->latency_ms / 1e6 : 0);
     printf("verdict       %s\n", verdict(r));
@@ -224,9 +231,14 @@ static void print_table(const struct measured *measured, const struct descriptio
 static void print_csv(const struct measured *measured, const struct description *description)
 {
     const struct measure_result *r = &measured->result;
-    puts("arch,device,latency_ms,mad_ms,mean_ms,min_ms,p90_ms,p99_ms,samples,warmup,outliers,attempts,drift,steady,macs");
-    printf("%s,%s,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%d,%d,%d,%d,%.4f,%d,%lld\n", measured->arch, description->device, r->latency_ms,
-           r->mad_ms, r->mean_ms, r->min_ms, r->p90_ms, r->p99_ms, r->sample_count, r->warmup_count, r->outlier_count, r->attempts,
+    puts("arch,device,mode,latency_ms,mad_ms,mean_ms,std_ms,min_ms,p90_ms,p99_ms,energy_mj,samples,warmup,outliers,attempts,"
+         "discarded,"
+         "drift,steady,macs");
+    printf("%s,%s,%s,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,", measured->arch, description->device, measure_mode_name(r->mode),
+           r->latency_ms, r->mad_ms, r->mean_ms, r->std_ms, r->min_ms, r->p90_ms, r->p99_ms);
+    if (isfinite(r->energy_mj))
+        printf("%.6f", r->energy_mj);
+    printf(",%lld,%d,%d,%d,%d,%.4f,%d,%lld\n", r->taken_count, r->warmup_count, r->outlier_count, r->attempts, r->discarded_count,
            r->drift, measure_is_steady(r), (long long)measured->cost.macs);
 }
 
@@ -234,6 +246,7 @@ static enum status_code print_json(const struct measured *measured, const struct
 {
     json_t *object = measure_json(&measured->result, description->device, description->conditions);
     if (object != NULL) {
+        measure_json_note(object, &measured->note);
         json_object_set_new(object, "arch", json_string(measured->arch));
         json_object_set_new(object, "macs", json_integer(measured->cost.macs));
     }
@@ -262,7 +275,7 @@ static int device_measure(int argc, char **argv)
         NULL,
         NULL};
     struct device_options options = {.cpu = -1, .space = "nb201"};
-    struct measured measured;
+    struct measured measured = {0};
     struct description description;
     struct runner runner = {0};
     struct status status = {0};
@@ -279,6 +292,7 @@ static int device_measure(int argc, char **argv)
         else
             print_table(&measured, &description);
     }
+    runner_note_free(&measured.note);
     runner_close(&runner);
     return code == STATUS_OK ? 0 : cli_fail("device measure", &status);
 }

@@ -126,8 +126,7 @@ static enum status_code take_samples(struct runner *runner, const struct runner_
     struct measure_result *result = malloc(sizeof *result);
     if (result == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for the samples");
-    struct measure_options options = measure_defaults();
-    enum status_code code = measure_runner(runner, job, &options, note, result, status);
+    enum status_code code = measure_runner(runner, job, &runner->protocol, note, result, status);
     if (code == STATUS_OK) {
         struct runner_board board;
         char conditions[WIRE_CONDITIONS_BYTES];
@@ -135,7 +134,10 @@ static enum status_code take_samples(struct runner *runner, const struct runner_
         runner->ops->conditions(runner, conditions, sizeof conditions);
         out->outcome = WIRE_OK;
         out->value = result->latency_ms;
-        out->detail = dump(measure_json(result, board.device_key, conditions));
+        json_t *detail = measure_json(result, board.device_key, conditions);
+        if (detail != NULL)
+            measure_json_note(detail, note);
+        out->detail = dump(detail);
     }
     free(result);
     return code;

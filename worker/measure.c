@@ -1,8 +1,7 @@
-/* measure: from single runs to one figure that can be trusted, or that says why it cannot.
+/* measure: from samples to one figure that can be trusted, or that says why it cannot.
  *
- * Called by the agent's session and by `hwnas device measure` with a runner's sample function. Everything here is arithmetic on the
- * samples: no clock is read, so tests drive it with boards that do not exist. Rule kept: no sample is ever dropped after warm-up.
- */
+ * Called by measure_take, and by whoever has samples of another source. Everything here is arithmetic on the samples. Rule kept: no
+ * sample is ever left out because of its value. */
 #include "worker/measure.h"
 
 #include <assert.h>
@@ -20,18 +19,66 @@ static const double DRIFT_ERRORS = 4.0;
 struct measure_options measure_defaults(void)
 {
     return (struct measure_options){
-        .warmup_window = 5,
+        .mode = MEASURE_QUICK,
+        .start_wait_s = 60.0,
+        .warmup_runs = 5,
+        .warmup_seconds = 0.01,
         .warmup_agree = 0.02,
-        .warmup_max = 50,
+        .warmup_windows_max = 10,
         .samples_min = 50,
-        .seconds_min = 0.1,
-        .seconds_max = 10.0,
+        .samples_least = 10,
+        .seconds_min = 0.5,
+        .seconds_max = 20.0,
         .windows = 5,
+        .tail = 1.0,
+        .power_samples_min = 50,
         .outlier_floor = 0.01,
         .outlier_share = 0.20,
         .unstable_spread = 0.05,
         .drift_floor = 0.03,
+        .repeat = true,
+        .cooldown_s = 1.0,
+        .throttled_max = 3,
+        .throttled_wait_s = 5.0,
     };
+}
+
+struct measure_options measure_strict(void)
+{
+    struct measure_options options = measure_defaults();
+    options.mode = MEASURE_STRICT;
+    options.strict = true;
+    options.start_wait_s = 300.0;
+    options.warmup_seconds = 1.5; /* steadiness takes two windows at least */
+    options.samples_min = 1024;
+    options.seconds_min = 60.0;
+    options.seconds_max = 600.0;
+    options.windows = 20;
+    options.cooldown_s = 60.0;
+    options.throttled_wait_s = 60.0;
+    return options;
+}
+
+struct measure_options measure_sustained(double minutes)
+{
+    struct measure_options options = measure_defaults();
+    options.mode = MEASURE_SUSTAINED;
+    options.warmup_windows_max = 0;
+    options.seconds_min = options.seconds_max = 60.0 * minutes;
+    options.tail = 1.0 / 3.0;
+    options.repeat = false;
+    return options;
+}
+
+const char *measure_mode_name(enum measure_mode mode)
+{
+    static const char *const names[] = {[MEASURE_QUICK] = "quick", [MEASURE_STRICT] = "strict", [MEASURE_SUSTAINED] = "sustained"};
+    return names[mode];
+}
+
+struct measure_view measure_view_unknown(void)
+{
+    return (struct measure_view){.temperature_c = NAN, .throttle_count = NAN};
 }
 
 static int ascending(const void *a, const void *b)
@@ -75,22 +122,37 @@ static double nearest_rank(const double *sorted, int n, double q)
     return sorted[rank < 1 ? 0 : rank - 1];
 }
 
-/* A burst of disturbance spoils the windows it falls into, and the median over windows then ignores those. */
-static double median_of_window_medians(const double *samples, int n, int windows)
+/* The medians of equal windows: a burst of disturbance spoils the windows it falls into, and the median over windows then ignores
+ * those. */
+static void find_windows(const double *samples, int n, int windows, struct measure_result *result)
 {
-    enum { WINDOWS_MAX = 64, WINDOW_MIN = 3 };
-    double medians[WINDOWS_MAX];
+    enum { WINDOW_MIN = 3 };
     if (windows > n / WINDOW_MIN)
         windows = n / WINDOW_MIN;
-    if (windows > WINDOWS_MAX)
-        windows = WINDOWS_MAX;
+    if (windows > MEASURE_WINDOWS_MAX)
+        windows = MEASURE_WINDOWS_MAX;
     if (windows < 1)
         windows = 1;
     for (int i = 0; i < windows; i++) {
         int first = i * n / windows, last = (i + 1) * n / windows;
-        medians[i] = median_of(samples + first, last - first);
+        result->windows_ms[i] = median_of(samples + first, last - first);
     }
-    return measure_median(medians, windows);
+    result->window_count = windows;
+    result->latency_ms = median_of(result->windows_ms, windows);
+}
+
+/* Whether the board changed between windows: their medians, without the lowest and the highest, which one burst may have spoilt,
+ * lie further apart than the spread allows. Finds boards with two speeds. */
+static bool windows_differ(const struct measure_result *result, double allowed)
+{
+    enum { WINDOWS_LEAST = 5 };
+    double sorted[MEASURE_WINDOWS_MAX];
+    int n = result->window_count;
+    if (n < WINDOWS_LEAST)
+        return false;
+    memcpy(sorted, result->windows_ms, (size_t)n * sizeof *sorted);
+    double median = measure_median(sorted, n);
+    return sorted[n - 2] - sorted[1] > allowed * median;
 }
 
 /* Throttling: medians of the first and the last third. The noise that the difference is judged against is that inside the thirds,
@@ -113,136 +175,53 @@ static void find_drift(const double *samples, int n, const struct measure_option
     result->drifting = fabs(after - before) > fmax(options->drift_floor * middle, DRIFT_ERRORS * standard_error);
 }
 
+/* Mean, deviation and outliers: what every sample has its part in. */
+static void find_moments(const double *samples, int n, double median, const struct measure_options *options,
+                         struct measure_result *result)
+{
+    double bound = fmax(OUTLIER_SIGMAS * MAD_TO_SIGMA * result->mad_ms, options->outlier_floor * median), sum = 0, squares = 0;
+    result->outlier_count = 0;
+    for (int i = 0; i < n; i++) {
+        sum += samples[i];
+        result->outlier_count += fabs(samples[i] - median) > bound;
+    }
+    result->mean_ms = sum / n;
+    for (int i = 0; i < n; i++)
+        squares += (samples[i] - result->mean_ms) * (samples[i] - result->mean_ms);
+    result->std_ms = n > 1 ? sqrt(squares / (n - 1)) : 0;
+}
+
 void measure_statistics(const double *samples_ms, int n, const struct measure_options *options, struct measure_result *result)
 {
     assert(n >= 1 && n <= MEASURE_SAMPLES_MAX);
-    double sorted[MEASURE_SAMPLES_MAX];
-    memcpy(sorted, samples_ms, (size_t)n * sizeof *sorted);
-    double median = measure_median(sorted, n);
-
     memmove(result->samples_ms, samples_ms, (size_t)n * sizeof *samples_ms);
     result->sample_count = n;
-    result->latency_ms = median_of_window_medians(samples_ms, n, options->windows);
-    result->mad_ms = deviation_of(samples_ms, n, median);
-    result->min_ms = sorted[0];
-    result->p90_ms = nearest_rank(sorted, n, 0.90);
-    result->p99_ms = nearest_rank(sorted, n, 0.99);
 
-    double bound = fmax(OUTLIER_SIGMAS * MAD_TO_SIGMA * result->mad_ms, options->outlier_floor * median), sum = 0;
-    result->outlier_count = 0;
-    for (int i = 0; i < n; i++) {
-        sum += samples_ms[i];
-        result->outlier_count += fabs(samples_ms[i] - median) > bound;
+    double sorted[MEASURE_SAMPLES_MAX];
+    int count = options->tail < 1 ? (int)ceil(options->tail * n) : n;
+    const double *samples = result->samples_ms + n - count;
+    memcpy(sorted, samples, (size_t)count * sizeof *sorted);
+    double median = measure_median(sorted, count);
+    result->mad_ms = deviation_of(samples, count, median);
+    result->min_ms = sorted[0];
+    result->p90_ms = nearest_rank(sorted, count, 0.90);
+    result->p99_ms = nearest_rank(sorted, count, 0.99);
+    find_moments(samples, count, median, options, result);
+    find_windows(samples, count, options->windows, result);
+    /* Half the distance between the quartiles is the MAD of what is symmetrical; of two speeds, each taken half of the time, the
+     * MAD may be that of one of them. */
+    double spread_ms = fmax(result->mad_ms, 0.5 * (nearest_rank(sorted, count, 0.75) - nearest_rank(sorted, count, 0.25)));
+    result->unstable = spread_ms > options->unstable_spread * median || result->outlier_count > options->outlier_share * count ||
+                       windows_differ(result, options->unstable_spread);
+    find_drift(samples, count, options, result);
+    if (count < n) { /* what the load did to it since its beginning */
+        bool drifting = result->drifting;
+        find_drift(result->samples_ms, n, options, result);
+        result->drifting = drifting;
     }
-    result->mean_ms = sum / n;
-    result->unstable = result->mad_ms > options->unstable_spread * median || result->outlier_count > options->outlier_share * n;
-    find_drift(samples_ms, n, options, result);
 }
 
 bool measure_is_steady(const struct measure_result *result)
 {
-    return result->steady_start && !result->drifting && !result->unstable;
-}
-
-/* The samples of one attempt, counted and timed as they come. */
-struct series {
-    double (*sample)(void *context);
-    void *context;
-    struct status *status;
-    double seconds; /* sum of the samples since it was last set to 0 */
-    double total_seconds;
-    int runs; /* since the beginning, for messages */
-};
-
-static enum status_code next_sample(struct series *series, double *sample_ms)
-{
-    double ms = series->sample(series->context);
-    series->runs++;
-    if (!(ms >= 0) || !isfinite(ms))
-        return status_set(series->status, STATUS_UNAVAILABLE, "run %d of the network on the board failed", series->runs);
-    series->seconds += ms / 1000;
-    series->total_seconds += ms / 1000;
-    *sample_ms = ms;
-    return STATUS_OK;
-}
-
-/* Runs windows until two in a row agree. Neither many slow runs nor a board that never settles may hold the search up. */
-static enum status_code warm_up(struct series *series, const struct measure_options *options, struct measure_result *result)
-{
-    double window[MEASURE_SAMPLES_MAX], before = NAN;
-    int size = options->warmup_window < 1 ? 1 : options->warmup_window;
-    if (size > MEASURE_SAMPLES_MAX)
-        size = MEASURE_SAMPLES_MAX;
-    series->seconds = 0;
-    result->warmup_count = 0;
-    result->steady_start = false;
-    while (result->warmup_count + size <= options->warmup_max && series->seconds < options->seconds_max) {
-        for (int i = 0; i < size; i++) {
-            enum status_code code = next_sample(series, &window[i]);
-            if (code != STATUS_OK)
-                return code;
-        }
-        result->warmup_count += size;
-        double median = measure_median(window, size);
-        if (fabs(median - before) <= options->warmup_agree * median) {
-            result->steady_start = true;
-            break;
-        }
-        before = median;
-    }
-    return STATUS_OK;
-}
-
-static bool enough(int n, double seconds, const struct measure_options *options)
-{
-    if (n >= MEASURE_SAMPLES_MAX)
-        return true;
-    if (n >= options->samples_min && seconds >= options->seconds_min)
-        return true;
-    return n >= 1 && n >= options->samples_min / 5 && seconds >= options->seconds_max;
-}
-
-static enum status_code attempt(struct series *series, const struct measure_options *options, struct measure_result *result)
-{
-    enum status_code code = warm_up(series, options, result);
-    int n = 0;
-    series->seconds = 0;
-    while (code == STATUS_OK && !enough(n, series->seconds, options)) {
-        code = next_sample(series, &result->samples_ms[n]);
-        n++;
-    }
-    if (code == STATUS_OK)
-        measure_statistics(result->samples_ms, n, options, result);
-    return code;
-}
-
-/* Fewer doubts first, then the smaller relative spread. */
-static bool steadier(const struct measure_result *a, const struct measure_result *b)
-{
-    int doubts_a = a->unstable + a->drifting + !a->steady_start, doubts_b = b->unstable + b->drifting + !b->steady_start;
-    if (doubts_a != doubts_b)
-        return doubts_a < doubts_b;
-    return a->mad_ms * b->latency_ms < b->mad_ms * a->latency_ms;
-}
-
-enum status_code measure_take(double (*sample)(void *context), void *context, const struct measure_options *options,
-                              struct measure_result *result, struct status *status)
-{
-    struct series series = {.sample = sample, .context = context, .status = status};
-    enum status_code code = attempt(&series, options, result);
-    if (code != STATUS_OK)
-        return code;
-    if (!measure_is_steady(result) && series.total_seconds < options->seconds_max) {
-        struct measure_result *again = malloc(sizeof *again);
-        if (again == NULL)
-            return status_set(status, STATUS_NO_MEMORY, "no memory for the %zu bytes of a second measurement", sizeof *again);
-        code = attempt(&series, options, again);
-        if (code == STATUS_OK && steadier(again, result))
-            memcpy(result, again, sizeof *again);
-        free(again);
-        result->attempts = 2;
-    } else {
-        result->attempts = 1;
-    }
-    return code;
+    return result->steady_start && !result->drifting && !result->unstable && !result->summary_only && !result->hot_start;
 }

@@ -6,9 +6,13 @@
 #include <jansson.h>
 
 #include "worker/measure.h"
+#include "worker/runner.h"
 
-/* A new object (the caller's to release) with the statistics, the protocol version, the device, the conditions and all raw samples
- * in order. NULL when there is no memory. */
+/* A new object (the caller's to release) with the statistics, the protocol's version and mode, the device, the conditions and all
+ * raw samples in order. NULL when there is no memory. */
 json_t *measure_json(const struct measure_result *result, const char *device, const char *conditions);
+
+/* Adds what the runner says beside its samples: build_seconds, build_cached, run_seconds, and tool where there is one. */
+void measure_json_note(json_t *object, const struct runner_note *note);
 
 #endif

@@ -1,37 +1,132 @@
-/* measure_runner: prepare, samples, release. Called on an agent's slot and by the verbs of `hwnas device`. */
+/* measure_runner: a runner as the measuring protocol wants to see it. Called on an agent's slot and by the verbs of `hwnas device`.
+ *
+ * The protocol's runs, looks and waits are the runner's samples, its line of conditions, and real time. */
 #include "worker/measure_runner.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
 
 struct sampling {
     const struct runner *runner;
     const struct runner_job *job;
     void *prepared;
-    struct runner_note *note;
-    struct status why; /* the runner's sentence */
+    struct runner_note *note; /* of the whole measurement */
 };
 
-/* A measurement that goes on when its lease has run out may be disturbed. */
-static double sample(void *context)
+/* The call's note becomes part of the whole's: its failure, and what the tool said last. */
+static void take_over(struct runner_note *whole, struct runner_note *call)
+{
+    whole->failure = call->failure;
+    whole->throttled |= call->throttled;
+    if (call->tool != NULL) {
+        json_decref(whole->tool);
+        whole->tool = call->tool;
+        call->tool = NULL;
+    }
+    runner_note_free(call);
+}
+
+static int run(void *context, double *out_ms, int room, struct measure_run *said, struct status *status)
 {
     struct sampling *sampling = context;
-    const struct runner_job *job = sampling->job;
-    double ms;
-    if (job->cancelled != NULL && job->cancelled(job->context)) {
-        status_set(&sampling->why, STATUS_UNAVAILABLE, "the measurement was called off");
+    struct runner_note note;
+    /* A measurement that goes on when its lease has run out may be disturbed. */
+    if (runner_cancelled(sampling->job)) {
+        status_set(status, STATUS_UNAVAILABLE, "the measurement was called off");
         return -1;
     }
-    return sampling->runner->ops->sample(sampling->prepared, &ms, 1, sampling->note, &sampling->why) == 1 ? ms : -1;
+    runner_note_init(&note);
+    int64_t began_ns = clock_monotonic_ns();
+    int count = sampling->runner->ops->sample(sampling->prepared, out_ms, room, &note, status);
+    double seconds = (double)(clock_monotonic_ns() - began_ns) / 1e9;
+    said->seconds = note.run_seconds > 0 ? note.run_seconds : seconds;
+    said->energy_mj = note.energy_mj;
+    said->power_samples = note.power_samples;
+    said->throttled = note.throttled;
+    sampling->note->run_seconds += seconds;
+    take_over(sampling->note, &note);
+    return count;
+}
+
+/* What stands behind KEY= in a line of pairs; NULL when there is none. */
+static const char *value_of(const char *line, const char *key)
+{
+    size_t length = strlen(key);
+    for (const char *at = line; at != NULL; at = strchr(at, ' ')) {
+        at += strspn(at, " ");
+        if (strncmp(at, key, length) == 0 && at[length] == '=')
+            return at + length + 1;
+    }
+    return NULL;
+}
+
+static double number_of(const char *line, const char *key, double unknown)
+{
+    const char *value = value_of(line, key);
+    char *end = NULL;
+    double number = value == NULL ? unknown : strtod(value, &end);
+    return end == value || !isfinite(number) ? unknown : number;
+}
+
+static void word_of(const char *line, const char *key, char out[MEASURE_WORD_BYTES])
+{
+    const char *value = value_of(line, key);
+    size_t size = value == NULL ? 0 : strcspn(value, " ");
+    size = size < MEASURE_WORD_BYTES ? size : MEASURE_WORD_BYTES - 1;
+    if (size > 0)
+        memcpy(out, value, size);
+    out[size] = '\0';
+}
+
+void measure_view_of(const char *conditions, struct measure_view *out)
+{
+    char boost[MEASURE_WORD_BYTES];
+    *out = measure_view_unknown();
+    word_of(conditions, "governor", out->governor);
+    word_of(conditions, "boost", boost);
+    out->boost = strcmp(boost, "on") == 0;
+    out->frequency_mhz = number_of(conditions, "frequency_mhz", 0);
+    out->frequency_max_mhz = number_of(conditions, "frequency_max_mhz", 0);
+    out->temperature_c = number_of(conditions, "temperature_c", NAN);
+    out->throttle_count = number_of(conditions, "throttle_count", NAN);
+    double bits = number_of(conditions, "throttled", 0);
+    out->throttled = bits > 0 && bits < 0x80000000u ? (unsigned)bits : 0;
+}
+
+static void look(void *context, struct measure_view *out)
+{
+    const struct sampling *sampling = context;
+    char line[WIRE_CONDITIONS_BYTES] = "";
+    sampling->runner->ops->conditions(sampling->runner, line, sizeof line);
+    measure_view_of(line, out);
+}
+
+static bool wait_here(void *context, double seconds)
+{
+    const struct sampling *sampling = context;
+    return runner_wait(sampling->job, seconds);
 }
 
 enum status_code measure_runner(struct runner *runner, const struct runner_job *job, const struct measure_options *options,
                                 struct runner_note *note, struct measure_result *result, struct status *status)
 {
     struct sampling sampling = {.runner = runner, .job = job, .note = note};
+    struct measure_board view = {.context = &sampling, .whole = runner->ops->whole, .run = run, .look = look, .wait = wait_here};
+    struct runner_board board;
+    runner->ops->board(runner, &board);
+    view.deterministic = board.deterministic;
     sampling.prepared = runner->ops->prepare(runner, job, note, status);
     if (sampling.prepared == NULL)
         return status->code;
-    enum status_code code = measure_take(sample, &sampling, options, result, status);
+    enum status_code code = measure_take(&view, options, result, status);
     runner->ops->release(sampling.prepared);
-    if (code != STATUS_OK && sampling.why.code != STATUS_OK)
-        *status = sampling.why;
+    note->energy_mj = code == STATUS_OK ? result->energy_mj : NAN;
+    note->power_samples = code == STATUS_OK ? result->power_samples : 0;
+    if (code != STATUS_OK && result->throttled)
+        note->failure = WIRE_FAILURE_THROTTLED;
     return code;
 }

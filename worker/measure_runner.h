@@ -10,4 +10,8 @@
 enum status_code measure_runner(struct runner *runner, const struct runner_job *job, const struct measure_options *options,
                                 struct runner_note *note, struct measure_result *result, struct status *status);
 
+/* What a line of conditions (key=value pairs) says of governor, boost (on, off), frequency_mhz, frequency_max_mhz, temperature_c,
+ * throttle_count and throttled (a Raspberry Pi's bits, 0x...). */
+void measure_view_of(const char *conditions, struct measure_view *out);
+
 #endif

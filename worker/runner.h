@@ -10,6 +10,7 @@
 #include "common/space.h"
 #include "common/status.h"
 #include "common/wire.h"
+#include "worker/measure.h"
 
 struct runner;
 struct json_t;
@@ -69,7 +70,14 @@ struct runner_ops {
 struct runner {
     const struct runner_ops *ops;
     void *state;
+    struct measure_options protocol; /* how this board is to be measured */
 };
+
+/* Whether nobody wants the job's result any more. */
+bool runner_cancelled(const struct runner_job *job);
+
+/* Waits; false as soon as the job is cancelled. */
+bool runner_wait(const struct runner_job *job, double seconds);
 
 void runner_note_init(struct runner_note *note);
 void runner_note_free(struct runner_note *note);

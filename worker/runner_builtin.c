@@ -204,6 +204,6 @@ enum status_code runner_builtin_open(int cpu, struct runner *out, struct status 
     if (builtin == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for the built-in runner");
     builtin->cpu = cpu;
-    *out = (struct runner){.ops = &builtin_ops, .state = builtin};
+    *out = (struct runner){.ops = &builtin_ops, .state = builtin, .protocol = measure_defaults()};
     return STATUS_OK;
 }

@@ -47,7 +47,9 @@ judge 'the headline is the median of five window medians, computed again from th
     'abs(statistics.median(statistics.median(d["samples_ms"][i*d["samples"]//5:(i+1)*d["samples"]//5]) for i in range(5)) - d["latency_ms"]) < 2e-6'
 judge 'the MAD is that of the samples' \
     'abs(statistics.median(abs(x - statistics.median(d["samples_ms"])) for x in d["samples_ms"]) - d["mad_ms"]) < 2e-6'
-judge 'steady means that nothing is doubtful' 'd["steady"] == (d["steady_start"] and not d["drifting"] and not d["unstable"])'
+judge 'steady means that nothing is doubtful' 'd["steady"] == (d["steady_start"] and not any(d[doubt] for doubt in ("drifting", "unstable", "summary_only", "hot_start")))'
+judge 'the mode is the default, and no board was there to say that it throttled' 'd["mode"] == "quick" and d["discarded"] == 0 and not d["throttled"]'
+judge 'the windows are those of the headline' 'len(d["windows_ms"]) == 5 and statistics.median(d["windows_ms"]) == d["latency_ms"]'
 judge 'a doubtful first attempt, and only that, was repeated' 'd["attempts"] == 2 or d["steady"]'
 judge 'the architecture is printed as it was given' "d['arch'] == '$cell'"
 

@@ -1,60 +1,12 @@
-/* measure: hand-made vectors, and boards that do not exist: noisy, spiky, throttling, never steady, failing. */
+/* measure: statistics of hand-made vectors, and of boards that do not exist: noisy, spiky, drifting, of two speeds. */
 #include "tests/support/test.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "common/rng.h"
-#include "worker/measure.h"
+#include "tests/support/board.h"
 
 enum { TRIALS = 200 };
-
-/* A simulated board: a latency with normal noise, spikes up to three times the latency, a linear drift over `drift_over` runs, and
- * slow first runs. */
-struct board {
-    struct rng rng;
-    double latency_ms, noise, spike_share, drift;
-    int drift_from, drift_over, cold_runs, fails_at;
-    bool restless; /* doubles and halves every few runs */
-    int runs;
-};
-
-static double normal(struct rng *rng)
-{
-    double u = 1.0 - rng_uniform(rng), v = rng_uniform(rng);
-    return sqrt(-2 * log(u)) * cos(2 * M_PI * v);
-}
-
-static double board_sample(void *context)
-{
-    struct board *board = context;
-    int run = board->runs++;
-    if (board->fails_at > 0 && run + 1 == board->fails_at)
-        return -1;
-    double ms = board->latency_ms * (1 + board->noise * normal(&board->rng));
-    if (board->spike_share > 0 && rng_uniform(&board->rng) < board->spike_share)
-        ms *= 1 + 2 * rng_uniform(&board->rng);
-    if (board->drift != 0 && run >= board->drift_from)
-        ms *= 1 + board->drift * fmin(1, (double)(run - board->drift_from) / board->drift_over);
-    if (run < board->cold_runs)
-        ms *= 1 + 2.0 * (board->cold_runs - run) / board->cold_runs;
-    if (board->restless && run / 5 % 2 == 1)
-        ms *= 2;
-    return ms;
-}
-
-static struct board board_new(uint64_t seed)
-{
-    struct board board = {.latency_ms = 4.0, .noise = 0.02};
-    rng_seed(&board.rng, seed);
-    return board;
-}
-
-static void fill(struct board *board, double *samples, int n)
-{
-    for (int i = 0; i < n; i++)
-        samples[i] = board_sample(board);
-}
 
 static struct measure_result statistics(const double *samples, int n)
 {
@@ -100,6 +52,7 @@ static void spread_and_ranks_of_a_known_vector(void **state)
     struct measure_result result = statistics(samples, 100);
     assert_near(result.mad_ms, 25, 0, 0);
     assert_near(result.mean_ms, 50.5, 0, 1e-9);
+    assert_near(result.std_ms, 29.011491975882016, 1e-12, 0);
     assert_near(result.min_ms, 1, 0, 0);
     assert_near(result.p90_ms, 90, 0, 0);
     assert_near(result.p99_ms, 99, 0, 0);
@@ -163,7 +116,7 @@ static int trials_within_two_percent(double spike_share, int n)
         struct board board = board_new(1000 + (uint64_t)trial);
         double samples[MEASURE_SAMPLES_MAX];
         board.spike_share = spike_share;
-        fill(&board, samples, n);
+        board_fill(&board, samples, n);
         good += fabs(statistics(samples, n).latency_ms / board.latency_ms - 1) < 0.02;
     }
     print_message("# spikes %.0f %%: %d of %d headlines within 2 %% at n = %d\n", 100 * spike_share, good, TRIALS, n);
@@ -191,7 +144,7 @@ static int trials_flagged_as_drift(double drift, double spike_share)
         board.drift = drift;
         board.drift_over = 100;
         board.spike_share = spike_share;
-        fill(&board, samples, 100);
+        board_fill(&board, samples, 100);
         flagged += statistics(samples, 100).drifting;
     }
     print_message("# drift %.0f %%: flagged in %d of 100\n", 100 * drift, flagged);
@@ -222,145 +175,90 @@ static void spikes_are_not_taken_for_drift(void **state)
     assert_in_range(trials_flagged_as_drift(0, 0.05), 0, 2);
 }
 
-static enum status_code take(struct board *board, const struct measure_options *options, struct measure_result *result,
-                             struct status *status)
+/* In how many of TRIALS boards the result of n samples is called unstable. */
+static int trials_unstable(double second_speed, double second_share, int second_runs, int n)
 {
-    memset(result, 0, sizeof *result);
-    return measure_take(board_sample, board, options, result, status);
+    int flagged = 0;
+    for (int trial = 0; trial < TRIALS; trial++) {
+        struct board board = board_new(9000 + (uint64_t)trial);
+        double samples[MEASURE_SAMPLES_MAX];
+        board.second_speed = second_speed;
+        board.second_share = second_share;
+        board.second_runs = second_runs;
+        board_fill(&board, samples, n);
+        flagged += statistics(samples, n).unstable;
+    }
+    print_message("# second speed %.2f in %.0f %% of stretches of %d runs: unstable in %d of %d at n = %d\n", second_speed,
+                  100 * second_share, second_runs, flagged, TRIALS, n);
+    return flagged;
 }
 
-static void a_quiet_board_is_steady_after_two_windows_and_measured_once(void **state)
+static void a_board_of_two_speeds_that_change_from_run_to_run_is_unstable(void **state)
 {
     (void)state;
-    struct measure_options options = measure_defaults();
-    struct board board = board_new(1);
-    struct measure_result result;
-    struct status status;
-    board.noise = 0.002;
-    assert_ok(take(&board, &options, &result, &status), status);
-    assert_true(measure_is_steady(&result));
-    assert_int_equal(result.warmup_count, 10);
-    assert_int_equal(result.sample_count, 50);
-    assert_int_equal(result.attempts, 1);
-    assert_int_equal(board.runs, 60);
+    assert_in_range(trials_unstable(1.15, 0.5, 1, 100), TRIALS * 95 / 100, TRIALS);
 }
 
-static void cold_runs_are_warmed_away_and_do_not_enter_the_samples(void **state)
+static void a_board_of_two_speeds_that_change_now_and_then_is_unstable(void **state)
 {
     (void)state;
-    struct measure_options options = measure_defaults();
-    struct board board = board_new(2);
-    struct measure_result result;
-    struct status status;
-    board.noise = 0.002;
-    board.cold_runs = 20;
-    assert_ok(take(&board, &options, &result, &status), status);
-    assert_true(result.steady_start);
-    assert_in_range(result.warmup_count, 25, 50);
-    assert_near(result.latency_ms, 4.0, 0.01, 0);
-    assert_near(result.p99_ms, 4.0, 0.02, 0);
+    assert_in_range(trials_unstable(1.30, 0.5, 10, 100), TRIALS * 75 / 100, TRIALS);
 }
 
-static void a_board_that_never_settles_hits_the_cap_and_is_flagged(void **state)
+/* The fewer the runs at the second speed, the less it moves the headline, and the more it looks like a burst. */
+static void a_board_that_is_seldom_at_its_second_speed_is_measured_at_its_first(void **state)
 {
     (void)state;
-    struct measure_options options = measure_defaults();
-    struct board board = board_new(3);
-    struct measure_result result;
-    struct status status;
-    board.restless = true;
-    assert_ok(take(&board, &options, &result, &status), status);
-    assert_int_equal(result.warmup_count, options.warmup_max);
-    assert_false(result.steady_start);
+    int good = 0;
+    for (int trial = 0; trial < TRIALS; trial++) {
+        struct board board = board_new(9500 + (uint64_t)trial);
+        double samples[100];
+        board.second_speed = 1.30;
+        board.second_share = 0.15;
+        board.second_runs = 1;
+        board_fill(&board, samples, 100);
+        good += fabs(statistics(samples, 100).latency_ms / board.latency_ms - 1) < 0.02;
+    }
+    print_message("# second speed 1.30 in 15 %% of runs: %d of %d within 2 %%\n", good, TRIALS);
+    assert_in_range(good, TRIALS * 95 / 100, TRIALS);
+}
+
+static void a_board_of_one_speed_is_not_called_unstable(void **state)
+{
+    (void)state;
+    assert_int_equal(trials_unstable(1.0, 0.5, 20, 50), 0);
+}
+
+static void windows_of_two_speeds_are_unstable_though_most_samples_agree(void **state)
+{
+    (void)state;
+    double samples[100];
+    for (int i = 0; i < 100; i++)
+        samples[i] = (i >= 60 ? 4.3 : 4.0) + 0.001 * (i % 7);
+    struct measure_result result = statistics(samples, 100);
+    assert_int_equal(result.window_count, 5);
+    assert_near(result.windows_ms[0], 4.003, 1e-9, 0);
+    assert_near(result.windows_ms[4], 4.303, 1e-9, 0);
     assert_true(result.unstable);
-    assert_int_equal(result.attempts, 2);
 }
 
-/* The drift ends after the first attempt's 60 runs, so the second one is steady and is the one that counts. */
-static void a_drifting_measurement_is_repeated_and_the_steadier_kept(void **state)
+static void a_tail_is_what_the_statistics_are_about_and_all_samples_stay(void **state)
 {
     (void)state;
-    struct measure_options options = measure_defaults();
-    struct board board = board_new(4);
+    struct measure_options options = measure_sustained(1);
     struct measure_result result;
-    struct status status;
-    board.noise = 0.002;
-    board.drift = 0.30;
-    board.drift_from = 10;
-    board.drift_over = 50;
-    assert_ok(take(&board, &options, &result, &status), status);
-    assert_int_equal(result.attempts, 2);
-    assert_true(measure_is_steady(&result));
-    assert_near(result.latency_ms, 4.0 * 1.30, 0.01, 0);
-}
-
-static void a_fast_network_is_sampled_for_the_minimum_time(void **state)
-{
-    (void)state;
-    struct measure_options options = measure_defaults();
-    struct board board = board_new(5);
-    struct measure_result result;
-    struct status status;
-    board.noise = 0.002;
-    board.latency_ms = 0.5;
-    assert_ok(take(&board, &options, &result, &status), status);
-    assert_in_range(result.sample_count, 195, 205);
-}
-
-static void samples_never_exceed_what_a_result_can_hold(void **state)
-{
-    (void)state;
-    struct measure_options options = measure_defaults();
-    struct board board = board_new(6);
-    struct measure_result result;
-    struct status status;
-    board.noise = 0.002;
-    board.latency_ms = 0.001;
-    assert_ok(take(&board, &options, &result, &status), status);
-    assert_int_equal(result.sample_count, MEASURE_SAMPLES_MAX);
-}
-
-static void a_slow_network_is_cut_short_by_the_time_limit(void **state)
-{
-    (void)state;
-    struct measure_options options = measure_defaults();
-    struct board board = board_new(7);
-    struct measure_result result;
-    struct status status;
-    board.noise = 0.002;
-    board.latency_ms = 3000;
-    assert_ok(take(&board, &options, &result, &status), status);
-    assert_int_equal(result.warmup_count, 5);
-    assert_int_equal(result.sample_count, 10);
-    assert_int_equal(result.attempts, 1);
-}
-
-static void a_failing_run_ends_the_measurement_and_says_which(void **state)
-{
-    (void)state;
-    struct measure_options options = measure_defaults();
-    struct board board = board_new(8);
-    struct measure_result result;
-    struct status status;
-    board.fails_at = 23;
-    assert_int_equal(take(&board, &options, &result, &status), STATUS_UNAVAILABLE);
-    assert_non_null(strstr(status.message, "run 23"));
-    assert_int_equal(board.runs, 23);
-}
-
-static double not_a_number(void *context)
-{
-    (void)context;
-    return NAN;
-}
-
-static void a_sample_that_is_not_a_number_is_a_failure(void **state)
-{
-    (void)state;
-    struct measure_options options = measure_defaults();
-    struct measure_result result;
-    struct status status;
-    assert_int_equal(measure_take(not_a_number, NULL, &options, &result, &status), STATUS_UNAVAILABLE);
+    double samples[90];
+    for (int i = 0; i < 90; i++)
+        samples[i] = (i >= 60 ? 6.0 : 4.0) + 0.001 * (i % 7);
+    memset(&result, 0, sizeof result);
+    measure_statistics(samples, 90, &options, &result);
+    assert_near(result.latency_ms, 6.003, 1e-3, 0);
+    assert_near(result.min_ms, 6.0, 1e-9, 0);
+    assert_int_equal(result.sample_count, 90);
+    assert_near(result.samples_ms[0], 4.0, 0, 0);
+    assert_near(result.drift, 0.4, 0.01, 0);
+    assert_false(result.drifting);
+    assert_false(result.unstable);
 }
 
 int main(void)
@@ -381,15 +279,12 @@ int main(void)
         cmocka_unit_test(a_board_that_speeds_up_by_ten_percent_is_flagged),
         cmocka_unit_test(a_board_without_drift_is_not_flagged),
         cmocka_unit_test(spikes_are_not_taken_for_drift),
-        cmocka_unit_test(a_quiet_board_is_steady_after_two_windows_and_measured_once),
-        cmocka_unit_test(cold_runs_are_warmed_away_and_do_not_enter_the_samples),
-        cmocka_unit_test(a_board_that_never_settles_hits_the_cap_and_is_flagged),
-        cmocka_unit_test(a_drifting_measurement_is_repeated_and_the_steadier_kept),
-        cmocka_unit_test(a_fast_network_is_sampled_for_the_minimum_time),
-        cmocka_unit_test(samples_never_exceed_what_a_result_can_hold),
-        cmocka_unit_test(a_slow_network_is_cut_short_by_the_time_limit),
-        cmocka_unit_test(a_failing_run_ends_the_measurement_and_says_which),
-        cmocka_unit_test(a_sample_that_is_not_a_number_is_a_failure),
+        cmocka_unit_test(a_board_of_two_speeds_that_change_from_run_to_run_is_unstable),
+        cmocka_unit_test(a_board_of_two_speeds_that_change_now_and_then_is_unstable),
+        cmocka_unit_test(a_board_that_is_seldom_at_its_second_speed_is_measured_at_its_first),
+        cmocka_unit_test(a_board_of_one_speed_is_not_called_unstable),
+        cmocka_unit_test(windows_of_two_speeds_are_unstable_though_most_samples_agree),
+        cmocka_unit_test(a_tail_is_what_the_statistics_are_about_and_all_samples_stay),
     };
     return TEST_RUN(tests);
 }

@@ -96,14 +96,33 @@ void fileio_sync_folder(const char *path)
     close(fd);
 }
 
-enum status_code fileio_write(const char *path, const void *data, size_t size, struct status *status)
+static enum status_code cannot_write(const char *path, int reason, struct status *status)
+{
+    return status_set(status, STATUS_IO, "%s: cannot be written: %s", path, strerror(reason));
+}
+
+/* A device or a pipe takes the bytes as they come; a file in its place would take it away from everybody. */
+static enum status_code pour(const char *path, const void *data, size_t size, struct status *status)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return cannot_write(path, errno, status);
+    int failed = write_all(fd, data, size) != 0, reason = errno;
+    if (close(fd) != 0 && !failed) {
+        failed = 1;
+        reason = errno;
+    }
+    return failed ? cannot_write(path, reason, status) : STATUS_OK;
+}
+
+static enum status_code replace(const char *path, const void *data, size_t size, struct status *status)
 {
     char temporary[PATH_MAX];
     if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary)
         return status_set(status, STATUS_BAD_INPUT, "%s: the path is too long", path);
     int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
-        return status_set(status, STATUS_IO, "%s: cannot be written: %s", path, strerror(errno));
+        return cannot_write(path, errno, status);
     mode_t mask = umask(0);
     umask(mask);
     int failed = fchmod(fd, 0666 & ~mask) != 0 || write_all(fd, data, size) != 0 || fsync(fd) != 0;
@@ -118,8 +137,20 @@ enum status_code fileio_write(const char *path, const void *data, size_t size, s
     }
     if (failed) {
         unlink(temporary);
-        return status_set(status, STATUS_IO, "%s: cannot be written: %s", path, strerror(reason));
+        return cannot_write(path, reason, status);
     }
     fileio_sync_folder(path);
     return STATUS_OK;
+}
+
+enum status_code fileio_write(const char *path, const void *data, size_t size, struct status *status)
+{
+    char target[PATH_MAX];
+    struct stat at;
+    if (stat(path, &at) != 0)
+        return replace(path, data, size, status);
+    if (!S_ISREG(at.st_mode) && !S_ISDIR(at.st_mode))
+        return pour(path, data, size, status);
+    /* /dev/stdout of a shell's `> file` is a link too. */
+    return replace(realpath(path, target) != NULL ? target : path, data, size, status);
 }

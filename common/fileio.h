@@ -11,7 +11,8 @@
 enum status_code fileio_read(const char *path, size_t max_bytes, void **data, size_t *size, struct status *status);
 
 /* Writes through a temporary file in the same folder, fsync, rename, fsync of the folder: readers see the old file or the new one.
- */
+ * A symbolic link to a file stays and its file is replaced; a device, pipe or socket (/dev/stdout) is written to as it is. Blocks;
+ * STATUS_IO naming the path. */
 enum status_code fileio_write(const char *path, const void *data, size_t size, struct status *status);
 
 /* fsync of the folder that holds path: without it a rename could be lost in a power cut. Failure is not told: not every file system

@@ -125,8 +125,7 @@ static void on_signal(uv_signal_t *handle, int number)
     }
     if (coord->leaving || coord->failure.code != STATUS_OK)
         return;
-    if (!coord->stalled && search_begin(coord->search, &status) == STATUS_OK &&
-        search_pause(coord->search, clock_monotonic_ms(), &status) == STATUS_OK)
+    if (!coord->stalled && search_begin(coord->search, &status) == STATUS_OK && search_pause(coord->search, &status) == STATUS_OK)
         search_commit(coord->search, &status);
     search_rollback(coord->search);
     say_goodbye(coord, false, "the master is stopping");
@@ -304,7 +303,7 @@ static void turn(struct coord *coord)
     int64_t now_ms = clock_monotonic_ms(), wake_ms = now_ms;
     enum status_code code = search_begin(coord->search, &status);
     while (code == STATUS_OK && freed) {
-        code = search_advance(coord->search, ADVANCE_LIMIT, now_ms, on_task, coord, &more, &status);
+        code = search_advance(coord->search, ADVANCE_LIMIT, on_task, coord, &more, &status);
         if (code != STATUS_OK)
             break;
         wake_ms = dispatch_tick(coord->dispatch, now_ms);

@@ -5,6 +5,8 @@
 
 #include "master/search_parts.h"
 
+enum { ADVANCE_MS = 100 }; /* no signal, message or commit waits longer for a strategy that thinks */
+
 /* --- questions --- */
 
 const struct config_study *search_config(const struct search *search)
@@ -178,11 +180,12 @@ static enum status_code store_answer(struct search *search, struct status *statu
     return store_study_answer(search->store, search->id, text, status);
 }
 
-static enum status_code mark(struct search *search, int64_t now_ms, struct status *status)
+static enum status_code mark(struct search *search, struct status *status)
 {
     bool finished = study_finished(search->study);
     enum store_study_state state = finished ? STORE_STUDY_FINISHED : STORE_STUDY_RUNNING;
-    double seconds = search_seconds(search, now_ms);
+    /* Asking a surrogate or a forest can take most of the time, so the clock is read behind it. */
+    double seconds = search_seconds(search, clock_monotonic_ms());
     enum status_code code = store_study_update(search->store, search->id, state, finished ? clock_wall_ms() : 0, seconds, status);
     if (code == STATUS_OK && finished)
         code = store_answer(search, status);
@@ -193,9 +196,10 @@ static enum status_code mark(struct search *search, int64_t now_ms, struct statu
     return code;
 }
 
-enum status_code search_advance(struct search *search, size_t limit, int64_t now_ms, search_task task, void *context, bool *more,
+enum status_code search_advance(struct search *search, size_t limit, search_task task, void *context, bool *more,
                                 struct status *status)
 {
+    int64_t began_ms = clock_monotonic_ms();
     size_t moved = 0, told_in_all = 0;
     *more = false;
     if (search->finished)
@@ -214,16 +218,16 @@ enum status_code search_advance(struct search *search, size_t limit, int64_t now
             return status_set(status, STATUS_NO_MEMORY, "study %s: no memory to go on", search->config->name);
         told_in_all += told;
         moved += asked + told;
-        *more = moved >= limit;
+        *more = moved >= limit || clock_monotonic_ms() - began_ms >= ADVANCE_MS;
         if (asked + told == 0 || *more)
             break;
     }
-    return told_in_all > 0 || study_finished(search->study) ? mark(search, now_ms, status) : STATUS_OK;
+    return told_in_all > 0 || study_finished(search->study) ? mark(search, status) : STATUS_OK;
 }
 
-enum status_code search_pause(struct search *search, int64_t now_ms, struct status *status)
+enum status_code search_pause(struct search *search, struct status *status)
 {
-    return search->finished ? STATUS_OK : mark(search, now_ms, status);
+    return search->finished ? STATUS_OK : mark(search, status);
 }
 
 enum status_code search_accept(struct search *search, const struct store_evaluation *evaluation, struct status *status)

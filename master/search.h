@@ -58,9 +58,9 @@ enum status_code search_begin(struct search *search, struct status *status);
 enum status_code search_commit(struct search *search, struct status *status);
 void search_rollback(struct search *search);
 
-/* Asks and tells until nothing moves or about `limit` asks and tells were done (*more is then true: call again soon). Stores told
- * candidates, snapshots and the end. In a transaction. STATUS_NO_MEMORY: give up. */
-enum status_code search_advance(struct search *search, size_t limit, int64_t now_ms, search_task task, void *context, bool *more,
+/* Asks and tells until nothing moves or about `limit` asks and tells were done, or a tenth of a second has passed (*more is then
+ * true: call again soon). Stores told candidates, snapshots and the end. In a transaction. STATUS_NO_MEMORY: give up. */
+enum status_code search_advance(struct search *search, size_t limit, search_task task, void *context, bool *more,
                                 struct status *status);
 
 /* The want of that key that was handed out as a task and has no value yet, or NULL. */
@@ -76,7 +76,7 @@ void search_give_up(struct search *search, const char *key);
 enum status_code search_known(struct search *search, const char *key, bool *known, struct status *status);
 
 /* Stores how many seconds were spent so far: the master is leaving. In a transaction. */
-enum status_code search_pause(struct search *search, int64_t now_ms, struct status *status);
+enum status_code search_pause(struct search *search, struct status *status);
 
 /* Throws away the study's memory and builds it anew from the store. Outside of a transaction. */
 enum status_code search_restart(struct search *search, struct status *status);

@@ -141,4 +141,21 @@ for name in master front stopped; do
     same "run again, $name ends with the same answer" "$(without_seconds $name)" "$(without_seconds whole)"
 done
 
+# --- a strategy that thinks for long: it is stopped all the same, and its seconds are in the result
+slow='--set strategy.name=surrogate --set strategy.warmup=20 --set strategy.pool=20000 --set budget.evaluations=150 --set costs.0.max=4'
+# shellcheck disable=SC2086
+$hwnas run fpga.yaml --set name=slow $slow --db slow.db -q -f json >slow 2>err &
+run=$!
+slow_asked() { [ "$($hwnas study list --db slow.db -f csv 2>err | sed -n 2p | cut -d, -f3)" -gt 0 ]; }
+until_true slow_asked
+kill -INT $run
+wait $run
+same 'a run that is still thinking is stopped by Ctrl-C' $? 130
+# Its CPU time is a floor for the time that it took.
+times_of() { python3 -c 'import json, resource, subprocess, sys
+seconds = json.loads(subprocess.run(sys.argv[1:], check=True, capture_output=True).stdout)["seconds"]
+sys.exit(seconds < resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime / 3)' "$@"; }
+# shellcheck disable=SC2086
+expect 'the seconds of a result hold those spent thinking' times_of $hwnas run fpga.yaml --set name=thinks $slow --set strategy.mode=steady --set strategy.pool=4000 --db thinks.db -q -f json
+
 done_testing

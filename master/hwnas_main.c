@@ -89,12 +89,12 @@ int main(int argc, char **argv)
     }
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
         puts("hwnas " HWNAS_VERSION);
-        return 0;
+        return cli_flush(NULL);
     }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "-?") == 0 ||
         (strcmp(word, "help") == 0 && argc == 2)) {
         print_help(stdout);
-        return 0;
+        return cli_flush(NULL);
     }
     if (strcmp(word, "help") == 0)
         return help_on(argv[2]);

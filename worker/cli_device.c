@@ -144,7 +144,7 @@ static int device_show(int argc, char **argv)
         code = print_description(&description, options.format, &status);
     }
     runner_close(&runner);
-    return code == STATUS_OK ? 0 : cli_fail("device show", &status);
+    return code == STATUS_OK ? cli_flush("device show") : cli_fail("device show", &status);
 }
 
 /* --- measure --- */
@@ -294,7 +294,7 @@ static int device_measure(int argc, char **argv)
     }
     runner_note_free(&measured.note);
     runner_close(&runner);
-    return code == STATUS_OK ? 0 : cli_fail("device measure", &status);
+    return code == STATUS_OK ? cli_flush("device measure") : cli_fail("device measure", &status);
 }
 
 /* --- the verb --- */

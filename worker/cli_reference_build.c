@@ -172,6 +172,8 @@ int cli_reference_build(int argc, char **argv)
     struct status status = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     cli_warn_of_blas("reference build");
-    return complete(&options, &status) == STATUS_OK && build(&options, &status) == STATUS_OK ? 0
-                                                                                             : cli_fail("reference build", &status);
+    enum status_code code = complete(&options, &status);
+    if (code == STATUS_OK)
+        code = build(&options, &status);
+    return code == STATUS_OK ? cli_flush("reference build") : cli_fail("reference build", &status);
 }

@@ -154,5 +154,5 @@ int cli_reference_import(int argc, char **argv)
     struct import_options options = {0};
     struct status status = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    return import(&options, &status) == STATUS_OK ? 0 : cli_fail("reference import", &status);
+    return import(&options, &status) == STATUS_OK ? cli_flush("reference import") : cli_fail("reference import", &status);
 }

@@ -154,5 +154,5 @@ int cli_reference_train(int argc, char **argv)
     struct status status = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     cli_warn_of_blas("reference train");
-    return train(&options, &status) == STATUS_OK ? 0 : cli_fail("reference train", &status);
+    return train(&options, &status) == STATUS_OK ? cli_flush("reference train") : cli_fail("reference train", &status);
 }

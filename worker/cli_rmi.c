@@ -256,7 +256,7 @@ static int rmi_run(int argc, char **argv)
     if (code == STATUS_OK)
         code = evaluate_and_print(&options, &in, &status);
     inputs_free(&in);
-    return code == STATUS_OK ? 0 : cli_fail("rmi", &status);
+    return code == STATUS_OK ? cli_flush("rmi") : cli_fail("rmi", &status);
 }
 
 const struct cli_verb cli_rmi_verb = {"rmi", "score one architecture here and print its RMI trace", rmi_run};

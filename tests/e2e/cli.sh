@@ -76,12 +76,22 @@ says 2 'pipe.csv: is not a regular file' 'a pipe in place of a table is refused,
 says 2 'is a look-up table (layer, op)' 'a look-up table that is read as another says so' "$hwnas" table show lut.csv --column ms
 says 2 'has no column "acc"; the nearest one is' 'a wrong column of a look-up table is told the nearest' "$hwnas" table show lut.csv --column acc --lut
 
+if [ -c /dev/full ]; then
+    for command in 'device show' 'device show -f csv' 'device show -f json' 'table show acc.csv --column acc' '--version' '--help'; do
+        # shellcheck disable=SC2086
+        $hwnas $command >/dev/full 2>err
+        same "hwnas $command fails where standard output takes nothing" $? 1
+    done
+fi
+
 # --- export
 $hwnas export --arch 421211 --onnx a.onnx 2>err
 same 'export writes an ONNX file' "$? $(test -s a.onnx && echo there)" '0 there'
 holds 'export says what it wrote' err '15.65 M multiply-accumulates'
 $hwnas export --arch 421211 --onnx b.onnx 2>err
 expect 'the same seed gives the same bytes' cmp -s a.onnx b.onnx
+$hwnas export --arch 421211 --onnx /dev/fd/1 2>err | cmp -s a.onnx -
+same 'a pipe takes them as well as a file' $? 0
 $hwnas export --arch 421211 --onnx c.onnx --seed 2 2>err
 cmp -s a.onnx c.onnx
 same 'another seed gives others' $? 1

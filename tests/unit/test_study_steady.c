@@ -360,12 +360,13 @@ static void assert_in_flight_alike(void)
 static void a_restart_after_any_tell_goes_on_the_same(void **state)
 {
     struct world *world = *state;
-    static const char *const strategies[] = {"evrsnas", "mohdnas", "rminas"};
+    static const char *const strategies[] = {"evrsnas", "mohdnas", "surrogate", "rminas", "random", "regularised", "local"};
     bool snapshot_used = false;
     for (size_t stop = 0; stop <= TOTAL; stop++) {
         struct left_behind left = {.snapshot = NULL};
-        world->config.strategy.name = (char *)(uintptr_t)strategies[stop % 3];
+        world->config.strategy.name = (char *)(uintptr_t)strategies[stop % 7];
         world->config.strategy.plain = stop % 2 == 0;
+        world->config.budget.evaluations = stop % 3 == 0 ? 45 : 0; /* also while the last of a budget are on their way */
         begin(&first, world);
         run_keeping_snapshots(&first, stop, stop, &left);
         restart(world, &left);

@@ -13,7 +13,7 @@ FLAVOUR := $(if $(SAN),$(SAN),release)
 BUILD   ?= build
 B       := $(BUILD)/$(FLAVOUR)
 
-PACKAGES := libzmq libuv libprotobuf-c sqlite3 libsodium jansson libcyaml yaml-0.1 zlib openblas
+PACKAGES := libzmq libuv libprotobuf-c sqlite3 libsodium jansson libcyaml yaml-0.1 expat zlib openblas
 # Evaluated once, on first use: by then install-deps has run.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)

@@ -3,14 +3,13 @@
  * The table in config_rules.c says what each key may hold; this file adds what several keys mean together, and finds the files. */
 #include "common/config.h"
 
-#include <errno.h>
-#include <jansson.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "common/config_parts.h"
 #include "common/config_rules.h"
 #include "common/config_yaml.h"
 #include "common/fileio.h"
@@ -70,7 +69,7 @@ static enum status_code read_key(const struct config_yaml *yaml, size_t index, s
         code = config_rule_read(rule, rule->fallback, base_of(study, rule, cost), status);
     if (code == STATUS_OK)
         return STATUS_OK;
-    config_yaml_path(rule, cost, path);
+    config_yaml_path(&config_study_table, rule, cost, path);
     return config_yaml_blame(yaml, path, status);
 }
 
@@ -105,19 +104,6 @@ refuse(const struct config_yaml *yaml, const char *path, struct status *status, 
     va_end(arguments);
     status_set(status, STATUS_BAD_INPUT, "%s", sentence);
     return config_yaml_blame(yaml, path, status);
-}
-
-/* Names become file names, columns and JSON keys. */
-static bool plain_name(const char *name, const char *more)
-{
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    size_t length = strlen(name);
-    if (length >= CONFIG_NAME_BYTES || *name == '-' || *name == '.')
-        return false;
-    for (; *name != '\0'; name++)
-        if (strchr(letters, *name) == NULL && strchr(more, *name) == NULL)
-            return false;
-    return length > 0;
 }
 
 /* The space must be known; its own sizes stand in for those left out (none given is 0). */
@@ -182,7 +168,7 @@ static enum status_code complete_cost(const struct config_yaml *yaml, size_t ind
         code = give(&cost->column, cost->name, status);
     if (code == STATUS_OK && cost->source == CONFIG_COST_AGENT)
         code = give(&cost->device, "host", status);
-    if (code == STATUS_OK && !plain_name(cost->name, "@"))
+    if (code == STATUS_OK && !config_plain_name(cost->name, "@"))
         code = refuse(
             yaml, path, status,
             "'%.64s' is not a name: use at most 63 letters, digits and . _ - @, not beginning with . or - (column may differ)",
@@ -213,7 +199,7 @@ static enum status_code check_costs(const struct config_yaml *yaml, struct confi
 
 static enum status_code check_together(const struct config_yaml *yaml, struct config_study *study, struct status *status)
 {
-    if (!plain_name(study->name, ""))
+    if (!config_plain_name(study->name, ""))
         return refuse(yaml, "name", status,
                       "'%.64s' is not a name: use at most 63 letters, digits and . _ -, not beginning with . or -", study->name);
     enum status_code code = complete_network(yaml, study, status);
@@ -225,42 +211,6 @@ static enum status_code check_together(const struct config_yaml *yaml, struct co
 }
 
 /* --- files --- */
-
-/* The folder that relative paths are looked for in first: the study file's own. */
-static void folder_of(const char *path, char out[PATH_MAX])
-{
-    const char *slash = strrchr(path, '/');
-    snprintf(out, PATH_MAX, "%.*s", slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path), slash == NULL ? "." : path);
-}
-
-static enum status_code find_file(const char *folder, char **place, struct status *status)
-{
-    char beside[2 * PATH_MAX], found[PATH_MAX];
-    const char *given = *place;
-    if (*given == '/')
-        snprintf(beside, sizeof beside, "%s", given);
-    else
-        snprintf(beside, sizeof beside, "%s/%s", folder, given);
-    if (realpath(beside, found) == NULL && (*given == '/' || realpath(given, found) == NULL)) {
-        int reason = errno;
-        char *here = getcwd(NULL, 0);
-        char *there = realpath(folder, NULL);
-        if (*given == '/')
-            status_set(status, STATUS_BAD_INPUT, "%.400s: %s", given, strerror(reason));
-        else
-            status_set(status, STATUS_BAD_INPUT,
-                       "%.100s is neither beside the study file (%.150s) nor in the current folder (%.150s)", given,
-                       there != NULL ? there : folder, here != NULL ? here : ".");
-        free(here);
-        free(there);
-        return STATUS_BAD_INPUT;
-    }
-    json_t *text = json_string(found); /* NULL when it is not UTF-8 */
-    if (text == NULL)
-        return status_set(status, STATUS_BAD_INPUT, "%.400s: the path is not UTF-8, which settings must be; rename it", given);
-    json_decref(text);
-    return config_rule_read(&(struct config_rule){.kind = CONFIG_PATH}, found, place, status);
-}
 
 /* Makes every path absolute; folder NULL (stored settings): they must be so already. */
 static enum status_code find_files(const struct config_yaml *yaml, const char *folder, struct config_study *study,
@@ -274,11 +224,11 @@ static enum status_code find_files(const struct config_yaml *yaml, const char *f
             char **place = (char **)((char *)base_of(study, &rules[i], cost) + rules[i].offset), path[CONFIG_YAML_PATH_BYTES];
             enum status_code code = STATUS_OK;
             if (*place != NULL && folder != NULL)
-                code = find_file(folder, place, status);
+                code = config_find_file(folder, "study", place, status);
             else if (*place != NULL && **place != '/')
                 code = status_set(status, STATUS_BAD_INPUT, "'%.300s' is not an absolute path, as stored settings need", *place);
             if (code != STATUS_OK) {
-                config_yaml_path(&rules[i], cost, path);
+                config_yaml_path(&config_study_table, &rules[i], cost, path);
                 return config_yaml_blame(yaml, path, status);
             }
         }
@@ -292,7 +242,7 @@ static enum status_code read_study(const struct config_yaml *yaml, const char *f
                                    struct status *status)
 {
     struct config_study *study = calloc(1, sizeof *study);
-    size_t cost_count = config_yaml_cost_count(yaml);
+    size_t cost_count = config_yaml_repeats(yaml);
     if (study == NULL || (cost_count > 0 && (study->costs = calloc(cost_count, sizeof *study->costs)) == NULL)) {
         free(study);
         return status_set(status, STATUS_NO_MEMORY, "no memory for the settings");
@@ -318,10 +268,10 @@ enum status_code config_load(const char *path, const char *const *overrides, siz
     size_t size = 0;
     char folder[PATH_MAX];
     struct config_yaml *yaml = NULL;
-    folder_of(path, folder);
+    config_folder_of(path, folder);
     enum status_code code = fileio_read(path, STUDY_FILE_BYTES_MAX, &text, &size, status);
     if (code == STATUS_OK)
-        code = config_yaml_read(text, size, path, overrides, override_count, &yaml, status);
+        code = config_yaml_read(&config_study_table, text, size, path, overrides, override_count, &yaml, status);
     if (code == STATUS_OK)
         code = read_study(yaml, folder, out, status);
     config_yaml_free(yaml);
@@ -335,7 +285,7 @@ enum status_code config_parse(const char *text, size_t size, const char *origin,
     if (size > STUDY_FILE_BYTES_MAX)
         return status_set(status, STATUS_BAD_INPUT, "%s: has %zu bytes, more than the %d that settings may have", origin, size,
                           STUDY_FILE_BYTES_MAX);
-    enum status_code code = config_yaml_read(text, size, origin, NULL, 0, &yaml, status);
+    enum status_code code = config_yaml_read(&config_study_table, text, size, origin, NULL, 0, &yaml, status);
     if (code == STATUS_OK)
         code = read_study(yaml, NULL, out, status);
     config_yaml_free(yaml);
@@ -360,21 +310,6 @@ void config_free(struct config_study *study)
 
 /* --- settings as text --- */
 
-/* Plain where YAML leaves no doubt, else as a JSON string, which is YAML too. */
-static void print_scalar(FILE *out, const char *text)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/@+";
-    if (text[strspn(text, plain)] == '\0' && strchr("-.@+", *text) == NULL) {
-        fputs(text, out);
-        return;
-    }
-    json_t *string = json_string(text);
-    char *quoted = string != NULL ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
-    fputs(quoted != NULL ? quoted : "\"\"", out);
-    free(quoted);
-    json_decref(string);
-}
-
 static void print_costs(FILE *out, const struct config_study *study)
 {
     size_t rule_count;
@@ -387,7 +322,7 @@ static void print_costs(FILE *out, const struct config_study *study)
             if (rules[i].section != CONFIG_COST || !config_rule_print(&rules[i], &study->costs[cost], value))
                 continue;
             fprintf(out, "%s%s: ", lead, rules[i].key);
-            print_scalar(out, value);
+            config_print_scalar(out, value);
             fputc('\n', out);
             lead = "    ";
         }
@@ -399,7 +334,7 @@ enum status_code config_text(const struct config_study *study, char **text, stru
     size_t rule_count, size = 0;
     const struct config_rule *rules = config_rules(&rule_count);
     char value[CONFIG_VALUE_BYTES];
-    enum config_section section = CONFIG_TOP;
+    int section = CONFIG_TOP;
     FILE *out = open_memstream(text, &size);
     if (out == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory to print the settings");
@@ -411,11 +346,11 @@ enum status_code config_text(const struct config_study *study, char **text, stru
         if (section == CONFIG_COST)
             continue;
         if (begins && section != CONFIG_TOP)
-            fprintf(out, "%s:\n", config_section_key(section));
+            fprintf(out, "%s:\n", config_section_key((enum config_section)section));
         if (!config_rule_print(&rules[i], study, value))
             continue;
         fprintf(out, "%s%s: ", section != CONFIG_TOP ? "  " : "", rules[i].key);
-        print_scalar(out, value);
+        config_print_scalar(out, value);
         fputc('\n', out);
     }
     bool failed = ferror(out) != 0;
@@ -450,7 +385,7 @@ static void compare_rule(const struct config_rule *rule, size_t cost, const void
     bool has_a = config_rule_print(rule, there, a), has_b = config_rule_print(rule, here, b);
     if (rule->kind == CONFIG_PATH || (has_a == has_b && (!has_a || strcmp(a, b) == 0)))
         return;
-    config_yaml_path(rule, cost, path);
+    config_yaml_path(&config_study_table, rule, cost, path);
     add_difference(sentence, path, has_a ? a : "none", has_b ? b : "none");
 }
 

@@ -108,13 +108,19 @@ const struct config_rule *config_rules(size_t *count)
     return rules;
 }
 
+static const struct config_section_row sections[CONFIG_SECTIONS] = {
+    [CONFIG_STRATEGY] = {"strategy", CONFIG_TOP, false}, [CONFIG_FITNESS] = {"fitness", CONFIG_TOP, false},
+    [CONFIG_COST] = {"costs", CONFIG_TOP, true},         [CONFIG_NETWORK] = {"network", CONFIG_TOP, false},
+    [CONFIG_BUDGET] = {"budget", CONFIG_TOP, false},
+};
+
+const struct config_table config_study_table = {
+    rules, sizeof rules / sizeof rules[0], sections, CONFIG_SECTIONS, "study", "name, space and fitness",
+};
+
 const char *config_section_key(enum config_section section)
 {
-    static const char *const keys[CONFIG_SECTIONS] = {
-        [CONFIG_STRATEGY] = "strategy", [CONFIG_FITNESS] = "fitness", [CONFIG_COST] = "costs",
-        [CONFIG_NETWORK] = "network",   [CONFIG_BUDGET] = "budget",
-    };
-    return keys[section];
+    return sections[section].key;
 }
 
 static bool all_digits(const char *text)
@@ -219,6 +225,8 @@ enum status_code config_rule_read(const struct config_rule *rule, const char *te
     case CONFIG_LIMIT: return read_limit(text, base, status);
     case CONFIG_SWITCH: return read_switch(text, place, status);
     case CONFIG_CHOICE: return read_choice(rule, text, place, status);
+    case CONFIG_LIST:
+    case CONFIG_PAIRS: break;
     }
     return status_set(status, STATUS_INTERNAL, "%s has no kind", rule->key);
 }
@@ -242,26 +250,29 @@ bool config_rule_print(const struct config_rule *rule, const void *base, char ou
     case CONFIG_LIMIT: decimal_print(cost->max, out); return cost->has_max;
     case CONFIG_SWITCH: snprintf(out, CONFIG_VALUE_BYTES, "%s", *(const bool *)place ? "true" : "false"); return true;
     case CONFIG_CHOICE: snprintf(out, CONFIG_VALUE_BYTES, "%s", rule->words[*(const unsigned *)place]); return true;
+    case CONFIG_LIST:
+    case CONFIG_PAIRS: break;
     }
     return false;
 }
 
-/* The keys of a section: its own, and at the top also the names of the others. */
-static size_t section_keys(enum config_section section, const char *keys[CONFIG_RULES_MAX + CONFIG_SECTIONS])
+/* The keys of a section: its own, and the names of the sections in it. */
+static size_t section_keys(const struct config_table *table, int section, const char *keys[CONFIG_RULES_MAX + CONFIG_SECTIONS_MAX])
 {
     size_t count = 0;
-    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
-        if (rules[i].section == section)
-            keys[count++] = rules[i].key;
-    for (int s = CONFIG_TOP + 1; section == CONFIG_TOP && s < CONFIG_SECTIONS; s++)
-        keys[count++] = config_section_key((enum config_section)s);
+    for (size_t i = 0; i < table->count; i++)
+        if (table->rules[i].section == section)
+            keys[count++] = table->rules[i].key;
+    for (int s = 1; s < table->section_count; s++)
+        if (table->sections[s].parent == section)
+            keys[count++] = table->sections[s].key;
     return count;
 }
 
-const char *config_rule_nearest(enum config_section section, const char *key, char *all, size_t all_size)
+const char *config_rule_nearest(const struct config_table *table, int section, const char *key, char *all, size_t all_size)
 {
-    const char *keys[CONFIG_RULES_MAX + CONFIG_SECTIONS];
-    size_t count = section_keys(section, keys), used = 0;
+    const char *keys[CONFIG_RULES_MAX + CONFIG_SECTIONS_MAX];
+    size_t count = section_keys(table, section, keys), used = 0;
     assert(all_size > 0);
     all[0] = '\0';
     for (size_t i = 0; i < count && used < all_size; i++)

@@ -1,4 +1,5 @@
-/* config_yaml: reads YAML with libyaml (for overrides and line numbers) and libcyaml (for structure and keys). Called by config.c.
+/* config_yaml: reads YAML with libyaml (for overrides and line numbers) and libcyaml (for structure and keys). Called by config.c
+ * and config_board.c.
  *
  * Every value is taken as text: cyaml's own numbers would let "1..2", "-1" for an unsigned and "yes please" for a boolean through.
  * cyaml tells what it dislikes only through its log, so the log's first line and its backtrace are caught and turned into a key
@@ -14,24 +15,33 @@
 
 enum { PATH_DEPTH_MAX = 8, VALUE_BYTES_MAX = 4096 };
 
-/* What cyaml fills in: one pointer per rule of the table; those of CONFIG_COST stand in the list's entries instead. */
+/* What cyaml fills in: one place per rule of the table; those of a repeated section stand in the list's entries instead. */
+union value {
+    char *text;
+    struct {
+        char **items;
+        uint32_t count;
+    } list;
+};
+
 struct entry {
-    char *values[CONFIG_RULES_MAX];
+    union value values[CONFIG_RULES_MAX];
 };
 
 struct content {
-    char *values[CONFIG_RULES_MAX];
-    struct entry *costs;
-    uint32_t cost_count;
+    union value values[CONFIG_RULES_MAX];
+    struct entry *repeated;
+    uint32_t repeated_count;
 };
 
-/* cyaml's description of struct content, built from the table of rules. */
+/* cyaml's description of struct content, built from the table. */
 struct schema {
-    cyaml_schema_field_t sections[CONFIG_SECTIONS][CONFIG_RULES_MAX + 2];
-    cyaml_schema_value_t cost, top;
+    cyaml_schema_field_t sections[CONFIG_SECTIONS_MAX][CONFIG_RULES_MAX + CONFIG_SECTIONS_MAX + 1];
+    cyaml_schema_value_t item, entry, top;
 };
 
 struct config_yaml {
+    const struct config_table *table; /* borrowed */
     char *origin;
     const char *const *overrides; /* borrowed */
     size_t override_count;
@@ -67,19 +77,26 @@ static yaml_node_t *child_of(yaml_document_t *document, yaml_node_t *node, const
     return NULL;
 }
 
-/* The line of the path's node, or of the innermost mapping around it that exists. */
-static size_t line_of(const struct config_yaml *yaml, const char *path)
+/* The path's node, or NULL; *line is its line, or that of the innermost mapping around it that exists (from 0). */
+static yaml_node_t *node_at(const struct config_yaml *yaml, const char *path, size_t *line)
 {
     yaml_document_t *document = (yaml_document_t *)&yaml->document; /* libyaml's getters take it without const */
     yaml_node_t *node = yaml->has_document ? yaml_document_get_root_node(document) : NULL;
-    size_t line = node != NULL ? node->start_mark.line : 0;
+    *line = node != NULL ? node->start_mark.line : 0;
     while (node != NULL && *path != '\0') {
         size_t length = strcspn(path, ".");
         node = child_of(document, node, path, length);
         if (node != NULL)
-            line = node->start_mark.line;
+            *line = node->start_mark.line;
         path += length + (path[length] == '.');
     }
+    return node;
+}
+
+static size_t line_of(const struct config_yaml *yaml, const char *path)
+{
+    size_t line;
+    node_at(yaml, path, &line);
     return line + 1;
 }
 
@@ -104,13 +121,27 @@ enum status_code config_yaml_blame(const struct config_yaml *yaml, const char *p
     return status_prefix(status, "%s:%zu: %s", yaml->origin, line_of(yaml, path), path);
 }
 
-void config_yaml_path(const struct config_rule *rule, size_t cost, char out[CONFIG_YAML_PATH_BYTES])
+/* "command.build"; "" for the file itself. */
+static void section_path(const struct config_table *table, int section, char out[CONFIG_YAML_PATH_BYTES])
 {
-    const char *section = config_section_key(rule->section);
-    if (rule->section == CONFIG_COST)
-        snprintf(out, CONFIG_YAML_PATH_BYTES, "%s.%zu.%s", section, cost, rule->key);
+    const char *keys[CONFIG_SECTIONS_MAX];
+    size_t depth = 0, used = 0;
+    for (; section != 0; section = table->sections[section].parent)
+        keys[depth++] = table->sections[section].key;
+    out[0] = '\0';
+    while (depth-- > 0 && used < CONFIG_YAML_PATH_BYTES)
+        used += (size_t)snprintf(out + used, CONFIG_YAML_PATH_BYTES - used, "%s%s", used > 0 ? "." : "", keys[depth]);
+}
+
+void config_yaml_path(const struct config_table *table, const struct config_rule *rule, size_t repeat,
+                      char out[CONFIG_YAML_PATH_BYTES])
+{
+    char section[CONFIG_YAML_PATH_BYTES];
+    section_path(table, rule->section, section);
+    if (table->sections[rule->section].repeated)
+        snprintf(out, CONFIG_YAML_PATH_BYTES, "%.60s.%zu.%.40s", section, repeat, rule->key);
     else
-        snprintf(out, CONFIG_YAML_PATH_BYTES, "%s%s%s", section != NULL ? section : "", section != NULL ? "." : "", rule->key);
+        snprintf(out, CONFIG_YAML_PATH_BYTES, "%.80s%s%.40s", section, *section != '\0' ? "." : "", rule->key);
 }
 
 /* --- libyaml: text to document, overrides --- */
@@ -126,8 +157,8 @@ static enum status_code parser_failed(const yaml_parser_t *parser, const char *o
 }
 
 /* Exactly one document whose root is a mapping. */
-static enum status_code load_document(const char *text, size_t size, const char *origin, yaml_document_t *out,
-                                      struct status *status)
+static enum status_code load_document(const struct config_table *table, const char *text, size_t size, const char *origin,
+                                      yaml_document_t *out, struct status *status)
 {
     yaml_parser_t parser;
     yaml_document_t second;
@@ -142,7 +173,7 @@ static enum status_code load_document(const char *text, size_t size, const char 
     }
     yaml_node_t *root = yaml_document_get_root_node(out);
     if (root == NULL)
-        code = status_set(status, STATUS_BAD_INPUT, "%s:1: is empty; a study needs at least name, space and fitness", origin);
+        code = status_set(status, STATUS_BAD_INPUT, "%s:1: is empty; a %s needs at least %s", origin, table->what, table->least);
     else if (root->type != YAML_MAPPING_NODE)
         code = status_set(status, STATUS_BAD_INPUT, "%s:%zu: must consist of `key: value` settings, beginning with `name:`", origin,
                           root->start_mark.line + 1);
@@ -151,8 +182,8 @@ static enum status_code load_document(const char *text, size_t size, const char 
     else {
         yaml_node_t *next = yaml_document_get_root_node(&second);
         if (next != NULL)
-            code = status_set(status, STATUS_BAD_INPUT, "%s:%zu: begins a second document; give each study a file of its own",
-                              origin, next->start_mark.line + 1);
+            code = status_set(status, STATUS_BAD_INPUT, "%s:%zu: begins a second document; give each %s a file of its own", origin,
+                              next->start_mark.line + 1, table->what);
         yaml_document_delete(&second);
     }
     yaml_parser_delete(&parser);
@@ -265,7 +296,7 @@ static enum status_code text_with_overrides(const struct config_yaml *yaml, cons
                                             struct status *status)
 {
     yaml_document_t document;
-    enum status_code code = load_document(text, size, yaml->origin, &document, status);
+    enum status_code code = load_document(yaml->table, text, size, yaml->origin, &document, status);
     if (code != STATUS_OK)
         return code;
     for (size_t i = 0; i < yaml->override_count; i++) {
@@ -280,41 +311,56 @@ static enum status_code text_with_overrides(const struct config_yaml *yaml, cons
 
 /* --- libcyaml: text to values --- */
 
-static cyaml_schema_field_t text_field(const struct config_rule *rule, size_t index)
+_Static_assert(offsetof(struct content, values) == 0 && offsetof(struct entry, values) == 0, "rule_field counts on it");
+
+static cyaml_schema_field_t rule_field(struct schema *schema, const struct config_rule *rule, size_t index)
 {
-    return (cyaml_schema_field_t){
-        .key = rule->key,
-        .data_offset = (uint32_t)(index * sizeof(char *)), /* `values` comes first in struct content and in struct entry */
-        .value = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, char, 0, VALUE_BYTES_MAX)},
-    };
+    uint32_t offset = (uint32_t)(index * sizeof(union value));
+    cyaml_schema_field_t field = {.key = rule->key, .data_offset = offset};
+    if (rule->kind == CONFIG_LIST) {
+        field.count_offset = offset + (uint32_t)offsetof(union value, list.count);
+        field.count_size = sizeof(uint32_t);
+        field.value = (cyaml_schema_value_t){
+            CYAML_VALUE_SEQUENCE(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, char *, &schema->item, 0, CONFIG_YAML_LIST_MAX)};
+    } else if (rule->kind == CONFIG_PAIRS) {
+        field.value = (cyaml_schema_value_t){.type = CYAML_IGNORE, .flags = CYAML_FLAG_OPTIONAL};
+    } else {
+        field.value =
+            (cyaml_schema_value_t){CYAML_VALUE_STRING(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, char, 0, VALUE_BYTES_MAX)};
+    }
+    return field;
 }
 
-_Static_assert(offsetof(struct content, values) == 0 && offsetof(struct entry, values) == 0, "text_field counts on it");
-
-static void build_schema(struct schema *schema)
+static cyaml_schema_field_t section_field(struct schema *schema, const struct config_table *table, int section)
 {
-    size_t rule_count, used[CONFIG_SECTIONS] = {0};
-    const struct config_rule *rules = config_rules(&rule_count);
+    cyaml_schema_field_t field = {.key = table->sections[section].key};
+    if (table->sections[section].repeated) {
+        schema->entry = (cyaml_schema_value_t){CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct entry, schema->sections[section])};
+        field.data_offset = offsetof(struct content, repeated);
+        field.count_offset = offsetof(struct content, repeated_count);
+        field.count_size = sizeof(uint32_t);
+        field.value = (cyaml_schema_value_t){
+            CYAML_VALUE_SEQUENCE(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct entry, &schema->entry, 0, CONFIG_COSTS_MAX)};
+    } else {
+        field.value = (cyaml_schema_value_t){CYAML_VALUE_MAPPING(CYAML_FLAG_OPTIONAL, struct content, schema->sections[section])};
+    }
+    return field;
+}
+
+static void build_schema(const struct config_table *table, struct schema *schema)
+{
+    size_t used[CONFIG_SECTIONS_MAX] = {0};
     memset(schema, 0, sizeof *schema); /* an all-zero field ends a list of fields */
-    for (size_t i = 0; i < rule_count; i++) {
-        enum config_section section = rules[i].section;
-        schema->sections[section][used[section]++] = text_field(&rules[i], i);
+    schema->item = (cyaml_schema_value_t){CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, VALUE_BYTES_MAX)};
+    for (size_t i = 0; i < table->count; i++) {
+        int section = table->rules[i].section;
+        schema->sections[section][used[section]++] = rule_field(schema, &table->rules[i], i);
     }
-    schema->cost = (cyaml_schema_value_t){CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct entry, schema->sections[CONFIG_COST])};
-    for (int s = CONFIG_TOP + 1; s < CONFIG_SECTIONS; s++) {
-        cyaml_schema_field_t field = {.key = config_section_key((enum config_section)s)};
-        if (s == CONFIG_COST) {
-            field.data_offset = offsetof(struct content, costs);
-            field.count_offset = offsetof(struct content, cost_count);
-            field.count_size = sizeof(uint32_t);
-            field.value = (cyaml_schema_value_t){
-                CYAML_VALUE_SEQUENCE(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct entry, &schema->cost, 0, CONFIG_COSTS_MAX)};
-        } else {
-            field.value = (cyaml_schema_value_t){CYAML_VALUE_MAPPING(CYAML_FLAG_OPTIONAL, struct content, schema->sections[s])};
-        }
-        schema->sections[CONFIG_TOP][used[CONFIG_TOP]++] = field;
+    for (int s = 1; s < table->section_count; s++) {
+        int parent = table->sections[s].parent;
+        schema->sections[parent][used[parent]++] = section_field(schema, table, s);
     }
-    schema->top = (cyaml_schema_value_t){CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct content, schema->sections[CONFIG_TOP])};
+    schema->top = (cyaml_schema_value_t){CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct content, schema->sections[0])};
 }
 
 /* Lines look like "Load: Unexpected key: y\n", then "  in mapping field 'st' (line: 2, column: 5)\n", "  in sequence entry '2'
@@ -348,24 +394,36 @@ static void complaint_path(const struct complaint *complaint, char out[CONFIG_YA
         used += (size_t)snprintf(out + used, CONFIG_YAML_PATH_BYTES - used, "%s%s", used > 0 ? "." : "", complaint->steps[i]);
 }
 
-static enum config_section section_at(const struct complaint *complaint)
+/* The innermost section of the steps, and its path: the backtrace may go on to the field read before, which does not contain the
+ * unknown key. */
+static int section_at(const struct config_table *table, const struct complaint *complaint, char path[CONFIG_YAML_PATH_BYTES])
 {
-    const char *outermost = complaint->step_count > 0 ? complaint->steps[complaint->step_count - 1] : "";
-    for (int s = CONFIG_TOP + 1; s < CONFIG_SECTIONS; s++)
-        if (strcmp(outermost, config_section_key((enum config_section)s)) == 0)
-            return (enum config_section)s;
-    return CONFIG_TOP;
+    int section = 0;
+    size_t used = 0;
+    path[0] = '\0';
+    for (size_t i = complaint->step_count; i-- > 0 && used < CONFIG_YAML_PATH_BYTES;) {
+        const char *step = complaint->steps[i];
+        int child = table->section_count;
+        if (!table->sections[section].repeated || step[strspn(step, "0123456789")] != '\0') {
+            for (child = 1; child < table->section_count; child++)
+                if (table->sections[child].parent == section && strcmp(table->sections[child].key, step) == 0)
+                    break;
+            if (child == table->section_count)
+                break;
+            section = child;
+        }
+        used += (size_t)snprintf(path + used, CONFIG_YAML_PATH_BYTES - used, "%s%s", used > 0 ? "." : "", step);
+    }
+    return section;
 }
 
 static enum status_code unknown_key(const struct config_yaml *yaml, const struct complaint *complaint, const char *key,
                                     struct status *status)
 {
     char path[CONFIG_YAML_PATH_BYTES], full[2 * CONFIG_YAML_PATH_BYTES], all[256];
-    /* At the top the backtrace names the field read before, which does not contain the key. */
-    enum config_section section = section_at(complaint);
-    complaint_path(complaint, path);
+    int section = section_at(yaml->table, complaint, path);
     snprintf(full, sizeof full, "%s%s%.64s", path, *path != '\0' ? "." : "", key);
-    const char *nearest = config_rule_nearest(section, key, all, sizeof all);
+    const char *nearest = config_rule_nearest(yaml->table, section, key, all, sizeof all);
     status_set(status, STATUS_BAD_INPUT, "unknown key; did you mean %s? Keys here: %s", nearest, all);
     return config_yaml_blame(yaml, full, status);
 }
@@ -380,10 +438,12 @@ static enum status_code explain(const struct config_yaml *yaml, cyaml_err_t erro
     if (strncmp(complaint->what, unexpected, sizeof unexpected - 1) == 0)
         return unknown_key(yaml, complaint, complaint->what + sizeof unexpected - 1, status);
     complaint_path(complaint, path);
+    bool costs = strncmp(path, "costs", 5) == 0;
     if (error == CYAML_ERR_ALIAS)
         status_set(status, STATUS_BAD_INPUT, "aliases (*name) are not read here; write the value out");
     else if (error == CYAML_ERR_SEQUENCE_ENTRIES_MAX)
-        status_set(status, STATUS_BAD_INPUT, "a study has at most %d costs", CONFIG_COSTS_MAX);
+        status_set(status, STATUS_BAD_INPUT, "is too long: give at most %d %s", costs ? CONFIG_COSTS_MAX : CONFIG_YAML_LIST_MAX,
+                   costs ? "costs" : "elements");
     else if (error == CYAML_ERR_STRING_LENGTH_MAX)
         status_set(status, STATUS_BAD_INPUT, "is longer than %d bytes", VALUE_BYTES_MAX);
     else if (strncmp(complaint->what, "Mapping field already seen", 26) == 0)
@@ -391,7 +451,7 @@ static enum status_code explain(const struct config_yaml *yaml, cyaml_err_t erro
     else if (strncmp(complaint->what, "Expecting MAPPING", 17) == 0)
         status_set(status, STATUS_BAD_INPUT, "must be settings of its own, such as {key: value}");
     else if (strncmp(complaint->what, "Expecting SEQUENCE", 18) == 0)
-        status_set(status, STATUS_BAD_INPUT, "must be a list, such as [{source: macs}]");
+        status_set(status, STATUS_BAD_INPUT, "must be a list, such as %s", costs ? "[{source: macs}]" : "[one, two]");
     else if (strncmp(complaint->what, "Expecting STRING", 16) == 0)
         status_set(status, STATUS_BAD_INPUT, "must be one value, not a list or settings of its own");
     else
@@ -419,8 +479,27 @@ static enum status_code load_values(struct config_yaml *yaml, const char *text, 
     return error == CYAML_OK ? STATUS_OK : explain(yaml, error, &complaint, status);
 }
 
-enum status_code config_yaml_read(const char *text, size_t size, const char *origin, const char *const *overrides,
-                                  size_t override_count, struct config_yaml **out, struct status *status)
+/* cyaml leaves CONFIG_PAIRS alone. */
+static enum status_code check_pairs(const struct config_yaml *yaml, struct status *status)
+{
+    char path[CONFIG_YAML_PATH_BYTES];
+    size_t line;
+    for (size_t i = 0; i < yaml->table->count; i++) {
+        if (yaml->table->rules[i].kind != CONFIG_PAIRS)
+            continue;
+        config_yaml_path(yaml->table, &yaml->table->rules[i], 0, path);
+        const yaml_node_t *node = node_at(yaml, path, &line);
+        if (node != NULL && node->type != YAML_MAPPING_NODE) {
+            status_set(status, STATUS_BAD_INPUT, "must be settings of its own, such as {NAME: value}");
+            return config_yaml_blame(yaml, path, status);
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status_code config_yaml_read(const struct config_table *table, const char *text, size_t size, const char *origin,
+                                  const char *const *overrides, size_t override_count, struct config_yaml **out,
+                                  struct status *status)
 {
     struct text_buffer edited = {NULL, 0};
     struct config_yaml *yaml = calloc(1, sizeof *yaml);
@@ -428,15 +507,18 @@ enum status_code config_yaml_read(const char *text, size_t size, const char *ori
         free(yaml);
         return status_set(status, STATUS_NO_MEMORY, "%s: no memory to read it", origin);
     }
+    yaml->table = table;
     yaml->overrides = overrides;
     yaml->override_count = override_count;
-    build_schema(&yaml->schema);
-    enum status_code code = load_document(text, size, origin, &yaml->document, status);
+    build_schema(table, &yaml->schema);
+    enum status_code code = load_document(table, text, size, origin, &yaml->document, status);
     yaml->has_document = code == STATUS_OK;
     if (code == STATUS_OK && override_count > 0)
         code = text_with_overrides(yaml, text, size, &edited, status);
     if (code == STATUS_OK)
         code = override_count > 0 ? load_values(yaml, edited.data, edited.size, status) : load_values(yaml, text, size, status);
+    if (code == STATUS_OK)
+        code = check_pairs(yaml, status);
     free(edited.data);
     if (code != STATUS_OK) {
         config_yaml_free(yaml);
@@ -459,14 +541,54 @@ void config_yaml_free(struct config_yaml *yaml)
     free(yaml);
 }
 
-const char *config_yaml_value(const struct config_yaml *yaml, size_t rule, size_t cost)
+static const union value *value_of(const struct config_yaml *yaml, size_t rule, size_t repeat)
 {
-    size_t count;
-    return config_rules(&count)[rule].section == CONFIG_COST ? yaml->content->costs[cost].values[rule]
-                                                             : yaml->content->values[rule];
+    bool repeated = yaml->table->sections[yaml->table->rules[rule].section].repeated;
+    return repeated ? &yaml->content->repeated[repeat].values[rule] : &yaml->content->values[rule];
 }
 
-size_t config_yaml_cost_count(const struct config_yaml *yaml)
+const char *config_yaml_value(const struct config_yaml *yaml, size_t rule, size_t repeat)
 {
-    return yaml->content->cost_count;
+    return value_of(yaml, rule, repeat)->text;
+}
+
+size_t config_yaml_repeats(const struct config_yaml *yaml)
+{
+    return yaml->content->repeated_count;
+}
+
+char *const *config_yaml_list(const struct config_yaml *yaml, size_t rule, size_t *count)
+{
+    const union value *value = value_of(yaml, rule, 0);
+    *count = value->list.count;
+    return value->list.items;
+}
+
+bool config_yaml_has_section(const struct config_yaml *yaml, int section)
+{
+    char path[CONFIG_YAML_PATH_BYTES];
+    size_t line;
+    section_path(yaml->table, section, path);
+    return node_at(yaml, path, &line) != NULL;
+}
+
+bool config_yaml_pair(const struct config_yaml *yaml, size_t rule, size_t i, const char **key, size_t *key_length,
+                      const char **value, size_t *value_length)
+{
+    char path[CONFIG_YAML_PATH_BYTES];
+    size_t line;
+    yaml_document_t *document = (yaml_document_t *)&yaml->document;
+    config_yaml_path(yaml->table, &yaml->table->rules[rule], 0, path);
+    yaml_node_t *node = node_at(yaml, path, &line);
+    if (node == NULL || node->type != YAML_MAPPING_NODE ||
+        i >= (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start))
+        return false;
+    const yaml_node_pair_t *pair = &node->data.mapping.pairs.start[i];
+    const yaml_node_t *name = yaml_document_get_node(document, pair->key), *held = yaml_document_get_node(document, pair->value);
+    bool plain = name->type == YAML_SCALAR_NODE && held->type == YAML_SCALAR_NODE;
+    *key = name->type == YAML_SCALAR_NODE ? (const char *)name->data.scalar.value : "";
+    *key_length = name->type == YAML_SCALAR_NODE ? name->data.scalar.length : 0;
+    *value = plain ? (const char *)held->data.scalar.value : NULL;
+    *value_length = plain ? held->data.scalar.length : 0;
+    return true;
 }

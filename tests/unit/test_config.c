@@ -431,7 +431,7 @@ static void every_key_stands_in_the_study_documentation(void **state)
     const struct config_rule *rules = config_rules(&count);
     for (size_t i = 0; i < count; i++) {
         char row[128];
-        const char *section = config_section_key(rules[i].section);
+        const char *section = config_section_key((enum config_section)rules[i].section);
         snprintf(row, sizeof row, "| `%s%s%s` |", section != NULL ? section : "",
                  section == NULL                   ? ""
                  : rules[i].section == CONFIG_COST ? ".N."

@@ -243,7 +243,7 @@ static enum status_code store_close_of(struct coord *coord, const struct dispatc
                  action->attempt, action->close == DISPATCH_LOST ? "lost" : "failed", action->reason);
     enum status_code code =
         store_lease_close(search_store(coord->search), (int64_t)action->lease_id, (int64_t)action->epoch, (int32_t)action->attempt,
-                          action->node, states[action->close], action->reason, clock_wall_ms(), &closed, status);
+                          action->node, states[action->close], "", action->reason, clock_wall_ms(), &closed, status);
     if (code == STATUS_OK && !closed)
         log_warn(coord->logger, "lease %llu was not open in the database", (unsigned long long)action->lease_id);
     return code;

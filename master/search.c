@@ -105,8 +105,8 @@ void search_forget_wanted(struct search *search)
 static enum status_code make_task(struct search *search, const struct study_want *want, search_task task, void *context,
                                   struct status *status)
 {
-    int32_t failures = 0, nodes = 0;
-    enum status_code code = store_lease_attempts(search->store, want->key, &failures, &nodes, status);
+    struct store_attempts attempts = {0};
+    enum status_code code = store_lease_attempts(search->store, want->key, &attempts, status);
     if (code != STATUS_OK)
         return code;
     struct wanted *wanted = calloc(1, sizeof *wanted);
@@ -119,7 +119,7 @@ static enum status_code make_task(struct search *search, const struct study_want
         free(wanted);
         return status_set(status, STATUS_NO_MEMORY, "no memory for a task");
     }
-    task(context, want, failures, nodes);
+    task(context, want, attempts.failures, attempts.places);
     return STATUS_OK;
 }
 

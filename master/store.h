@@ -70,6 +70,14 @@ struct store_evaluation {
     char device_key[128]; /* measurements: what it ran on */
     double seconds;       /* spent by the node */
     int64_t wall_ms;      /* when it was accepted */
+    /* measurements: */
+    char board[64];                        /* the very board */
+    char failure[32];                      /* why it is infeasible, as a class; empty when it is not */
+    double queue_seconds;                  /* from being wanted to being granted; NaN: not known */
+    double build_seconds, run_seconds;     /* of seconds; NaN: not known */
+    double energy_mj;                      /* NaN: not measured */
+    int64_t after_canary;                  /* the board's last good canary then; 0: none */
+    char samples_digest[DIGEST_HEX_BYTES]; /* may be empty */
 };
 void store_evaluation_free(struct store_evaluation *evaluation);
 
@@ -105,6 +113,7 @@ struct store_lease {
     char key[DIGEST_HEX_BYTES];
     int32_t attempt; /* 1, 2, ... of that key */
     char node[64];
+    char board[64]; /* of an agent; else empty */
     enum store_lease_state state;
     char reason[256]; /* why it failed or was lost */
     int64_t granted_wall_ms, closed_wall_ms;
@@ -115,15 +124,19 @@ enum status_code store_epoch_next(struct store *store, int64_t *epoch, struct st
 /* Inserts an open lease; id is chosen by the store. */
 enum status_code store_lease_grant(struct store *store, struct store_lease *lease, struct status *status);
 /* Closes the lease if id, epoch, attempt, node and state OPEN all match; *closed says whether it did (false: stale, somebody
- * else's, or closed before). epoch is the one the lease was granted in. */
+ * else's, or closed before). epoch is the one the lease was granted in; failure is the class of a failure, or empty. */
 enum status_code store_lease_close(struct store *store, int64_t id, int64_t epoch, int32_t attempt, const char *node,
-                                   enum store_lease_state state, const char *reason, int64_t wall_ms, bool *closed,
-                                   struct status *status);
+                                   enum store_lease_state state, const char *failure, const char *reason, int64_t wall_ms,
+                                   bool *closed, struct status *status);
 enum status_code store_lease_open_list(struct store *store, struct store_lease **out, size_t *count,
                                        struct status *status); /* caller frees */
-/* Attempts of that key that failed or were lost, and on how many different nodes. */
-enum status_code store_lease_attempts(struct store *store, const char *key, int32_t *attempts, int32_t *nodes,
-                                      struct status *status);
+/* Attempts of that key that failed or were lost. */
+struct store_attempts {
+    int32_t failures;
+    int32_t places;  /* on so many different boards (agents) or nodes (workers) */
+    int32_t crashes; /* of them: lost, or the board crashed */
+};
+enum status_code store_lease_attempts(struct store *store, const char *key, struct store_attempts *out, struct status *status);
 
 /* --- bundles by digest --- */
 enum status_code store_bundle_put(struct store *store, const struct digest *digest, const void *data, size_t size,

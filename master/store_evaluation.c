@@ -6,6 +6,10 @@
 
 #include "master/store_sql.h"
 
+#define EVALUATION_COLUMNS                                                                                                         \
+    "key, kind, arch, feasible, why_not, value, detail, node, device_key, seconds, wall_ms, board, failure, queue_seconds, "       \
+    "build_seconds, run_seconds, energy_mj, after_canary, samples_digest"
+
 static const char *const kind_names[] = {[STUDY_WANT_RMI] = "rmi", [STUDY_WANT_MEASURE] = "measure"};
 
 void store_evaluation_free(struct store_evaluation *evaluation)
@@ -32,15 +36,20 @@ static void read_evaluation(struct query *query, struct store_evaluation *out)
     sql_column_text(query, 8, out->device_key, sizeof out->device_key);
     out->seconds = sql_column_real(query, 9);
     out->wall_ms = sql_column_int(query, 10);
+    sql_column_text(query, 11, out->board, sizeof out->board);
+    sql_column_text(query, 12, out->failure, sizeof out->failure);
+    out->queue_seconds = sql_column_real(query, 13);
+    out->build_seconds = sql_column_real(query, 14);
+    out->run_seconds = sql_column_real(query, 15);
+    out->energy_mj = sql_column_real(query, 16);
+    out->after_canary = sql_column_int(query, 17);
+    sql_column_text(query, 18, out->samples_digest, sizeof out->samples_digest);
 }
 
 enum status_code store_evaluation_get(struct store *store, const char *key, struct store_evaluation *out, struct status *status)
 {
     struct query query;
-    sql_begin(&query, store,
-              "SELECT key, kind, arch, feasible, why_not, value, detail, node, device_key, seconds, wall_ms FROM evaluation "
-              "WHERE key = ?1",
-              status);
+    sql_begin(&query, store, "SELECT " EVALUATION_COLUMNS " FROM evaluation WHERE key = ?1", status);
     sql_bind_text(&query, key);
     bool found = sql_row(&query);
     if (found)
@@ -58,11 +67,11 @@ enum status_code store_evaluation_put(struct store *store, const struct store_ev
 {
     struct query query;
     assert(!evaluation->feasible || isfinite(evaluation->value));
-    sql_begin_write(
-        &query, store,
-        "INSERT INTO evaluation (key, kind, arch, feasible, why_not, value, detail, node, device_key, seconds, wall_ms) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (key) DO NOTHING",
-        status);
+    sql_begin_write(&query, store,
+                    "INSERT INTO evaluation (" EVALUATION_COLUMNS
+                    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, "
+                    "?16, ?17, ?18, ?19) ON CONFLICT (key) DO NOTHING",
+                    status);
     sql_bind_text(&query, evaluation->key);
     sql_bind_text(&query, kind_names[evaluation->kind]);
     sql_bind_text(&query, evaluation->arch);
@@ -74,6 +83,14 @@ enum status_code store_evaluation_put(struct store *store, const struct store_ev
     sql_bind_text(&query, evaluation->device_key);
     sql_bind_real(&query, evaluation->seconds);
     sql_bind_int(&query, evaluation->wall_ms);
+    sql_bind_text(&query, evaluation->board);
+    sql_bind_text(&query, evaluation->failure);
+    sql_bind_real(&query, evaluation->queue_seconds);
+    sql_bind_real(&query, evaluation->build_seconds);
+    sql_bind_real(&query, evaluation->run_seconds);
+    sql_bind_real(&query, evaluation->energy_mj);
+    sql_bind_int(&query, evaluation->after_canary);
+    sql_bind_text(&query, evaluation->samples_digest);
     *inserted = sql_run(&query) == 1;
     return sql_end(&query);
 }

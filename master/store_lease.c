@@ -31,14 +31,15 @@ enum status_code store_lease_grant(struct store *store, struct store_lease *leas
 {
     struct query query;
     sql_begin_write(&query, store,
-                    "INSERT INTO lease (epoch, key, attempt, node, state, reason, granted_wall_ms, closed_wall_ms) "
-                    "VALUES (?1, ?2, ?3, ?4, 'open', '', ?5, 0)",
+                    "INSERT INTO lease (epoch, key, attempt, node, state, reason, granted_wall_ms, closed_wall_ms, board) "
+                    "VALUES (?1, ?2, ?3, ?4, 'open', '', ?5, 0, ?6)",
                     status);
     sql_bind_int(&query, lease->epoch);
     sql_bind_text(&query, lease->key);
     sql_bind_int(&query, lease->attempt);
     sql_bind_text(&query, lease->node);
     sql_bind_int(&query, lease->granted_wall_ms);
+    sql_bind_text(&query, lease->board);
     if (sql_run(&query) == 1) {
         lease->id = sqlite3_last_insert_rowid(store->db);
         lease->state = STORE_LEASE_OPEN;
@@ -47,17 +48,18 @@ enum status_code store_lease_grant(struct store *store, struct store_lease *leas
 }
 
 enum status_code store_lease_close(struct store *store, int64_t id, int64_t epoch, int32_t attempt, const char *node,
-                                   enum store_lease_state state, const char *reason, int64_t wall_ms, bool *closed,
-                                   struct status *status)
+                                   enum store_lease_state state, const char *failure, const char *reason, int64_t wall_ms,
+                                   bool *closed, struct status *status)
 {
     struct query query;
     sql_begin_write(&query, store,
-                    "UPDATE lease SET state = ?1, reason = ?2, closed_wall_ms = ?3 "
-                    "WHERE id = ?4 AND epoch = ?5 AND attempt = ?6 AND node = ?7 AND state = 'open'",
+                    "UPDATE lease SET state = ?1, reason = ?2, closed_wall_ms = ?3, failure = ?4 "
+                    "WHERE id = ?5 AND epoch = ?6 AND attempt = ?7 AND node = ?8 AND state = 'open'",
                     status);
     sql_bind_text(&query, state_names[state]);
     sql_bind_text(&query, reason != NULL ? reason : "");
     sql_bind_int(&query, wall_ms);
+    sql_bind_text(&query, failure);
     sql_bind_int(&query, id);
     sql_bind_int(&query, epoch);
     sql_bind_int(&query, attempt);
@@ -76,6 +78,7 @@ static void read_open_lease(struct query *query, struct store_lease *out)
     sql_column_text(query, 4, out->node, sizeof out->node);
     out->state = STORE_LEASE_OPEN;
     out->granted_wall_ms = sql_column_int(query, 5);
+    sql_column_text(query, 6, out->board, sizeof out->board);
 }
 
 enum status_code store_lease_open_list(struct store *store, struct store_lease **out, size_t *count, struct status *status)
@@ -83,8 +86,8 @@ enum status_code store_lease_open_list(struct store *store, struct store_lease *
     struct query query;
     struct store_lease *list = NULL;
     size_t used = 0;
-    sql_begin(&query, store, "SELECT id, epoch, key, attempt, node, granted_wall_ms FROM lease WHERE state = 'open' ORDER BY id",
-              status);
+    sql_begin(&query, store,
+              "SELECT id, epoch, key, attempt, node, granted_wall_ms, board FROM lease WHERE state = 'open' ORDER BY id", status);
     while (sql_row(&query)) {
         struct store_lease *grown = realloc(list, (used + 1) * sizeof *list);
         if (grown == NULL) {
@@ -104,16 +107,19 @@ enum status_code store_lease_open_list(struct store *store, struct store_lease *
     return code;
 }
 
-enum status_code store_lease_attempts(struct store *store, const char *key, int32_t *attempts, int32_t *nodes,
-                                      struct status *status)
+enum status_code store_lease_attempts(struct store *store, const char *key, struct store_attempts *out, struct status *status)
 {
     struct query query;
-    sql_begin(&query, store, "SELECT count(*), count(DISTINCT node) FROM lease WHERE key = ?1 AND state IN ('failed', 'lost')",
-              status);
+    sql_begin(
+        &query, store,
+        "SELECT count(*), count(DISTINCT CASE board WHEN '' THEN node ELSE board END), "
+        "count(*) FILTER (WHERE state = 'lost' OR failure = 'crashed') FROM lease WHERE key = ?1 AND state IN ('failed', 'lost')",
+        status);
     sql_bind_text(&query, key);
     if (sql_row(&query)) {
-        *attempts = (int32_t)sql_column_int(&query, 0);
-        *nodes = (int32_t)sql_column_int(&query, 1);
+        out->failures = (int32_t)sql_column_int(&query, 0);
+        out->places = (int32_t)sql_column_int(&query, 1);
+        out->crashes = (int32_t)sql_column_int(&query, 2);
     }
     return sql_end(&query);
 }

@@ -75,8 +75,15 @@ static struct store_evaluation evaluation_of(int n)
                                           .value = 1.0 / (n + 3),
                                           .detail = "{\"trace\":[1,2]}",
                                           .seconds = 0.25 * n,
-                                          .wall_ms = 1700000000000 + n};
+                                          .wall_ms = 1700000000000 + n,
+                                          .board = "kitchen",
+                                          .queue_seconds = 1.5,
+                                          .build_seconds = NAN,
+                                          .run_seconds = 0.5,
+                                          .energy_mj = 3.25,
+                                          .after_canary = 12};
     make_key(n, evaluation.key);
+    make_key(n + 1000, evaluation.samples_digest);
     snprintf(evaluation.arch, sizeof evaluation.arch, "arch %d", n);
     snprintf(evaluation.node, sizeof evaluation.node, "node-%d", n % 3);
     snprintf(evaluation.device_key, sizeof evaluation.device_key, "board-cpu-builtin1-fp32");
@@ -131,6 +138,10 @@ static void an_evaluation_comes_back_as_it_was_put(void **state)
     assert_string_equal(got.device_key, want.device_key);
     assert_true(got.seconds == want.seconds);
     assert_true(got.wall_ms == want.wall_ms);
+    assert_string_equal(got.board, want.board);
+    assert_string_equal(got.samples_digest, want.samples_digest);
+    assert_true(got.queue_seconds == 1.5 && isnan(got.build_seconds) && got.run_seconds == 0.5 && got.energy_mj == 3.25);
+    assert_true(got.after_canary == 12);
     store_evaluation_free(&got);
     store_close(store);
 }
@@ -429,7 +440,7 @@ static bool close_lease(struct store *store, int64_t id, int64_t epoch, int32_t 
 {
     struct status status = {0};
     bool closed = true;
-    assert_ok(store_lease_close(store, id, epoch, attempt, node, STORE_LEASE_DONE, "", 6, &closed, &status), status);
+    assert_ok(store_lease_close(store, id, epoch, attempt, node, STORE_LEASE_DONE, "", "", 6, &closed, &status), status);
     return closed;
 }
 
@@ -484,21 +495,51 @@ static void attempts_count_failures_and_losses_but_not_returns(void **state)
     static const struct {
         const char *node;
         enum store_lease_state state;
-    } ends[] = {
-        {"anna", STORE_LEASE_FAILED}, {"anna", STORE_LEASE_LOST}, {"berta", STORE_LEASE_LOST}, {"carla", STORE_LEASE_RETURNED}};
-    int32_t attempts = -1, nodes = -1;
+        const char *failure;
+    } ends[] = {{"anna", STORE_LEASE_FAILED, "crashed"},
+                {"anna", STORE_LEASE_FAILED, "timeout"},
+                {"berta", STORE_LEASE_LOST, "lost"},
+                {"carla", STORE_LEASE_RETURNED, ""}};
+    struct store_attempts attempts = {0};
     bool closed;
     char key[DIGEST_HEX_BYTES];
     begin(store);
     for (int i = 0; i < 4; i++) {
         struct store_lease lease = grant(store, 1, i + 1, ends[i].node);
-        assert_ok(store_lease_close(store, lease.id, 1, i + 1, ends[i].node, ends[i].state, "why", 6, &closed, &status), status);
+        assert_ok(
+            store_lease_close(store, lease.id, 1, i + 1, ends[i].node, ends[i].state, ends[i].failure, "why", 6, &closed, &status),
+            status);
     }
     commit(store);
     make_key(9, key);
-    assert_ok(store_lease_attempts(store, key, &attempts, &nodes, &status), status);
-    assert_int_equal(attempts, 3);
-    assert_int_equal(nodes, 2);
+    assert_ok(store_lease_attempts(store, key, &attempts, &status), status);
+    assert_int_equal(attempts.failures, 3);
+    assert_int_equal(attempts.places, 2);
+    assert_int_equal(attempts.crashes, 2);
+    store_close(store);
+}
+
+/* An agent's node name is new with every process; what counts is what it measures on. */
+static void attempts_of_one_board_under_two_node_names_are_of_one_place(void **state)
+{
+    struct folder *folder = *state;
+    struct store *store = open_store(folder->db, STORE_WRITE);
+    struct status status = {0};
+    struct store_attempts attempts = {0};
+    bool closed;
+    begin(store);
+    for (int i = 1; i <= 2; i++) {
+        struct store_lease lease = {.epoch = 1, .attempt = i, .board = "pi"};
+        make_key(9, lease.key);
+        snprintf(lease.node, sizeof lease.node, "agent-%d", i);
+        assert_ok(store_lease_grant(store, &lease, &status), status);
+        assert_ok(store_lease_close(store, lease.id, 1, i, lease.node, STORE_LEASE_LOST, "lost", "why", 6, &closed, &status),
+                  status);
+        assert_ok(store_lease_attempts(store, lease.key, &attempts, &status), status);
+    }
+    commit(store);
+    assert_int_equal(attempts.failures, 2);
+    assert_int_equal(attempts.places, 1);
     store_close(store);
 }
 
@@ -860,22 +901,64 @@ static void every_column_of_the_schema_has_a_comment(void **state)
     (void)state;
     assert_true(commented_columns("master/schema.sql") > 40);
     assert_int_equal(commented_columns("master/schema_2.sql"), 18);
+    assert_int_equal(commented_columns("master/schema_3.sql"), 59);
 }
 
-/* A database of an older version: its schema, and what that version would have written. */
-static void make_version_1(const char *path, const char *rows)
+/* A database of an older version: its schemas, and what that version would have written. */
+static void make_version(int version, const char *path, const char *rows)
 {
     struct status status = {0};
     struct store *store = NULL;
+    struct store_migration list[8];
     size_t count, size;
-    const char *schema = store_migrations(&count)[0].sql;
-    assert_true(count > 1);
-    size = strlen(schema) + strlen(rows) + 1;
+    const struct store_migration *now = store_migrations(&count);
+    assert_true((int)count > version && version <= 8);
+    memcpy(list, now, (size_t)version * sizeof list[0]);
+    size = strlen(now[version - 1].sql) + strlen(rows) + 1;
     char *sql = malloc(size);
-    snprintf(sql, size, "%s%s", schema, rows);
-    assert_ok(store_open_with(path, STORE_WRITE, &(struct store_migration){1, sql}, 1, &store, &status), status);
+    snprintf(sql, size, "%s%s", now[version - 1].sql, rows);
+    list[version - 1].sql = sql;
+    assert_ok(store_open_with(path, STORE_WRITE, list, (size_t)version, &store, &status), status);
     store_close(store);
     free(sql);
+}
+
+static const char version_2_rows[] =
+    "INSERT INTO study VALUES (1, 'old', 'a: 1', '{}', 'running', 12, 0, 1.5, NULL);"
+    "INSERT INTO candidate VALUES (1, 0, 0, x'010203040000', 'exact', 'canonical', printf('%064d', 1), 0, 0, 1, 1, 0.5, 1);"
+    "INSERT INTO candidate_cost VALUES (1, 0, 0, 0.25);"
+    "INSERT INTO evaluation VALUES (printf('%064d', 7), 'measure', 'canonical', 1, '', 0.25, '{}', 'a-1', 'host-x-y-f32', 2.0, 9);"
+    "INSERT INTO lease VALUES (4, 1, printf('%064d', 7), 1, 'a-1', 'failed', 'why', 5, 6);"
+    "INSERT INTO lease VALUES (5, 1, printf('%064d', 7), 2, 'a-2', 'open', '', 5, 0);";
+
+static void measurements_and_leases_of_version_2_stay_what_they_were(void **state)
+{
+    struct folder *folder = *state;
+    struct store_evaluation got;
+    struct store_lease *leases;
+    struct store_attempts attempts = {0};
+    struct status status = {0};
+    size_t count;
+    char key[DIGEST_HEX_BYTES];
+    snprintf(key, sizeof key, "%064d", 7);
+    make_version(2, folder->db, version_2_rows);
+    struct store *store = open_store(folder->db, STORE_WRITE);
+    assert_ok(store_evaluation_get(store, key, &got, &status), status);
+    assert_true(got.value == 0.25 && got.seconds == 2.0 && got.wall_ms == 9);
+    assert_string_equal(got.device_key, "host-x-y-f32");
+    assert_string_equal(got.board, "");
+    assert_string_equal(got.failure, "");
+    assert_true(isnan(got.queue_seconds) && isnan(got.build_seconds) && isnan(got.run_seconds) && isnan(got.energy_mj));
+    store_evaluation_free(&got);
+    assert_ok(store_lease_open_list(store, &leases, &count, &status), status);
+    assert_int_equal(count, 1);
+    assert_true(leases[0].id == 5);
+    assert_string_equal(leases[0].board, "");
+    free(leases);
+    assert_ok(store_lease_attempts(store, key, &attempts, &status), status);
+    assert_int_equal(attempts.failures, 1);
+    assert_int_equal(attempts.places, 1);
+    store_close(store);
 }
 
 static const char version_1_rows[] = "INSERT INTO study VALUES (1, 'old', 'a: 1', '{}', 'running', 12, 0, 1.5);"
@@ -906,7 +989,7 @@ static void candidates_of_version_1_were_told_in_ask_order(void **state)
     uint64_t next = 0, told = 0;
     void *data = NULL;
     size_t size = 0;
-    make_version_1(folder->db, version_1_rows);
+    make_version(1, folder->db, version_1_rows);
     struct store *store = open_store(folder->db, STORE_WRITE);
     assert_ok(store_candidate_each(store, 1, 0, compare_old, &next, &status), status);
     assert_true(next == 25);
@@ -930,22 +1013,22 @@ static void a_reader_leaves_version_1_alone_and_says_what_to_do(void **state)
     struct folder *folder = *state;
     struct store *store = NULL;
     struct status status = {0};
-    make_version_1(folder->db, version_1_rows);
+    make_version(1, folder->db, version_1_rows);
     assert_int_equal(store_open(folder->db, STORE_READ, &store, &status), STATUS_BAD_INPUT);
     assert_non_null(strstr(status.message, "hwnas study resume"));
 }
 
-static const char to_version_3[] = "ALTER TABLE study ADD COLUMN owner TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 3;";
-static const char half_way_to_version_3[] =
-    "CREATE TABLE extra (x INTEGER) STRICT; SELECT no_such_function(); PRAGMA user_version = 3;";
+static const char to_version_4[] = "ALTER TABLE study ADD COLUMN owner TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 4;";
+static const char half_way_to_version_4[] =
+    "CREATE TABLE extra (x INTEGER) STRICT; SELECT no_such_function(); PRAGMA user_version = 4;";
 
-static enum status_code open_as_version_3(const char *path, const char *sql, struct store **out, struct status *status)
+static enum status_code open_as_version_4(const char *path, const char *sql, struct store **out, struct status *status)
 {
     size_t count;
     const struct store_migration *now = store_migrations(&count);
-    assert_int_equal(count, 2);
-    struct store_migration next[] = {now[0], now[1], {3, sql}};
-    return store_open_with(path, STORE_WRITE, next, 3, out, status);
+    assert_int_equal(count, 3);
+    struct store_migration next[] = {now[0], now[1], now[2], {4, sql}};
+    return store_open_with(path, STORE_WRITE, next, 4, out, status);
 }
 
 static void the_next_version_migrates_this_one_and_keeps_a_copy(void **state)
@@ -958,12 +1041,12 @@ static void the_next_version_migrates_this_one_and_keeps_a_copy(void **state)
     put_evaluation(store, 1);
     commit(store);
     store_close(store);
-    assert_ok(open_as_version_3(folder->db, to_version_3, &store, &status), status);
+    assert_ok(open_as_version_4(folder->db, to_version_4, &store, &status), status);
     assert_int_equal(count_evaluations(store), 1);
     store_close(store);
     assert_int_equal(store_open(folder->db, STORE_WRITE, &store, &status), STATUS_BAD_INPUT);
     assert_non_null(strstr(status.message, "newer"));
-    snprintf(copy, sizeof copy, "%s.schema2", folder->db);
+    snprintf(copy, sizeof copy, "%s.schema3", folder->db);
     store = open_store(copy, STORE_WRITE);
     assert_int_equal(count_evaluations(store), 1);
     store_close(store);
@@ -978,11 +1061,11 @@ static void a_migration_that_fails_leaves_the_old_version(void **state)
     put_evaluation(store, 1);
     commit(store);
     store_close(store);
-    assert_true(open_as_version_3(folder->db, half_way_to_version_3, &store, &status) != STATUS_OK);
+    assert_true(open_as_version_4(folder->db, half_way_to_version_4, &store, &status) != STATUS_OK);
     store = open_store(folder->db, STORE_WRITE);
     assert_int_equal(count_evaluations(store), 1);
     store_close(store);
-    assert_ok(open_as_version_3(folder->db, to_version_3, &store, &status), status);
+    assert_ok(open_as_version_4(folder->db, to_version_4, &store, &status), status);
     store_close(store);
 }
 
@@ -1006,6 +1089,7 @@ int main(void)
         in_folder(a_lease_closes_only_under_its_own_token_and_only_once),
         in_folder(open_leases_are_listed_after_a_restart_and_ids_are_never_reused),
         in_folder(attempts_count_failures_and_losses_but_not_returns),
+        in_folder(attempts_of_one_board_under_two_node_names_are_of_one_place),
         in_folder(the_epoch_rises_with_every_start),
         in_folder(what_is_rolled_back_is_gone),
         in_folder(a_write_outside_of_a_transaction_is_refused),
@@ -1025,6 +1109,7 @@ int main(void)
         in_folder(a_database_with_a_page_of_noise_is_refused),
         cmocka_unit_test(every_column_of_the_schema_has_a_comment),
         in_folder(candidates_of_version_1_were_told_in_ask_order),
+        in_folder(measurements_and_leases_of_version_2_stay_what_they_were),
         in_folder(a_reader_leaves_version_1_alone_and_says_what_to_do),
         in_folder(the_next_version_migrates_this_one_and_keeps_a_copy),
         in_folder(a_migration_that_fails_leaves_the_old_version),

@@ -8,14 +8,27 @@ MAKEFLAGS += -j$(shell nproc)
 
 SAN     ?=
 CFLAGS  ?= -O2 -g
-CC      := gcc
-FLAVOUR := $(if $(SAN),$(SAN),release)
+# Debian's name of a board's architecture (arm64, armhf): cross-compiles the agent alone, with all its libraries in the one file.
+ARCH    ?=
+triplet_arm64 := aarch64-linux-gnu
+triplet_armhf := arm-linux-gnueabihf
+ifneq ($(and $(ARCH),$(if $(triplet_$(ARCH)),,none)),)
+$(error ARCH is '$(ARCH)'; it must be arm64 or armhf, or nothing for this machine)
+endif
+CC      := $(if $(ARCH),$(triplet_$(ARCH))-)gcc
+AR      := $(if $(ARCH),$(triplet_$(ARCH))-)ar
+SYSROOT := $(if $(ARCH),$(shell scripts/install-deps --sysroot $(ARCH)))
+FLAVOUR := $(if $(ARCH),$(ARCH)-)$(if $(SAN),$(SAN),release)
 BUILD   ?= build
 B       := $(BUILD)/$(FLAVOUR)
 
 PACKAGES := libzmq libuv libprotobuf-c sqlite3 libsodium jansson libcyaml yaml-0.1 expat zlib openblas
 # Evaluated once, on first use: by then install-deps has run.
+ifeq ($(ARCH),)
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
+else
+PKG_CFLAGS := --sysroot=$(SYSROOT)
+endif
 PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror)
@@ -24,7 +37,8 @@ HARDEN   := $(if $(SAN),,-D_FORTIFY_SOURCE=2 -fstack-protector-strong) -fPIE
 # -ffp-contract=off: what a search asks must not depend on whether the processor it was built for can multiply and add in one step.
 override CFLAGS += -std=gnu11 -ffp-contract=off -D_GNU_SOURCE -DHASH_NONFATAL_OOM=1 -I. -I$(B)/gen $(WARNINGS) $(HARDEN) \
                    $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer $(if $(filter undefined,$(SAN)),-fno-sanitize-recover=all))
-override LDFLAGS += -pie $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
+# --as-needed: a program asks at run time for the libraries that it calls, and for no others.
+override LDFLAGS += -pie -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
 comma := ,
 
 # make V=1 shows the commands.
@@ -41,10 +55,17 @@ WORKER_SRC  := $(sort $(filter-out $(MAINS),$(wildcard worker/*.c)) $(wildcard w
 MASTER_SRC  := $(sort $(filter-out $(MAINS),$(wildcard master/*.c)))
 # The convolution and element-wise kernels: one source, compiled once per instruction set, picked at run time.
 KERNEL_SRC  := $(filter worker/engine/kernels%.c,$(WORKER_SRC))
-WORKER_SRC  := $(filter-out $(KERNEL_SRC),$(WORKER_SRC))
-MACHINE     := $(shell uname -m)
-ISAS        := portable $(if $(filter x86_64,$(MACHINE)),avx2 avx512)
+# Linked into the agent instead of worker/engine/blas.c, so that a board needs no OpenBLAS; and all that a fully static agent lacks.
+PLAIN_SRC   := worker/engine/blas_plain.c
+STATIC_SRC  := worker/agent_static.c
+WORKER_SRC  := $(filter-out $(KERNEL_SRC) $(PLAIN_SRC) $(STATIC_SRC) $(if $(ARCH),worker/engine/blas.c),$(WORKER_SRC))
+# What the compiler makes programs for: x86_64, aarch64 (NEON is its baseline) or arm (Debian's armhf has no NEON: some boards have it).
+MACHINE     := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null || uname -m)))
+ISAS        := $(if $(filter aarch64,$(MACHINE)),neon,portable $(if $(filter x86_64,$(MACHINE)),avx2 avx512) $(if $(filter arm,$(MACHINE)),neon))
 isa_portable := -DENGINE_LANES=4
+# gcc takes NEON of 32-bit ARM for floats only where numbers next to zero may become zero; nothing else may be given up.
+isa_neon     := -DENGINE_LANES=4 $(if $(filter arm,$(MACHINE)),-mfpu=neon-vfpv4 -funsafe-math-optimizations -fsigned-zeros \
+                -fno-associative-math -fno-reciprocal-math)
 isa_avx2     := -DENGINE_LANES=8 -mavx2 -mfma
 isa_avx512   := -DENGINE_LANES=16 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
 # In the double flavour a vector register holds half as many.
@@ -63,7 +84,7 @@ KERNEL_OBJ := $(foreach isa,$(ISAS),$(patsubst %.c,$(B)/%.$(isa).o,$(KERNEL_SRC)
 REAL64_LIB := $(B)/real64/libengine.a
 TEST_LIB   := $(B)/libtest.a
 
-PROGRAMS := $(B)/hwnas $(B)/hwnas-master $(B)/hwnas-worker $(B)/hwnas-agent
+PROGRAMS := $(if $(ARCH),,$(B)/hwnas $(B)/hwnas-master $(B)/hwnas-worker) $(B)/hwnas-agent
 
 # Golden tests compute for long on one thread each: ThreadSanitizer has nothing to find there.
 THREADED   := $(filter thread,$(SAN))
@@ -79,7 +100,7 @@ BENCHES    := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
 
 # --- what people type ----------------------------------------------------------------------------------------------------------------
 .DEFAULT_GOAL := all
-.PHONY: all help test test-quick demo bench fmt lint check install clean deps
+.PHONY: all agent help test test-quick demo bench fmt lint check install clean deps
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -88,6 +109,8 @@ help: ## list the targets
 	@echo '  SAN=address|undefined|thread builds and tests that flavour under build/SAN; CI=1 makes warnings errors'
 
 all: $(PROGRAMS) ## build the four programs into build/release/
+
+agent: $(B)/hwnas-agent ## build the agent; with ARCH=arm64 or armhf for a board, into build/ARCH-release/
 
 deps: ## install the Debian packages that are missing (needs root)
 	scripts/install-deps
@@ -119,9 +142,9 @@ clean: ## remove build/
 	rm -rf $(BUILD)
 
 # --- rules ---------------------------------------------------------------------------------------------------------------------------
-DEPS_STAMP := $(BUILD)/deps.stamp
+DEPS_STAMP := $(if $(ARCH),$(B),$(BUILD))/deps.stamp
 $(DEPS_STAMP): scripts/install-deps
-	scripts/install-deps
+	scripts/install-deps $(if $(ARCH),--arch $(ARCH))
 	@mkdir -p $(@D) && touch $@
 
 $(B)/gen/hwnas.pb-c.c: proto/hwnas.proto | $(DEPS_STAMP)
@@ -174,7 +197,7 @@ $(REAL64_LIB): $(patsubst %.c,$(B)/real64/%.o,$(REAL64_SRC)) $(KERNEL_OBJ:$(B)/%
 %.a:
 	$(call say,AR)
 	@mkdir -p $(@D) && rm -f $@
-	$(Q)ar rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 define LINK
 $(call say,LINK)
@@ -186,8 +209,16 @@ $(B)/hwnas-master: $(B)/master/master_main.o $(MASTER_LIB) $(COMMON_LIB)
 	$(LINK)
 $(B)/hwnas-worker: $(B)/worker/worker_main.o $(WORKER_LIB) $(COMMON_LIB)
 	$(LINK)
-$(B)/hwnas-agent:  $(B)/worker/agent_main.o  $(WORKER_LIB) $(COMMON_LIB)
+AGENT_OBJ := $(B)/worker/agent_main.o $(call objects,$(PLAIN_SRC))
+ifeq ($(ARCH),)
+$(B)/hwnas-agent:  $(AGENT_OBJ) $(WORKER_LIB) $(COMMON_LIB)
 	$(LINK)
+else
+STATIC_LIBS := -lcyaml -lyaml -lzmq -lsodium -lbsd -lmd -luv_a -lprotobuf-c -ljansson -lz -lstdc++ -lm
+$(B)/hwnas-agent:  $(AGENT_OBJ) $(call objects,$(STATIC_SRC)) $(WORKER_LIB) $(COMMON_LIB)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) --sysroot=$(SYSROOT) $(filter-out -pie,$(LDFLAGS)) $(if $(filter arm64,$(ARCH)),-static-pie,-static) -Wl,--no-warnings $^ $(STATIC_LIBS) -o $@
+endif
 
 $(B)/tests/%.t: $(B)/tests/%.o $(TEST_LIB) $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
 	$(call say,LINK)

@@ -18,7 +18,7 @@ enum {
     METADATA_MAX = 4096,
     ALIGNMENT = 8
 };
-static const size_t FILE_BYTES_MAX = (size_t)1 << 32;
+static const size_t FILE_BYTES_MAX = sizeof(size_t) > 4 ? (size_t)(UINT64_C(1) << 32) : SIZE_MAX / 2;
 
 static const struct {
     const char *name;
@@ -427,13 +427,14 @@ enum status_code tensorfile_write(const struct tensorfile *file, void **data, si
     if (header == NULL)
         return status != NULL ? status->code : STATUS_NO_MEMORY;
     size_t text_bytes = strlen(header);
-    uint64_t header_bytes = aligned(text_bytes);
+    size_t header_bytes = aligned(text_bytes);
+    const uint64_t length = header_bytes;
     unsigned char *bytes = malloc(LENGTH_BYTES + header_bytes + data_bytes);
     if (bytes == NULL) {
         free(header);
         return status_set(status, STATUS_NO_MEMORY, "no memory to write %zu bytes of tensors", data_bytes);
     }
-    memcpy(bytes, &header_bytes, LENGTH_BYTES);
+    memcpy(bytes, &length, LENGTH_BYTES);
     memset(bytes + LENGTH_BYTES, ' ', header_bytes); /* the format pads its header with spaces */
     memcpy(bytes + LENGTH_BYTES, header, text_bytes);
     free(header);

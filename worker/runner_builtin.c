@@ -51,18 +51,13 @@ static void conditions(const struct runner *runner, char *out, size_t size)
     conditions_read("", builtin->cpu, &now);
     conditions_print(&now, out, size);
     size_t used = strlen(out);
-    snprintf(out + used, size - used, " hwnas=%s isa=%s openblas=%s", HWNAS_VERSION, engine_best_isa(), engine_blas_core());
+    snprintf(out + used, size - used, " hwnas=%s isa=%s", HWNAS_VERSION, engine_best_isa());
 }
 
 static bool warning(const struct runner *runner, int i, char *out, size_t size)
 {
     const struct builtin *builtin = runner->state;
-    const char *blas = engine_blas_warning();
     struct conditions now;
-    if (blas != NULL && i-- == 0) {
-        snprintf(out, size, "%s", blas);
-        return true;
-    }
     conditions_read("", builtin->cpu, &now);
     return conditions_warning(&now, i, out, size);
 }

@@ -272,7 +272,7 @@ static void follow_on_every_isa(const char *digits, int steps_in_double)
 {
     if (in_double)
         follow(digits, steps_in_double, ENGINE_ISA_AUTO);
-    for (enum engine_isa isa = ENGINE_ISA_PORTABLE; !in_double && isa <= isa_best(); isa++)
+    for (enum engine_isa isa = isa_next(ENGINE_ISA_AUTO); !in_double && isa != ENGINE_ISA_AUTO; isa = isa_next(isa))
         follow(digits, CHECKED_STEPS, isa);
 }
 

@@ -164,7 +164,7 @@ static void run_trial(struct trial *t)
     naive_forward(v, t->exact_images);
     if (t->mode == ENGINE_TRAIN)
         naive_backward(v, t->seeds);
-    for (enum engine_isa isa = ENGINE_ISA_PORTABLE; isa <= isa_best(); isa++)
+    for (enum engine_isa isa = isa_next(ENGINE_ISA_AUTO); isa != ENGINE_ISA_AUTO; isa = isa_next(isa))
         compare_engine(t, isa, v);
     free_inputs(t);
     naive_free(v);
@@ -354,7 +354,7 @@ static void max_pools_agree_with_the_naive_ones(void **state)
 static void the_first_of_equal_values_wins(void **state)
 {
     (void)state;
-    for (enum engine_isa isa = ENGINE_ISA_PORTABLE; isa <= isa_best(); isa++) {
+    for (enum engine_isa isa = isa_next(ENGINE_ISA_AUTO); isa != ENGINE_ISA_AUTO; isa = isa_next(isa)) {
         struct net net;
         struct engine *engine;
         const struct engine_options options = {.mode = ENGINE_TRAIN, .batch = 1, .isa = isa};

@@ -75,13 +75,13 @@ static void device_key_names_host_version_isa_and_precision(void **state)
     runner_close(&runner);
 }
 
-static void conditions_name_version_isa_and_the_core_of_openblas(void **state)
+static void conditions_name_version_and_isa(void **state)
 {
     (void)state;
     char line[512], wanted[128];
     struct runner runner = open_runner();
     runner.ops->conditions(&runner, line, sizeof line);
-    snprintf(wanted, sizeof wanted, " hwnas=%s isa=%s openblas=%s", HWNAS_VERSION, engine_best_isa(), engine_blas_core());
+    snprintf(wanted, sizeof wanted, " hwnas=%s isa=%s", HWNAS_VERSION, engine_best_isa());
     assert_non_null(strstr(line, wanted));
     assert_memory_equal(line, "processor=", 10);
     runner_close(&runner);
@@ -217,7 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(device_key_names_host_version_isa_and_precision),
-        cmocka_unit_test(conditions_name_version_isa_and_the_core_of_openblas),
+        cmocka_unit_test(conditions_name_version_and_isa),
         cmocka_unit_test(the_thread_is_on_one_cpu_from_prepare_to_release),
         cmocka_unit_test(the_chosen_cpu_is_the_one),
         cmocka_unit_test(a_cpu_this_process_may_not_use_is_refused_by_number),

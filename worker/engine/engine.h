@@ -27,7 +27,8 @@ enum engine_mode {
 
 enum engine_isa {
     ENGINE_ISA_AUTO,     /* the best this CPU has */
-    ENGINE_ISA_PORTABLE, /* 4 lanes: SSE2 or NEON, whatever the compiler's baseline is */
+    ENGINE_ISA_PORTABLE, /* 4 lanes: SSE2, or whatever the compiler's baseline is */
+    ENGINE_ISA_NEON,     /* 4 lanes with FMA; on 64-bit ARM the baseline, and there is no PORTABLE beside it */
     ENGINE_ISA_AVX2,     /* 8 lanes with FMA */
     ENGINE_ISA_AVX512    /* 16 lanes */
 };

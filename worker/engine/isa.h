@@ -10,7 +10,10 @@ enum engine_isa isa_best(void);
 /* The kernels of that instruction set (AUTO: of the best), or NULL when this CPU or this build lacks it. */
 const struct kernels *isa_kernels(enum engine_isa isa);
 
-/* "auto", "portable", "avx2", "avx512". */
+/* The next one above `isa` that isa_kernels has; the first after AUTO, AUTO after the last: a loop over all of them. */
+enum engine_isa isa_next(enum engine_isa isa);
+
+/* "auto", "portable", "neon", "avx2", "avx512". */
 const char *isa_name(enum engine_isa isa);
 
 #endif

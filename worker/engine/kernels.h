@@ -127,6 +127,9 @@ struct kernels {
      * channels/groups. */
     void (*shuffle)(int n, int channels, size_t plane, int groups, struct kernels_source in, const engine_real *addend,
                     engine_real *out);
+    /* out (N, c_out padded) += in (N, c_in padded) weights^T, with weights (c_out, c_in) one after another, aligned as elements
+     * are. */
+    void (*dense_forward)(int n, int c_in, int c_out, const engine_real *in, const engine_real *weights, engine_real *out);
     /* images (N,C,H,W) plain -> lanes. */
     void (*images_in)(int n, int channels, size_t plane, const engine_real *images, engine_real *out);
     /* v = momentum*v + g + decay*w; w -= rate*v over count elements (a multiple of L). v starts as zeros, which is PyTorch's first
@@ -204,8 +207,10 @@ static inline size_t kernels_weight_place(const struct kernels_geometry *at, int
 #define KERNEL(name) KERNELS_JOIN(kernels_##name, ENGINE_ISA)
 
 extern const struct kernels kernels_portable;
-#ifdef __x86_64__
+#if defined(__x86_64__)
 extern const struct kernels kernels_avx2, kernels_avx512;
+#elif defined(__aarch64__) || defined(__arm__)
+extern const struct kernels kernels_neon;
 #endif
 
 #endif

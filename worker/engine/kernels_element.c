@@ -224,6 +224,7 @@ void KERNEL(pool_backward)(const struct kernels_pool *at, const engine_real *gra
 void KERNEL(subsample_forward)(const struct kernels_pool *at, struct kernels_source in, engine_real *out);
 void KERNEL(subsample_backward)(const struct kernels_pool *at, const engine_real *gradient, const engine_real *addend,
                                 engine_real *out);
+void KERNEL(dense_forward)(int n, int c_in, int c_out, const engine_real *in, const engine_real *weights, engine_real *out);
 void KERNEL(widen_forward)(const struct kernels_widen *at, struct kernels_source in, engine_real *out);
 void KERNEL(widen_backward)(const struct kernels_widen *at, const engine_real *gradient, const engine_real *addend,
                             engine_real *out);
@@ -256,6 +257,7 @@ const struct kernels KERNELS_JOIN(kernels, ENGINE_ISA) = {.name = TEXT(ENGINE_IS
                                                           .max_forward = KERNEL(max_forward),
                                                           .max_backward = KERNEL(max_backward),
                                                           .shuffle = KERNEL(shuffle),
+                                                          .dense_forward = KERNEL(dense_forward),
                                                           .images_in = images_in,
                                                           .sgd = sgd,
                                                           .peak_gflops = peak_gflops};

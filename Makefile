@@ -95,7 +95,9 @@ REAL64_SRC   := $(filter worker/engine/% worker/rmi.c,$(WORKER_SRC))
 REAL64_TESTS := $(patsubst %.c,$(B)/real64/%.t,$(wildcard tests/golden/test_golden_engine.c tests/unit/test_engine_ops.c))
 UNIT_TESTS   += $(if $(THREADED),,$(REAL64_TESTS))
 # What replaces malloc is linked into the programs that are about memory, and into no others.
-TEST_HELP  := $(filter-out tests/support/failing_malloc.c,$(sort $(wildcard tests/support/*.c)))
+# tool.c is a program by itself: what the command runner is tried with.
+TEST_HELP  := $(filter-out tests/support/failing_malloc.c tests/support/tool.c,$(sort $(wildcard tests/support/*.c)))
+TEST_TOOL  := $(B)/tests/support/tool
 BENCHES    := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
 
 # --- what people type ----------------------------------------------------------------------------------------------------------------
@@ -225,6 +227,13 @@ $(B)/tests/%.t: $(B)/tests/%.o $(TEST_LIB) $(MASTER_LIB) $(WORKER_LIB) $(COMMON_
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -lm -lpthread -o $@
 
 $(filter %_memory.t,$(UNIT_TESTS)): $(B)/tests/support/failing_malloc.o
+$(filter %/test_command.t %/test_hostile.t %/test_runner_command.t,$(UNIT_TESTS)): | $(TEST_TOOL)
+
+# Without sanitizers: it is to run in little memory.
+$(TEST_TOOL): tests/support/tool.c
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) -O1 -g -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $< -o $@
 
 $(B)/real64/tests/%.t: $(B)/real64/tests/%.o $(TEST_LIB) $(REAL64_LIB) $(COMMON_LIB)
 	$(call say,LINK)

@@ -83,15 +83,28 @@ struct config_board_command {
     char *throttled_pattern;            /* POSIX extended; it matches what `throttled` prints when the board slowed its clock */
 };
 
+/* How measurements are taken: worker/measure.h. */
+enum config_board_mode { CONFIG_BOARD_QUICK, CONFIG_BOARD_STRICT, CONFIG_BOARD_SUSTAINED };
+
+struct config_board_measure {
+    enum config_board_mode mode;
+    bool strict;                /* refuse while the governor is not `performance`, or the board stays hot; always in mode strict */
+    double start_temperature_c; /* wait until it is no hotter; 0: do not */
+    double minutes;             /* of mode sustained */
+};
+
 struct config_board_simulated {
     char *table;                             /* absolute path of a CSV file */
     char *column, *device, *dataset, *space; /* device, dataset: NULL when the table needs none */
+    char *energy;                            /* column of millijoules; NULL: no energy */
     double noise;                            /* standard deviation of a sample, relative */
     double spikes;                           /* share of samples that are up to three times as long */
     double delay_s;                          /* a measurement takes so long */
     double drift;                            /* relative change of the latency from one measurement to the next */
-    double lie;                              /* every latency is multiplied by it */
+    double lie;                              /* every latency is multiplied by it, */
+    uint32_t lie_after;                      /* after so many honest measurements */
     double fail, crash, hang;                /* probability a measurement */
+    double hang_s;                           /* how long a hung measurement is waited for */
     uint64_t seed;
 };
 
@@ -105,6 +118,7 @@ struct config_board {
     bool deterministic;    /* one sample says all */
     double peak_macs_per_s, peak_bytes_per_s; /* physical limits; 0: unknown */
     enum config_board_runner runner;
+    struct config_board_measure measure;
     struct config_board_command command;     /* runner command */
     struct config_board_simulated simulated; /* runner simulated */
 };

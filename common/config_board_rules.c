@@ -15,6 +15,8 @@ static const char *const parser_words[] = {[CONFIG_BOARD_JSON] = "json",
 static const char *const unit_words[] = {
     [CONFIG_BOARD_NS] = "ns", [CONFIG_BOARD_US] = "us", [CONFIG_BOARD_MS] = "ms", [CONFIG_BOARD_S] = "s", NULL};
 static const char *const power_words[] = {[CONFIG_BOARD_UW] = "uW", [CONFIG_BOARD_MW] = "mW", [CONFIG_BOARD_W] = "W", NULL};
+static const char *const mode_words[] = {
+    [CONFIG_BOARD_QUICK] = "quick", [CONFIG_BOARD_STRICT] = "strict", [CONFIG_BOARD_SUSTAINED] = "sustained", NULL};
 
 _Static_assert(sizeof parser_words / sizeof parser_words[0] == CONFIG_BOARD_PARSERS + 1, "a word for each parser");
 
@@ -49,6 +51,13 @@ static const struct config_rule rules[] = {
     {BOARD_VERSION, "regex", CONFIG_TEXT, AT(runtime_pattern), NULL, 0, 0, NULL, COMMAND, COMMAND,
      "a POSIX extended expression whose first group is the version"},
     {BOARD_VERSION, "timeout_s", CONFIG_REAL, AT(runtime_version.timeout_s), "30", 0.1, 86400, NULL, COMMAND, 0, "seconds"},
+
+    {BOARD_MEASURE, "mode", CONFIG_CHOICE, AT(measure.mode), "quick", 0, 0, mode_words, ALL, 0, "quick, strict or sustained"},
+    {BOARD_MEASURE, "strict", CONFIG_SWITCH, AT(measure.strict), "false", 0, 0, NULL, ALL, 0,
+     "true to refuse a governor that is not performance, and a board that stays hot"},
+    {BOARD_MEASURE, "start_temperature_c", CONFIG_REAL, AT(measure.start_temperature_c), "0", 0, 150, NULL, ALL, 0,
+     "degrees Celsius that the board is to cool down to first; 0: do not wait"},
+    {BOARD_MEASURE, "minutes", CONFIG_REAL, AT(measure.minutes), "10", 0.01, 1440, NULL, ALL, 0, "how long mode sustained runs"},
 
     {BOARD_COMMAND, "parser", CONFIG_CHOICE, AT(command.parser), NULL, 0, 0, parser_words, COMMAND, COMMAND,
      "json, trtexec-times, trtexec-text, tflite, ort-perf, timeloop, hls-xml or regex"},
@@ -97,6 +106,8 @@ static const struct config_rule rules[] = {
      "a CSV file with one architecture a row"},
     {BOARD_SIMULATED, "column", CONFIG_TEXT, AT(simulated.column), "latency_ms", 0, 0, NULL, SIMULATED, 0,
      "the table's column of latencies in ms"},
+    {BOARD_SIMULATED, "energy", CONFIG_TEXT, AT(simulated.energy), NULL, 0, 0, NULL, SIMULATED, 0,
+     "the table's column of energies in mJ"},
     {BOARD_SIMULATED, "device", CONFIG_TEXT, AT(simulated.device), NULL, 0, 0, NULL, SIMULATED, 0, "a device of the table"},
     {BOARD_SIMULATED, "dataset", CONFIG_TEXT, AT(simulated.dataset), NULL, 0, 0, NULL, SIMULATED, 0, "a dataset of the table"},
     {BOARD_SIMULATED, "space", CONFIG_TEXT, AT(simulated.space), NULL, 0, 0, NULL, SIMULATED, SIMULATED,
@@ -109,13 +120,17 @@ static const struct config_rule rules[] = {
      "seconds that a measurement takes"},
     {BOARD_SIMULATED, "drift", CONFIG_REAL, AT(simulated.drift), "0", -1, 1, NULL, SIMULATED, 0,
      "relative change from one measurement to the next"},
-    {BOARD_SIMULATED, "lie", CONFIG_REAL, AT(simulated.lie), "1", 0, 1e6, NULL, SIMULATED, 0, "factor on every latency"},
+    {BOARD_SIMULATED, "lie", CONFIG_REAL, AT(simulated.lie), "1", 1e-6, 1e6, NULL, SIMULATED, 0, "factor on every latency"},
+    {BOARD_SIMULATED, "lie_after", CONFIG_WHOLE, AT(simulated.lie_after), "0", 0, 1000000, NULL, SIMULATED, 0,
+     "how many measurements are honest before"},
     {BOARD_SIMULATED, "fail", CONFIG_REAL, AT(simulated.fail), "0", 0, 1, NULL, SIMULATED, 0,
      "probability that a measurement fails"},
     {BOARD_SIMULATED, "crash", CONFIG_REAL, AT(simulated.crash), "0", 0, 1, NULL, SIMULATED, 0,
      "probability that a measurement crashes the board"},
     {BOARD_SIMULATED, "hang", CONFIG_REAL, AT(simulated.hang), "0", 0, 1, NULL, SIMULATED, 0,
-     "probability that a measurement never ends"},
+     "probability that a measurement hangs"},
+    {BOARD_SIMULATED, "hang_s", CONFIG_REAL, AT(simulated.hang_s), "600", 0, 86400, NULL, SIMULATED, 0,
+     "seconds that a hung measurement is waited for"},
     {BOARD_SIMULATED, "seed", CONFIG_SEED, AT(simulated.seed), "0", 0, 0, NULL, SIMULATED, 0, "any whole number below 2^64"},
 };
 
@@ -123,10 +138,15 @@ _Static_assert(sizeof rules / sizeof rules[0] <= CONFIG_RULES_MAX, "raise CONFIG
 _Static_assert((int)BOARD_SECTIONS <= (int)CONFIG_SECTIONS_MAX, "raise CONFIG_SECTIONS_MAX");
 
 static const struct config_section_row sections[BOARD_SECTIONS] = {
-    [BOARD_VERSION] = {"runtime_version", BOARD_TOP, false}, [BOARD_COMMAND] = {"command", BOARD_TOP, false},
-    [BOARD_BUILD] = {"build", BOARD_COMMAND, false},         [BOARD_RUN] = {"run", BOARD_COMMAND, false},
-    [BOARD_REGEX] = {"regex", BOARD_COMMAND, false},         [BOARD_TIMELOOP] = {"timeloop", BOARD_COMMAND, false},
-    [BOARD_POWER] = {"power", BOARD_COMMAND, false},         [BOARD_THROTTLED] = {"throttled", BOARD_COMMAND, false},
+    [BOARD_VERSION] = {"runtime_version", BOARD_TOP, false},
+    [BOARD_MEASURE] = {"measure", BOARD_TOP, false},
+    [BOARD_COMMAND] = {"command", BOARD_TOP, false},
+    [BOARD_BUILD] = {"build", BOARD_COMMAND, false},
+    [BOARD_RUN] = {"run", BOARD_COMMAND, false},
+    [BOARD_REGEX] = {"regex", BOARD_COMMAND, false},
+    [BOARD_TIMELOOP] = {"timeloop", BOARD_COMMAND, false},
+    [BOARD_POWER] = {"power", BOARD_COMMAND, false},
+    [BOARD_THROTTLED] = {"throttled", BOARD_COMMAND, false},
     [BOARD_SIMULATED] = {"simulated", BOARD_TOP, false},
 };
 

@@ -9,6 +9,7 @@
 enum config_board_section {
     BOARD_TOP,
     BOARD_VERSION,
+    BOARD_MEASURE,
     BOARD_COMMAND,
     BOARD_BUILD,
     BOARD_RUN,

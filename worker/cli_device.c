@@ -38,7 +38,7 @@ static void describe(const struct runner *runner, struct description *out)
 {
     out->warning_count = 0;
     struct runner_board board;
-    runner->ops->board(runner, &board);
+    runner_describe(runner, &board);
     snprintf(out->device, sizeof out->device, "%s", board.device_key);
     runner->ops->conditions(runner, out->conditions, sizeof out->conditions);
     while (out->warning_count < WARNINGS_MAX &&

@@ -130,7 +130,7 @@ static enum status_code take_samples(struct runner *runner, const struct runner_
     if (code == STATUS_OK) {
         struct runner_board board;
         char conditions[WIRE_CONDITIONS_BYTES];
-        runner->ops->board(runner, &board);
+        runner_describe(runner, &board);
         runner->ops->conditions(runner, conditions, sizeof conditions);
         out->outcome = WIRE_OK;
         out->value = result->latency_ms;

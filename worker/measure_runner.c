@@ -117,7 +117,7 @@ enum status_code measure_runner(struct runner *runner, const struct runner_job *
     struct sampling sampling = {.runner = runner, .job = job, .note = note};
     struct measure_board view = {.context = &sampling, .whole = runner->ops->whole, .run = run, .look = look, .wait = wait_here};
     struct runner_board board;
-    runner->ops->board(runner, &board);
+    runner_describe(runner, &board);
     view.deterministic = board.deterministic;
     sampling.prepared = runner->ops->prepare(runner, job, note, status);
     if (sampling.prepared == NULL)

@@ -4,6 +4,8 @@
 #include <jansson.h>
 #include <math.h>
 #include <poll.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "common/clock.h"
 
@@ -25,6 +27,20 @@ bool runner_wait(const struct runner_job *job, double seconds)
         poll(NULL, 0, (int)(left_ms < LOOK_MS ? left_ms : LOOK_MS)); /* time is all that is waited for */
     }
     return false;
+}
+
+void runner_describe(const struct runner *runner, struct runner_board *out)
+{
+    runner->ops->board(runner, out);
+    if (runner->name[0] != '\0')
+        memcpy(out->name, runner->name, sizeof out->name);
+    if (runner->peak_macs_per_s > 0)
+        out->peak_macs_per_s = runner->peak_macs_per_s;
+    if (runner->peak_bytes_per_s > 0)
+        out->peak_bytes_per_s = runner->peak_bytes_per_s;
+    size_t used = strlen(out->device_key);
+    if (runner->protocol.mode == MEASURE_SUSTAINED)
+        snprintf(out->device_key + used, sizeof out->device_key - used, "+sustained");
 }
 
 void runner_note_init(struct runner_note *note)

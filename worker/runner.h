@@ -71,7 +71,14 @@ struct runner {
     const struct runner_ops *ops;
     void *state;
     struct measure_options protocol; /* how this board is to be measured */
+    /* What a board file says in place of what the runner says; empty and 0: nothing. */
+    char name[WIRE_NAME_BYTES];
+    double peak_macs_per_s, peak_bytes_per_s;
 };
+
+/* What the runner measures on: ops->board, the board file's word where there is one, and `+sustained` behind the device key in that
+ * mode, whose figures are others. */
+void runner_describe(const struct runner *runner, struct runner_board *out);
 
 /* Whether nobody wants the job's result any more. */
 bool runner_cancelled(const struct runner_job *job);

@@ -526,7 +526,7 @@ static void introduce(const struct session_options *options, struct wire_hello *
         return;
     char conditions[WIRE_CONDITIONS_BYTES];
     struct runner_board board;
-    options->runner->ops->board(options->runner, &board);
+    runner_describe(options->runner, &board);
     memcpy(out->device_key, board.device_key, sizeof out->device_key);
     memcpy(out->board.name, board.name, sizeof out->board.name);
     snprintf(out->board.runner, sizeof out->board.runner, "%s", options->runner->ops->name);

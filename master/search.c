@@ -5,7 +5,7 @@
 
 #include "master/search_parts.h"
 
-enum { ADVANCE_MS = 100 }; /* no signal, message or commit waits longer for a strategy that thinks */
+enum { ADVANCE_MS = 100 }; /* a strategy that thinks keeps signals, messages and commits waiting for this and one pump more */
 
 /* --- questions --- */
 

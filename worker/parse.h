@@ -1,7 +1,8 @@
 /* parse: what a tool printed or wrote -> milliseconds: one parser for each tool's format, chosen by the board file.
  *
- * The rule all parsers keep: a figure is believed only when it stands where that tool puts it and is a plain number above 0 and at
- * most PARSE_LATENCY_MS_MAX. Anything else is an error that names the format and what was looked for; never a figure of 0. */
+ * The rule all parsers keep: a figure is believed only when it stands where that tool puts it and is a plain number from
+ * PARSE_LATENCY_MS_MIN to PARSE_LATENCY_MS_MAX. Anything else is an error that names the format and what was looked for; never a
+ * figure of 0. */
 #ifndef HWNAS_WORKER_PARSE_H
 #define HWNAS_WORKER_PARSE_H
 
@@ -12,7 +13,8 @@
 #include "common/config_board.h"
 #include "common/status.h"
 
-/* 1 hour; more than that for one inference is a misread number. In mJ: 1 MJ. */
+/* 1 ns and 1 hour: less or more for one inference is a misread number. The energy: 1 MJ. */
+#define PARSE_LATENCY_MS_MIN 1e-6
 #define PARSE_LATENCY_MS_MAX 3.6e6
 #define PARSE_ENERGY_MJ_MAX 1e9
 

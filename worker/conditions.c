@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Opens root followed by the formatted path; NULL when it is not there. */
-static FILE *open_under(const char *root, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static FILE *open_under(const char *root, const char *format, ...)
+#include "worker/conditions_parts.h"
+
+FILE *conditions_open(const char *root, const char *format, ...)
 {
     char path[PATH_MAX], tail[256];
     va_list arguments;
@@ -27,8 +27,7 @@ static FILE *open_under(const char *root, const char *format, ...)
     return fopen(path, "re");
 }
 
-/* The first word of a file; false when there is none. Closes the file, which may be NULL. */
-static bool first_word(FILE *file, char out[CONDITIONS_WORD_BYTES])
+bool conditions_word(FILE *file, char out[CONDITIONS_WORD_BYTES])
 {
     out[0] = '\0';
     if (file == NULL)
@@ -38,14 +37,27 @@ static bool first_word(FILE *file, char out[CONDITIONS_WORD_BYTES])
     return found;
 }
 
-/* The number a file begins with, or `unknown`. Closes the file, which may be NULL. */
-static double first_number(FILE *file, double unknown)
+double conditions_number(FILE *file, double unknown)
 {
     char word[CONDITIONS_WORD_BYTES], *end;
-    if (!first_word(file, word))
+    if (!conditions_word(file, word))
         return unknown;
     double number = strtod(word, &end);
     return end == word || !isfinite(number) ? unknown : number;
+}
+
+void conditions_each(const char *root, const char *folder, void (*each)(void *context, const char *name), void *context)
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s%s", root, folder) >= (int)sizeof path)
+        return;
+    DIR *open = opendir(path);
+    if (open == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(open)) != NULL;)
+        if (entry->d_name[0] != '.')
+            each(context, entry->d_name);
+    closedir(open);
 }
 
 /* Lower-case words joined by '_', without trade marks and filler words. What does not fit is left out from the end, whole words. */
@@ -91,7 +103,7 @@ static void take_field(struct cpuinfo *info, const char *key, const char *value)
 static void read_cpuinfo(const char *root, int cpu, struct cpuinfo *info)
 {
     memset(info, 0, sizeof *info);
-    FILE *file = open_under(root, "/proc/cpuinfo");
+    FILE *file = conditions_open(root, "/proc/cpuinfo");
     if (file == NULL)
         return;
     char *line = NULL;
@@ -129,7 +141,7 @@ static void name_processor(const struct cpuinfo *info, char out[CONDITIONS_PROCE
 /* CPUs on line, from the list "0-3,6". */
 static int count_online(const char *root)
 {
-    FILE *file = open_under(root, "/sys/devices/system/cpu/online");
+    FILE *file = conditions_open(root, "/sys/devices/system/cpu/online");
     if (file == NULL)
         return 1;
     int count = 0, from, to;
@@ -146,31 +158,64 @@ static int count_online(const char *root)
     return count > 0 ? count : 1;
 }
 
+struct zones {
+    const char *root;
+    double hottest_c;
+};
+
+static void look_at_zone(void *context, const char *name)
+{
+    struct zones *zones = context;
+    if (strncmp(name, "thermal_zone", 12) != 0)
+        return;
+    double milli = conditions_number(conditions_open(zones->root, "/sys/class/thermal/%.64s/temp", name), NAN);
+    zones->hottest_c = fmax(zones->hottest_c, milli / 1000); /* fmax ignores a NaN */
+}
+
 static double hottest_zone(const char *root)
 {
-    char path[PATH_MAX];
-    double hottest = NAN;
-    if (snprintf(path, sizeof path, "%s/sys/class/thermal", root) >= (int)sizeof path)
-        return NAN;
-    DIR *folder = opendir(path);
-    if (folder == NULL)
-        return NAN;
-    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
-        if (strncmp(entry->d_name, "thermal_zone", 12) != 0)
-            continue;
-        double milli = first_number(open_under(root, "/sys/class/thermal/%.64s/temp", entry->d_name), NAN);
-        hottest = fmax(hottest, milli / 1000); /* fmax ignores a NaN */
-    }
-    closedir(folder);
-    return hottest;
+    struct zones zones = {root, NAN};
+    conditions_each(root, "/sys/class/thermal", look_at_zone, &zones);
+    return zones.hottest_c;
+}
+
+/* The word behind KEY: in a file of such lines; empty when there is none. */
+static void word_behind(const char *root, const char *path, const char *key, char out[CONDITIONS_WORD_BYTES])
+{
+    FILE *file = conditions_open(root, "%s", path);
+    char *line = NULL;
+    size_t room = 0, length = strlen(key);
+    out[0] = '\0';
+    while (file != NULL && out[0] == '\0' && getline(&line, &room, file) > 0)
+        if (strncmp(line, key, length) == 0 && line[length] == ':')
+            sscanf(line + length + 1, "%31s", out);
+    free(line);
+    if (file != NULL)
+        fclose(file);
+}
+
+static double available_mb(const char *root)
+{
+    char word[CONDITIONS_WORD_BYTES], *end;
+    word_behind(root, "/proc/meminfo", "MemAvailable", word);
+    double kilobytes = strtod(word, &end);
+    return end == word || !isfinite(kilobytes) ? NAN : kilobytes / 1024;
+}
+
+/* A list of CPUs: digits, commas and dashes, nothing else. */
+static void read_affinity(const char *root, char out[CONDITIONS_WORD_BYTES])
+{
+    word_behind(root, "/proc/self/status", "Cpus_allowed_list", out);
+    if (strspn(out, "0123456789,-") != strlen(out))
+        out[0] = '\0';
 }
 
 static int boost_state(const char *root)
 {
-    double off = first_number(open_under(root, "/sys/devices/system/cpu/intel_pstate/no_turbo"), -1);
+    double off = conditions_number(conditions_open(root, "/sys/devices/system/cpu/intel_pstate/no_turbo"), -1);
     if (off >= 0)
         return off == 0;
-    return (int)first_number(open_under(root, "/sys/devices/system/cpu/cpufreq/boost"), -1);
+    return (int)conditions_number(conditions_open(root, "/sys/devices/system/cpu/cpufreq/boost"), -1);
 }
 
 void conditions_read(const char *root, int cpu, struct conditions *out)
@@ -182,13 +227,17 @@ void conditions_read(const char *root, int cpu, struct conditions *out)
     out->virtual = info.hypervisor;
     out->cpu = cpu;
     out->cpus = count_online(root);
-    first_word(open_under(root, "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_governor", cpu), out->governor);
-    out->frequency_mhz = first_number(open_under(root, "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_cur_freq", cpu), 0) / 1000;
+    conditions_word(conditions_open(root, "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_governor", cpu), out->governor);
+    out->frequency_mhz =
+        conditions_number(conditions_open(root, "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_cur_freq", cpu), 0) / 1000;
     out->frequency_max_mhz =
-        first_number(open_under(root, "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_max_freq", cpu), 0) / 1000;
+        conditions_number(conditions_open(root, "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_max_freq", cpu), 0) / 1000;
     out->temperature_c = hottest_zone(root);
-    out->load = first_number(open_under(root, "/proc/loadavg"), NAN);
+    out->load = conditions_number(conditions_open(root, "/proc/loadavg"), NAN);
     out->boost = boost_state(root);
+    out->memory_mb = available_mb(root);
+    read_affinity(root, out->affinity);
+    conditions_read_board(root, cpu, out);
 }
 
 static void append(char *out, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -201,36 +250,87 @@ static void append(char *out, size_t size, const char *format, ...)
     va_end(arguments);
 }
 
+/* What only some boards have. */
+static void print_board(const struct conditions *conditions, char *out, size_t size)
+{
+    if (conditions->model[0] != '\0')
+        append(out, size, " model=%s", conditions->model);
+    if (conditions->throttled != 0)
+        append(out, size, " throttled=0x%x", conditions->throttled);
+    if (isfinite(conditions->throttle_count))
+        append(out, size, " throttle_count=%.0f", conditions->throttle_count);
+    if (conditions->gpu_mhz > 0)
+        append(out, size, " gpu_mhz=%.0f gpu_fixed=%s", conditions->gpu_mhz, conditions->gpu_fixed ? "yes" : "no");
+    if (conditions->power_mode >= 0)
+        append(out, size, " power_mode=%d", conditions->power_mode);
+}
+
 void conditions_print(const struct conditions *conditions, char *out, size_t size)
 {
     out[0] = '\0';
     append(out, size, "processor=%s cpu=%d cpus=%d", conditions->processor, conditions->cpu, conditions->cpus);
+    if (conditions->affinity[0] != '\0')
+        append(out, size, " affinity=%s", conditions->affinity);
     if (conditions->governor[0] != '\0')
         append(out, size, " governor=%s", conditions->governor);
     if (conditions->frequency_mhz > 0)
         append(out, size, " frequency_mhz=%.0f", conditions->frequency_mhz);
+    if (conditions->frequency_max_mhz > 0)
+        append(out, size, " frequency_max_mhz=%.0f", conditions->frequency_max_mhz);
     if (conditions->boost >= 0)
         append(out, size, " boost=%s", conditions->boost ? "on" : "off");
     if (isfinite(conditions->temperature_c))
         append(out, size, " temperature_c=%.1f", conditions->temperature_c);
     if (isfinite(conditions->load))
         append(out, size, " load=%.2f", conditions->load);
+    if (isfinite(conditions->memory_mb))
+        append(out, size, " memory_mb=%.0f", conditions->memory_mb);
     append(out, size, " virtual=%s", conditions->virtual ? "yes" : "no");
+    print_board(conditions, out, size);
 }
 
-bool conditions_warning(const struct conditions *conditions, int i, char *out, size_t size)
+/* A sentence about what keeps this CPU's clock from being what it should be; false when there are no more than i. */
+static bool clock_warning(const struct conditions *c, int *i, char *out, size_t size)
 {
-    const struct conditions *c = conditions;
-    if (c->governor[0] != '\0' && strcmp(c->governor, "performance") != 0 && i-- == 0) {
+    if (c->governor[0] != '\0' && strcmp(c->governor, "performance") != 0 && (*i)-- == 0) {
         snprintf(out, size,
                  "the clock is governed by '%s' and changes with load; for measurements: cpupower frequency-set -g performance",
                  c->governor);
         return true;
     }
-    if (c->boost == 1 && i-- == 0) {
+    if (c->boost == 1 && (*i)-- == 0) {
         snprintf(out, size, "turbo clocks are on: the first measurements after a pause run faster than later ones");
         return true;
     }
+    if (c->gpu_mhz > 0 && !c->gpu_fixed && (*i)-- == 0) {
+        snprintf(out, size, "the graphics clock follows the load: run jetson_clocks after nvpmodel");
+        return true;
+    }
+    return false;
+}
+
+/* The same about heat and power. */
+static bool throttle_warning(const struct conditions *c, int *i, char *out, size_t size)
+{
+    unsigned voltage = CONDITIONS_UNDER_VOLTAGE, heat = CONDITIONS_CLOCK_CAPPED | CONDITIONS_THROTTLED | CONDITIONS_SOFT_LIMIT;
+    if ((c->throttled & (voltage | voltage << 16)) != 0 && (*i)-- == 0) {
+        snprintf(out, size, "the voltage %s too low: the power supply or its cable is too weak for this board",
+                 (c->throttled & voltage) != 0 ? "is" : "has been");
+        return true;
+    }
+    if ((c->throttled & (heat | heat << 16)) != 0 && (*i)-- == 0) {
+        snprintf(out, size, "the board %s its clock because of heat or power (throttled=0x%x): cool it better",
+                 (c->throttled & heat) != 0 ? "slows" : "has slowed", c->throttled);
+        return true;
+    }
+    return false;
+}
+
+bool conditions_warning(const struct conditions *conditions, int i, char *out, size_t size)
+{
+    const struct conditions *c = conditions;
+    if (clock_warning(c, &i, out, size) || throttle_warning(c, &i, out, size))
+        return true;
     /* One CPU is for the measurement itself. */
     if (c->load > c->cpus - 1 && i-- == 0) {
         snprintf(out, size, "load %.2f on %d CPU(s): other programs compute here and get in the way; stop them first", c->load,

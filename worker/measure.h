@@ -49,6 +49,7 @@ struct measure_view {
     bool boost;                        /* the clock may exceed its nominal value for a while, so it comes down by itself */
     double frequency_mhz;              /* now; 0: unknown */
     double frequency_max_mhz;          /* what the governor may choose at the most; 0: unknown */
+    double gpu_mhz;                    /* of a graphics processor whose clock is fixed; 0: none */
     double temperature_c;              /* NaN: unknown */
     double throttle_count;             /* how often it has slowed its clock since boot; NaN: unknown */
     unsigned throttled;                /* a Raspberry Pi's bits: 0-3 now, 16-19 since boot; 0 where there are none */

@@ -34,6 +34,8 @@ static json_t *view(const struct measure_view *view)
         json_object_set_new(object, "frequency_mhz", rounded(view->frequency_mhz, 0));
     if (view->frequency_max_mhz > 0)
         json_object_set_new(object, "frequency_max_mhz", rounded(view->frequency_max_mhz, 0));
+    if (view->gpu_mhz > 0)
+        json_object_set_new(object, "gpu_mhz", rounded(view->gpu_mhz, 0));
     if (isfinite(view->temperature_c))
         json_object_set_new(object, "temperature_c", rounded(view->temperature_c, 1));
     if (isfinite(view->throttle_count))

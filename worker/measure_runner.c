@@ -84,11 +84,13 @@ static void word_of(const char *line, const char *key, char out[MEASURE_WORD_BYT
 
 void measure_view_of(const char *conditions, struct measure_view *out)
 {
-    char boost[MEASURE_WORD_BYTES];
+    char boost[MEASURE_WORD_BYTES], fixed[MEASURE_WORD_BYTES];
     *out = measure_view_unknown();
     word_of(conditions, "governor", out->governor);
     word_of(conditions, "boost", boost);
     out->boost = strcmp(boost, "on") == 0;
+    word_of(conditions, "gpu_fixed", fixed);
+    out->gpu_mhz = strcmp(fixed, "yes") == 0 ? number_of(conditions, "gpu_mhz", 0) : 0;
     out->frequency_mhz = number_of(conditions, "frequency_mhz", 0);
     out->frequency_max_mhz = number_of(conditions, "frequency_max_mhz", 0);
     out->temperature_c = number_of(conditions, "temperature_c", NAN);

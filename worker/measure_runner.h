@@ -11,7 +11,7 @@ enum status_code measure_runner(struct runner *runner, const struct runner_job *
                                 struct runner_note *note, struct measure_result *result, struct status *status);
 
 /* What a line of conditions (key=value pairs) says of governor, boost (on, off), frequency_mhz, frequency_max_mhz, temperature_c,
- * throttle_count and throttled (a Raspberry Pi's bits, 0x...). */
+ * throttle_count, throttled (a Raspberry Pi's bits, 0x...), gpu_mhz and gpu_fixed (yes, no). */
 void measure_view_of(const char *conditions, struct measure_view *out);
 
 #endif

@@ -233,6 +233,8 @@ static bool slowed(const struct taking *taking, const struct measure_view *after
         snprintf(why, size, "its processor counted %.0f times", after->throttle_count - before->throttle_count);
     else if (after->frequency_max_mhz < (1 - CLOCK_FLOOR) * before->frequency_max_mhz && after->frequency_max_mhz > 0)
         snprintf(why, size, "its highest clock fell from %.0f to %.0f MHz", before->frequency_max_mhz, after->frequency_max_mhz);
+    else if (after->gpu_mhz < (1 - CLOCK_FLOOR) * before->gpu_mhz && after->gpu_mhz > 0)
+        snprintf(why, size, "its graphics clock fell from %.0f to %.0f MHz", before->gpu_mhz, after->gpu_mhz);
     else if (fixed && after->frequency_mhz < (1 - CLOCK_FLOOR) * before->frequency_mhz && after->frequency_mhz > 0)
         snprintf(why, size, "its clock fell from %.0f to %.0f MHz", before->frequency_mhz, after->frequency_mhz);
     else

@@ -147,6 +147,123 @@ static void governor_turbo_load_and_hypervisor_are_warned_of(void **state)
     tree_remove(&tree);
 }
 
+/* A Raspberry Pi 4 whose supply is weak and that has been hot. */
+static void put_a_raspberry_pi(const struct tree *tree)
+{
+    tree_put(tree, "/proc/cpuinfo", "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd08\n");
+    tree_put(tree, "/proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.4");
+    tree_put(tree, "/proc/meminfo", "MemTotal:        3884360 kB\nMemFree:          100 kB\nMemAvailable:    3145728 kB\n");
+    tree_put(tree, "/proc/self/status", "Name:\tx\nCpus_allowed:\tf\nCpus_allowed_list:\t0-3\n");
+    tree_put(tree, "/sys/devices/system/cpu/online", "0-3\n");
+    tree_put(tree, "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance\n");
+    tree_put(tree, "/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", "1500000\n");
+    tree_put(tree, "/sys/devices/system/cpu/cpu0/cpufreq/scaling_max_freq", "1500000\n");
+    tree_put(tree, "/sys/class/thermal/thermal_zone0/temp", "61322\n");
+    tree_put(tree, "/sys/devices/platform/soc/soc:firmware/get_throttled", "e0008\n");
+}
+
+static void a_raspberry_pi_tells_its_model_memory_and_throttling(void **state)
+{
+    (void)state;
+    struct tree tree;
+    char line[512];
+    tree_make(&tree);
+    put_a_raspberry_pi(&tree);
+    struct conditions conditions = looked_at(&tree, 0);
+    conditions_print(&conditions, line, sizeof line);
+    assert_string_equal(line, "processor=0x41_0xd08 cpu=0 cpus=4 affinity=0-3 governor=performance frequency_mhz=1500 "
+                              "frequency_max_mhz=1500 temperature_c=61.3 memory_mb=3072 virtual=no "
+                              "model=raspberry_pi_4_model_b_rev_1.4 throttled=0xe0008");
+    tree_remove(&tree);
+}
+
+static void heat_and_a_weak_supply_are_warned_of(void **state)
+{
+    (void)state;
+    struct tree tree;
+    char sentence[256];
+    tree_make(&tree);
+    put_a_raspberry_pi(&tree);
+    struct conditions conditions = looked_at(&tree, 0);
+    assert_true(conditions_warning(&conditions, 0, sentence, sizeof sentence));
+    assert_non_null(strstr(sentence, "slows its clock"));
+    assert_false(conditions_warning(&conditions, 1, sentence, sizeof sentence));
+    tree_put(&tree, "/sys/devices/platform/soc/soc:firmware/get_throttled", "50000\n");
+    conditions = looked_at(&tree, 0);
+    assert_true(conditions_warning(&conditions, 0, sentence, sizeof sentence));
+    assert_non_null(strstr(sentence, "has been too low"));
+    assert_true(conditions_warning(&conditions, 1, sentence, sizeof sentence));
+    assert_non_null(strstr(sentence, "has slowed its clock"));
+    tree_remove(&tree);
+}
+
+static void a_low_voltage_is_seen_where_the_kernel_has_a_sensor_alone(void **state)
+{
+    (void)state;
+    struct tree tree;
+    tree_make(&tree);
+    tree_put(&tree, "/sys/class/hwmon/hwmon0/name", "cpu_thermal\n");
+    tree_put(&tree, "/sys/class/hwmon/hwmon0/in0_lcrit_alarm", "1\n");
+    tree_put(&tree, "/sys/class/hwmon/hwmon1/name", "rpi_volt\n");
+    tree_put(&tree, "/sys/class/hwmon/hwmon1/in0_lcrit_alarm", "0\n");
+    assert_int_equal(looked_at(&tree, 0).throttled, 0);
+    tree_put(&tree, "/sys/class/hwmon/hwmon1/in0_lcrit_alarm", "1\n");
+    assert_int_equal(looked_at(&tree, 0).throttled, CONDITIONS_UNDER_VOLTAGE);
+    tree_remove(&tree);
+}
+
+static void a_jetson_tells_its_graphics_clock_and_power_mode(void **state)
+{
+    (void)state;
+    struct tree tree;
+    char line[512], sentence[256];
+    tree_make(&tree);
+    tree_put(&tree, "/sys/class/devfreq/17000000.gp10b/cur_freq", "1122000000\n");
+    tree_put(&tree, "/sys/class/devfreq/17000000.gp10b/min_freq", "114750000\n");
+    tree_put(&tree, "/sys/class/devfreq/17000000.gp10b/max_freq", "1300500000\n");
+    tree_put(&tree, "/sys/class/devfreq/15340000.vic/cur_freq", "999\n");
+    tree_put(&tree, "/var/lib/nvpmodel/status", "pmode:0002\n");
+    struct conditions conditions = looked_at(&tree, 0);
+    conditions_print(&conditions, line, sizeof line);
+    assert_non_null(strstr(line, " gpu_mhz=1122 gpu_fixed=no power_mode=2"));
+    assert_true(conditions_warning(&conditions, 0, sentence, sizeof sentence));
+    assert_non_null(strstr(sentence, "jetson_clocks"));
+    tree_put(&tree, "/sys/class/devfreq/17000000.gp10b/min_freq", "1300500000\n");
+    conditions = looked_at(&tree, 0);
+    assert_true(conditions.gpu_fixed);
+    assert_false(conditions_warning(&conditions, 0, sentence, sizeof sentence));
+    tree_remove(&tree);
+}
+
+static void nonsense_in_a_board_s_files_is_unknown(void **state)
+{
+    (void)state;
+    struct tree tree;
+    char line[512];
+    tree_make(&tree);
+    tree_put(&tree, "/sys/devices/platform/soc/soc:firmware/get_throttled", "12zz\n");
+    tree_put(&tree, "/sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count", "many\n");
+    tree_put(&tree, "/sys/class/devfreq/17000000.gp10b/cur_freq", "nan\n");
+    tree_put(&tree, "/var/lib/nvpmodel/status", "pmode:x\n");
+    tree_put(&tree, "/proc/meminfo", "MemAvailable: lots\n");
+    tree_put(&tree, "/proc/self/status", "Cpus_allowed_list:\t$(reboot)\n");
+    struct conditions conditions = looked_at(&tree, 0);
+    conditions_print(&conditions, line, sizeof line);
+    assert_string_equal(line, "processor=unknown cpu=0 cpus=1 virtual=no");
+    tree_remove(&tree);
+}
+
+static void slow_downs_of_a_processor_are_counted(void **state)
+{
+    (void)state;
+    struct tree tree;
+    tree_make(&tree);
+    tree_put(&tree, "/sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count", "17\n");
+    assert_near(looked_at(&tree, 1).throttle_count, 17, 0, 0);
+    assert_true(isnan(looked_at(&tree, 0).throttle_count));
+    tree_remove(&tree);
+}
+
 static void a_line_that_does_not_fit_is_cut_off(void **state)
 {
     (void)state;
@@ -169,6 +286,12 @@ int main(void)
         cmocka_unit_test(an_empty_tree_is_unknown_throughout),
         cmocka_unit_test(conditions_are_one_line_of_pairs),
         cmocka_unit_test(governor_turbo_load_and_hypervisor_are_warned_of),
+        cmocka_unit_test(a_raspberry_pi_tells_its_model_memory_and_throttling),
+        cmocka_unit_test(heat_and_a_weak_supply_are_warned_of),
+        cmocka_unit_test(a_low_voltage_is_seen_where_the_kernel_has_a_sensor_alone),
+        cmocka_unit_test(a_jetson_tells_its_graphics_clock_and_power_mode),
+        cmocka_unit_test(nonsense_in_a_board_s_files_is_unknown),
+        cmocka_unit_test(slow_downs_of_a_processor_are_counted),
         cmocka_unit_test(a_line_that_does_not_fit_is_cut_off),
     };
     return TEST_RUN(tests);

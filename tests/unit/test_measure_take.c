@@ -333,6 +333,16 @@ static void a_lowered_limit_of_the_clock_discards_the_attempt(void **state)
     expect_discarded(&board, "highest clock fell from 1500 to 1200 MHz");
 }
 
+static void a_fixed_graphics_clock_that_fell_discards_the_attempt(void **state)
+{
+    (void)state;
+    struct board board = quiet_board(28);
+    board.view.gpu_mhz = 1300;
+    board.slow_view = board.view;
+    board.slow_view.gpu_mhz = 1122;
+    expect_discarded(&board, "graphics clock fell from 1300 to 1122 MHz");
+}
+
 static void a_counted_throttling_discards_the_attempt(void **state)
 {
     (void)state;
@@ -628,6 +638,7 @@ int main(void)
         cmocka_unit_test(under_voltage_is_told_from_heat),
         cmocka_unit_test(a_fixed_clock_that_fell_discards_the_attempt),
         cmocka_unit_test(a_lowered_limit_of_the_clock_discards_the_attempt),
+        cmocka_unit_test(a_fixed_graphics_clock_that_fell_discards_the_attempt),
         cmocka_unit_test(a_counted_throttling_discards_the_attempt),
         cmocka_unit_test(bits_of_long_ago_and_clocks_that_may_change_discard_nothing),
         cmocka_unit_test(a_board_that_always_throttles_is_given_up_with_its_reason),

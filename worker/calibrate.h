@@ -36,7 +36,7 @@ struct calibrate_examples {
 
 struct calibrate_model;
 
-enum calibrate_kind { CALIBRATE_LUT, CALIBRATE_KERNELS };
+enum calibrate_kind { CALIBRATE_LUT, CALIBRATE_KERNELS, CALIBRATE_KINDS };
 
 /* Fits at least CALIBRATE_NETS_LEAST examples. The model borrows the space and copies the rest. Free with calibrate_free. */
 enum status_code calibrate_fit(enum calibrate_kind kind, const struct calibrate_examples *examples, struct calibrate_model **out,

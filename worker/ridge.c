@@ -40,7 +40,7 @@ static void scale_rows(struct scaled *scaled, const struct ridge_problem *proble
 {
     size_t rows = problem->rows;
     memcpy(scaled->residual, problem->values, rows * sizeof(double));
-    double least = 0.3 * measure_median(scaled->residual, (int)rows);
+    double least = measure_median(scaled->residual, (int)rows);
     for (size_t i = 0; i < rows; i++) {
         double unit = problem->values[i] > least ? problem->values[i] : least;
         unit = unit > 0 ? unit : 1;

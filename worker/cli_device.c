@@ -18,15 +18,16 @@ enum { KEY_ARCH = 'a' };
 
 /* --- show --- */
 
-static enum status_code print_description(const struct cli_device_description *description, enum cli_format format, struct status *status)
+static enum status_code print_description(const struct cli_device_description *description, enum cli_format format,
+                                          struct status *status)
 {
     if (format == CLI_JSON) {
         json_t *warnings = json_array();
         for (int i = 0; i < description->warning_count; i++)
             json_array_append_new(warnings, json_string(description->warnings[i]));
-        return cli_json_print(
-            json_pack("{s:s,s:s,s:o}", "device", description->board.device_key, "conditions", description->conditions, "warnings", warnings),
-            status);
+        return cli_json_print(json_pack("{s:s,s:s,s:o}", "device", description->board.device_key, "conditions",
+                                        description->conditions, "warnings", warnings),
+                              status);
     }
     if (format == CLI_CSV) {
         /* None of the values holds a quotation mark. */
@@ -131,15 +132,16 @@ static void print_csv(const struct cli_device_measured *measured, const struct c
     puts("arch,device,mode,latency_ms,mad_ms,mean_ms,std_ms,min_ms,p90_ms,p99_ms,energy_mj,samples,warmup,outliers,attempts,"
          "discarded,"
          "drift,steady,macs");
-    printf("%s,%s,%s,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,", measured->arch, description->board.device_key, measure_mode_name(r->mode),
-           r->latency_ms, r->mad_ms, r->mean_ms, r->std_ms, r->min_ms, r->p90_ms, r->p99_ms);
+    printf("%s,%s,%s,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,", measured->arch, description->board.device_key,
+           measure_mode_name(r->mode), r->latency_ms, r->mad_ms, r->mean_ms, r->std_ms, r->min_ms, r->p90_ms, r->p99_ms);
     if (isfinite(r->energy_mj))
         printf("%.6f", r->energy_mj);
     printf(",%lld,%d,%d,%d,%d,%.4f,%d,%lld\n", r->taken_count, r->warmup_count, r->outlier_count, r->attempts, r->discarded_count,
            r->drift, measure_is_steady(r), (long long)measured->cost.macs);
 }
 
-static enum status_code print_json(const struct cli_device_measured *measured, const struct cli_device_description *description, struct status *status)
+static enum status_code print_json(const struct cli_device_measured *measured, const struct cli_device_description *description,
+                                   struct status *status)
 {
     json_t *object = measure_json(&measured->result, description->board.device_key, description->conditions);
     if (object != NULL) {

@@ -272,9 +272,12 @@ static void on_peer_exit(uv_process_t *process, int64_t exit_status, int signal)
     struct launcher *launcher = peer->launcher;
     peer->alive = false;
     launcher->peers_alive--;
-    peer->again = peers_wanted(launcher) && may_restart(peer);
+    bool refused = signal == 0 && exit_status == 2; /* bad input does not mend itself */
+    peer->again = peers_wanted(launcher) && !refused && may_restart(peer);
     if (peers_wanted(launcher)) {
-        const char *next = peer->again ? "it is started again" : "it keeps ending and is left alone";
+        const char *next = peer->again ? "it is started again"
+                           : refused   ? "it is left alone; the log says why"
+                                       : "it keeps ending and is left alone";
         char name[128];
         name_peer(peer, name, sizeof name);
         if (signal != 0)

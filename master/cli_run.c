@@ -11,11 +11,13 @@
 #include "common/bundle.h"
 #include "common/bus.h"
 #include "common/config.h"
+#include "common/config_board.h"
 #include "common/digest.h"
 #include "common/fileio.h"
 #include "common/log.h"
 #include "common/protocol.h"
 #include "common/space.h"
+#include "common/wire.h"
 #include "master/cli_launch.h"
 #include "master/report.h"
 #include "master/store.h"
@@ -150,6 +152,25 @@ static enum status_code count_workers(const struct cli_run *run, const struct co
     return STATUS_OK;
 }
 
+/* Each board file is sound, and no two speak of the same board: the later agent would take the place of the other. */
+static enum status_code check_boards(const struct cli_run *run, struct status *status)
+{
+    char names[CLI_LAUNCH_BOARDS_MAX][WIRE_NAME_BYTES];
+    for (size_t i = 0; i < run->board_count; i++) {
+        struct config_board *board;
+        enum status_code code = config_board_load(run->boards[i], &board, status);
+        if (code != STATUS_OK)
+            return code;
+        snprintf(names[i], sizeof names[i], "%s", board->name != NULL ? board->name : "");
+        config_board_free(board);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(names[k], names[i]) == 0)
+                return status_set(status, STATUS_BAD_INPUT, "%s and %s: both boards have the name '%s'; give each its own",
+                                  run->boards[k], run->boards[i], names[i]);
+    }
+    return STATUS_OK;
+}
+
 /* --- the result --- */
 
 static int print_result(const struct cli_run *run, const char *db, const struct config_study *study)
@@ -187,7 +208,8 @@ static int run_checked(const struct cli_run *run, const struct config_study *stu
                                 .listen = run->listen,
                                 .listen_count = run->listen_count,
                                 .quiet = run->quiet};
-    if (count_workers(run, study, &launch.workers, &status) != STATUS_OK || check_db(db, &status) != STATUS_OK)
+    if (count_workers(run, study, &launch.workers, &status) != STATUS_OK || check_boards(run, &status) != STATUS_OK ||
+        check_db(db, &status) != STATUS_OK)
         return cli_fail(run->verb, &status);
     int code = cli_launch_run(&launch, &status);
     if (code != 0) {

@@ -67,9 +67,11 @@ struct config_board_command {
     bool build_ahead;               /* may build while another candidate runs: the build does not load what is measured */
     struct config_board_step run;
     enum config_board_parser parser;
-    char *result_file;   /* in {workdir}: what to parse; NULL: what run prints */
-    char *regex_pattern; /* CONFIG_BOARD_REGEX, else NULL: POSIX extended; every match is a sample: its first group, or itself
-                            without one */
+    char *unsupported_pattern; /* POSIX extended; when build or run fails and it matches what was printed, the candidate has
+                                  something that the tool does not know; NULL: nothing says so */
+    char *result_file;         /* in {workdir}: what to parse; NULL: what run prints */
+    char *regex_pattern;       /* CONFIG_BOARD_REGEX, else NULL: POSIX extended; every match is a sample: its first group, or itself
+                                  without one */
     enum config_board_unit regex_unit;
     double timeloop_clock_hz;             /* CONFIG_BOARD_TIMELOOP: cycles per second, else 0 */
     struct config_board_list environment; /* all that the programs get; PATH is always there; {workdir} may stand in a value */

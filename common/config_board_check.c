@@ -278,6 +278,8 @@ static enum status_code check_command(const struct config_yaml *yaml, const char
     if (code == STATUS_OK)
         code = check_pattern(yaml, "command.throttled.regex", command->throttled_pattern, 0, status);
     if (code == STATUS_OK)
+        code = check_pattern(yaml, "command.unsupported", command->unsupported_pattern, 0, status);
+    if (code == STATUS_OK)
         code = check_parser(yaml, command, status);
     if (code == STATUS_OK)
         code = check_sizes(yaml, command, status);

@@ -63,6 +63,8 @@ static const struct config_rule rules[] = {
      "json, trtexec-times, trtexec-text, tflite, ort-perf, timeloop, hls-xml or regex"},
     {BOARD_COMMAND, "result", CONFIG_TEXT, AT(command.result_file), NULL, 0, 0, NULL, COMMAND, 0,
      "the file in {workdir} that holds the result, such as times.json"},
+    {BOARD_COMMAND, "unsupported", CONFIG_TEXT, AT(command.unsupported_pattern), NULL, 0, 0, NULL, COMMAND, 0,
+     "a POSIX extended expression that matches when build or run fail over an operation they do not know"},
     {BOARD_COMMAND, "environment", CONFIG_PAIRS, AT(command.environment), NULL, 0, 0, NULL, COMMAND, 0,
      "all variables that the programs get, such as {PATH: /usr/bin:/bin}"},
     {BOARD_COMMAND, "memory_bytes", CONFIG_SEED, AT(command.memory_bytes), "0", 0, 0, NULL, COMMAND, 0,

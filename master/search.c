@@ -1,6 +1,5 @@
 /* search: the life of one study between its settings, its strategy and its store. Called by coord.c; opening and checking settings
  * is in search_open.c. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,8 +81,7 @@ const struct study_want *search_wanted(const struct search *search, const char *
     return wanted == NULL ? NULL : &wanted->want;
 }
 
-/* evaluation NULL: nobody could. */
-static void provide(struct search *search, const char *key, const struct store_evaluation *evaluation)
+static void provide(struct search *search, const char *key, bool feasible, double value)
 {
     struct wanted *wanted;
     HASH_FIND_STR(search->wanted, key, wanted);
@@ -91,12 +89,7 @@ static void provide(struct search *search, const char *key, const struct store_e
         HASH_DEL(search->wanted, wanted);
         free(wanted);
     }
-    struct study_value value = {.feasible = evaluation != NULL && evaluation->feasible};
-    if (value.feasible) {
-        value.value = evaluation->value;
-        value.energy_mj = isnan(evaluation->energy_mj) ? 0 : evaluation->energy_mj;
-    }
-    study_provide(search->study, key, &value);
+    study_provide(search->study, key, &(struct study_value){.feasible = feasible, .value = feasible ? value : 0});
 }
 
 void search_forget_wanted(struct search *search)
@@ -140,7 +133,7 @@ static enum status_code meet_want(struct search *search, const struct study_want
         return make_task(search, want, task, context, status);
     if (code != STATUS_OK)
         return code;
-    provide(search, want->key, &evaluation);
+    provide(search, want->key, evaluation.feasible, evaluation.value);
     store_evaluation_free(&evaluation);
     return STATUS_OK;
 }
@@ -242,13 +235,13 @@ enum status_code search_accept(struct search *search, const struct store_evaluat
     bool inserted;
     enum status_code code = store_evaluation_put(search->store, evaluation, &inserted, status);
     if (code == STATUS_OK)
-        provide(search, evaluation->key, evaluation);
+        provide(search, evaluation->key, evaluation->feasible, evaluation->value);
     return code;
 }
 
 void search_give_up(struct search *search, const char *key)
 {
-    provide(search, key, NULL);
+    provide(search, key, false, 0);
 }
 
 enum status_code search_known(struct search *search, const char *key, bool *known, struct status *status)

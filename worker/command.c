@@ -113,9 +113,8 @@ static enum status_code check_file(const char *path, struct status *status)
 }
 
 /* Only full paths and names: anything else would mean another file in each folder it runs in. */
-static enum status_code find_program(const struct command *command, char out[PATH_MAX], struct status *status)
+enum status_code command_find(const char *name, const char *const *environment, char out[PATH_MAX], struct status *status)
 {
-    const char *name = command->argv[0];
     if (name == NULL || name[0] == '\0')
         return status_set(status, STATUS_BAD_INPUT, "a command names no program");
     if (strlen(name) >= PATH_MAX)
@@ -127,7 +126,7 @@ static enum status_code find_program(const struct command *command, char out[PAT
     if (strchr(name, '/') != NULL)
         return status_set(status, STATUS_BAD_INPUT, "%.200s: a program is a full path, or a name without '/' to be found in PATH",
                           name);
-    const char *path = search_path(command->environment);
+    const char *path = search_path(environment);
     for (const char *at = path; *at != '\0'; at += *at == ':') {
         int length = (int)strcspn(at, ":");
         int size = snprintf(out, PATH_MAX, "%.*s/%s", length, at, name);
@@ -508,7 +507,7 @@ enum status_code command_run(const struct command *command, struct command_resul
     struct watch watch = {.command = command, .result = result, .control = -1, .out = -1, .err = -1};
     memset(result, 0, sizeof *result);
     result->end = COMMAND_NOT_STARTED;
-    enum status_code code = find_program(command, path, status);
+    enum status_code code = command_find(command->argv[0], command->environment, path, status);
     if (code != STATUS_OK)
         return code;
     if (!take_room(&watch)) {

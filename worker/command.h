@@ -2,6 +2,7 @@
 #ifndef HWNAS_WORKER_COMMAND_H
 #define HWNAS_WORKER_COMMAND_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -59,6 +60,9 @@ struct command_result {
  * be executed), UNAVAILABLE (timed out, cancelled, killed, failed), NO_MEMORY, IO. `result` is always filled, and the caller's to
  * free. May be called from several threads at once. */
 enum status_code command_run(const struct command *command, struct command_result *result, struct status *status);
+
+/* Looks for the program as command_run does, and writes the path of its file: NOT_FOUND, BAD_INPUT when it cannot be executed. */
+enum status_code command_find(const char *name, const char *const *environment, char out[PATH_MAX], struct status *status);
 
 /* Freeing a freed or zeroed result is fine. */
 void command_result_free(struct command_result *result);

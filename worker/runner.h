@@ -3,7 +3,6 @@
 #ifndef HWNAS_WORKER_RUNNER_H
 #define HWNAS_WORKER_RUNNER_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -33,7 +32,6 @@ struct runner_job {
     const struct arch *arch;
     bool (*cancelled)(void *context); /* true: nobody wants the result any more, stop soon. May be NULL */
     void *context;
-    pthread_mutex_t *turn; /* of the board: built without it, run with it. NULL: nobody else runs there */
 };
 
 /* What a runner says beside its samples. Zero-initialise but for energy_mj, or use runner_note_init; release with runner_note_free.
@@ -59,8 +57,8 @@ struct runner_ops {
      */
     bool (*warning)(const struct runner *runner, int i, char *out, size_t size);
     /* Makes the candidate ready to run at batch 1; may take as long as a build does. NULL, status and note->failure on failure.
-     * What is prepared may outlive the job. prepare, sample and release of one candidate are called from one thread, which may be
-     * pinned to a CPU between prepare and release. */
+     * What is prepared may outlive the job, but not the context of `cancelled`, which is asked on. prepare, sample and release of
+     * one candidate are called from one thread, which may be pinned to a CPU between prepare and release. */
     void *(*prepare)(struct runner *runner, const struct runner_job *job, struct runner_note *note, struct status *status);
     /* Runs it and writes milliseconds of an inference: one sample, or a whole series of at most `room`. Returns how many, at least
      * 1; -1, status and note->failure on failure. Blocks as long as it runs. */

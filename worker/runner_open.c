@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "worker/runner_command.h"
 #include "worker/runner_simulated.h"
 
 static struct measure_options protocol_of(const struct config_board_measure *measure)
@@ -53,10 +54,7 @@ enum status_code runner_open(const struct config_board *board, int cpu, struct r
     switch (board->runner) {
     case CONFIG_BOARD_BUILTIN: code = runner_builtin_open(cpu, out, status); break;
     case CONFIG_BOARD_SIMULATED: code = open_simulated(board, out, status); break;
-    case CONFIG_BOARD_COMMAND:
-        code = status_set(status, STATUS_UNSUPPORTED, "%s: runner %s is not among those this program has", board->origin,
-                          config_board_runner_word(board->runner));
-        break;
+    case CONFIG_BOARD_COMMAND: code = runner_command_open(board, NULL, out, status); break;
     }
     if (code != STATUS_OK)
         return code;

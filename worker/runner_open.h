@@ -8,7 +8,7 @@
 
 /* Opens the runner that the board asks for, to be measured as it says; the board must outlive the runner. NULL: the built-in runner
  * on this host. cpu is for the built-in runner: the CPU to measure on, -1: its choice. May read files and start the program that
- * tells a runtime's version. Fails as the runner does (runner_builtin.c, runner_simulated.h). */
+ * tells a runtime's version. Fails as the runner does (runner_builtin.c, runner_command.h, runner_simulated.h). */
 enum status_code runner_open(const struct config_board *board, int cpu, struct runner *out, struct status *status);
 
 #endif

@@ -220,6 +220,25 @@ static int count_call(const char *path)
     return close(fd);
 }
 
+static int write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0600);
+    if (fd < 0)
+        return 1;
+    write_all(fd, text, strlen(text));
+    return close(fd);
+}
+
+/* A latency that tells which file it was: its size in bytes. */
+static int time_of(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return 1;
+    printf("{\"latency_ms\": %lld}\n", (long long)info.st_size);
+    return 0;
+}
+
 static int act(const char *action, int count, char **arguments)
 {
     long number = count > 0 ? strtol(arguments[0], NULL, 10) : 0;
@@ -294,6 +313,12 @@ static int act(const char *action, int count, char **arguments)
         return copy(arguments[0], arguments[1]);
     if (strcmp(action, "copy-and-count") == 0 && count == 3)
         return count_call(arguments[2]) != 0 || copy(arguments[0], arguments[1]) != 0;
+    if (strcmp(action, "time-of") == 0 && count == 1)
+        return time_of(arguments[0]);
+    if (strcmp(action, "write-text") == 0 && count == 2)
+        return write_text(arguments[0], arguments[1]);
+    if (strcmp(action, "write-text-once") == 0 && count == 3)
+        return access(arguments[2], F_OK) == 0 ? 0 : write_text(arguments[2], "") | write_text(arguments[0], arguments[1]);
     if (strcmp(action, "link") == 0 && count == 2)
         return symlink(arguments[0], arguments[1]) != 0;
     fprintf(stderr, "tool: no action '%s' with %d arguments\n", action, count);

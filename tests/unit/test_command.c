@@ -297,6 +297,10 @@ static void a_killed_warden_takes_the_program_with_it(void **state)
     struct tried tried = try_tool("kill-warden", NULL);
     assert_int_equal(tried.result.end, COMMAND_NOT_STARTED);
     assert_non_null(strstr(tried.status.message, "was killed"));
+    /* With its warden gone it is this process's child. */
+    int how;
+    assert_true(waitpid(-1, &how, 0) > 0);
+    assert_true(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
     try_free(&tried);
 }
 
@@ -327,6 +331,8 @@ static void what_runs_dies_with_the_process_that_runs_it(void **state)
     while (read(told[0], &byte, 1) > 0)
         continue;
     close(told[0]);
+    while (waitpid(-1, NULL, 0) > 0)
+        continue; /* where this process is the one that orphans come to */
 }
 
 static void folders_are_private_and_go_with_all_that_is_in_them(void **state)

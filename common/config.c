@@ -152,6 +152,26 @@ static enum status_code give(char **place, const char *text, struct status *stat
     return STATUS_OK;
 }
 
+/* An agent's latency has no column, so that studies of the time before energy keep their text. */
+static enum status_code complete_agent(const struct config_yaml *yaml, size_t index, struct config_cost *cost,
+                                       struct status *status)
+{
+    char path[CONFIG_YAML_PATH_BYTES];
+    snprintf(path, sizeof path, "costs.%zu.column", index);
+    if (cost->column != NULL && strcmp(cost->column, "latency_ms") == 0) {
+        free(cost->column);
+        cost->column = NULL;
+    }
+    if (cost->column == NULL && cost->name != NULL && strcmp(cost->name, "energy_mj") == 0) {
+        enum status_code code = give(&cost->column, cost->name, status);
+        if (code != STATUS_OK)
+            return code;
+    }
+    if (cost->column != NULL && strcmp(cost->column, "energy_mj") != 0)
+        return refuse(yaml, path, status, "is '%.64s'; an agent measures latency_ms or energy_mj", cost->column);
+    return give(&cost->device, "host", status);
+}
+
 /* Fills in the names that follow from the source. */
 static enum status_code complete_cost(const struct config_yaml *yaml, size_t index, struct config_cost *cost, struct status *status)
 {
@@ -163,11 +183,12 @@ static enum status_code complete_cost(const struct config_yaml *yaml, size_t ind
     if (from_file && cost->name == NULL && cost->column == NULL)
         return refuse(yaml, path, status,
                       "is missing: give a name with its unit, such as latency_ms; it is also the table's column");
-    enum status_code code = give(&cost->name, from_file ? cost->column : names[cost->source], status);
+    bool named_by_column = from_file || (cost->source == CONFIG_COST_AGENT && cost->column != NULL);
+    enum status_code code = give(&cost->name, named_by_column ? cost->column : names[cost->source], status);
     if (code == STATUS_OK && from_file)
         code = give(&cost->column, cost->name, status);
     if (code == STATUS_OK && cost->source == CONFIG_COST_AGENT)
-        code = give(&cost->device, "host", status);
+        code = complete_agent(yaml, index, cost, status);
     if (code == STATUS_OK && !config_plain_name(cost->name, "@"))
         code = refuse(
             yaml, path, status,

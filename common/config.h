@@ -50,8 +50,8 @@ struct config_fitness {
 struct config_cost {
     char *name; /* objective name with its unit, e.g. "latency_ms"; unique in the study */
     enum config_cost_source source;
-    char *file, *device, *dataset,
-        *column; /* TABLE, LUT; column defaults to name. AGENT: device = device key or "host" (any agent of this host) */
+    char *file, *device, *dataset, *column; /* TABLE, LUT; column defaults to name. AGENT: device = device key or "host" (any agent
+                                               of this host), column = "energy_mj", or NULL for its latency */
     bool has_max;
     double max;      /* constraint: value <= max */
     bool limit_only; /* not minimised: only its max counts */

@@ -34,6 +34,7 @@ struct peer {
     uv_process_t process;
     struct launcher *launcher;
     const char *program; /* "hwnas-worker" */
+    const char *board;   /* an agent's board file; NULL: none */
     int number;          /* from 1; for messages */
     bool alive, again;   /* again: to be started anew once its handle is closed */
     int restarts;        /* since window_ms */
@@ -186,7 +187,9 @@ static void start_peer(struct peer *peer)
     struct launcher *launcher = peer->launcher;
     char connect[] = "--connect", with_parent[] = "--exit-with-parent", level[] = "--log-level", word[16];
     snprintf(word, sizeof word, "%s", launcher->launch->log_level);
-    char *arguments[] = {NULL, connect, launcher->endpoint, with_parent, level, word, NULL};
+    char board[] = "--board";
+    char *arguments[] = {
+        NULL, connect, launcher->endpoint, with_parent, level, word, peer->board != NULL ? board : NULL, (char *)peer->board, NULL};
     uv_stdio_container_t log = {.flags = UV_INHERIT_FD, .data.fd = launcher->log_fd};
     int error = spawn(launcher, &peer->process, peer->program, arguments, on_peer_exit, log, log);
     if (error != 0) {
@@ -254,21 +257,33 @@ static void on_peer_closed(uv_handle_t *handle)
     finish_if_done(launcher);
 }
 
+static void name_peer(const struct peer *peer, char *out, size_t size)
+{
+    const char *slash = peer->board != NULL ? strrchr(peer->board, '/') : NULL;
+    if (peer->board != NULL)
+        snprintf(out, size, "%s of %s", peer->program, slash != NULL ? slash + 1 : peer->board);
+    else
+        snprintf(out, size, "%s %d", peer->program, peer->number);
+}
+
 static void on_peer_exit(uv_process_t *process, int64_t exit_status, int signal)
 {
     struct peer *peer = process->data;
     struct launcher *launcher = peer->launcher;
     peer->alive = false;
     launcher->peers_alive--;
-    peer->again = peers_wanted(launcher) && may_restart(peer);
+    bool refused = signal == 0 && exit_status == 2; /* bad input does not mend itself */
+    peer->again = peers_wanted(launcher) && !refused && may_restart(peer);
     if (peers_wanted(launcher)) {
-        const char *next = peer->again ? "it is started again" : "it keeps ending and is left alone";
+        const char *next = peer->again ? "it is started again"
+                           : refused   ? "it is left alone; the log says why"
+                                       : "it keeps ending and is left alone";
+        char name[128];
+        name_peer(peer, name, sizeof name);
         if (signal != 0)
-            cli_display_note(&launcher->display, "%s %d was ended by signal %d (%s); %s", peer->program, peer->number, signal,
-                             strsignal(signal), next);
+            cli_display_note(&launcher->display, "%s was ended by signal %d (%s); %s", name, signal, strsignal(signal), next);
         else
-            cli_display_note(&launcher->display, "%s %d ended with exit code %d; %s", peer->program, peer->number, (int)exit_status,
-                             next);
+            cli_display_note(&launcher->display, "%s ended with exit code %d; %s", name, (int)exit_status, next);
     }
     uv_close((uv_handle_t *)process, on_peer_closed);
 }
@@ -379,7 +394,7 @@ static void on_master_exit(uv_process_t *process, int64_t exit_status, int signa
 static enum status_code start_master(struct launcher *launcher, struct status *status)
 {
     const struct cli_launch *launch = launcher->launch;
-    const char **arguments = calloc(ARGUMENTS_MAX + 2 * launch->override_count, sizeof *arguments);
+    const char **arguments = calloc(ARGUMENTS_MAX + 2 * (launch->override_count + launch->listen_count), sizeof *arguments);
     if (arguments == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory to start the master");
     size_t count = 1;
@@ -393,6 +408,10 @@ static enum status_code start_master(struct launcher *launcher, struct status *s
     arguments[count++] = "--exit-with-parent";
     arguments[count++] = "--log-level";
     arguments[count++] = launch->log_level;
+    for (size_t i = 0; i < launch->listen_count; i++) {
+        arguments[count++] = "--listen";
+        arguments[count++] = launch->listen[i];
+    }
     for (size_t i = 0; i < launch->override_count; i++) {
         arguments[count++] = "--set";
         arguments[count++] = launch->overrides[i];
@@ -467,16 +486,18 @@ static void finish_if_done(struct launcher *launcher)
 static enum status_code make_peers(struct launcher *launcher, struct status *status)
 {
     const struct cli_launch *launch = launcher->launch;
-    launcher->peer_count = (size_t)launch->workers + launch->agent;
+    size_t workers = (size_t)launch->workers;
+    launcher->peer_count = workers + launch->agent + launch->board_count;
     launcher->peers = calloc(launcher->peer_count + 1, sizeof *launcher->peers);
     launcher->environment = child_environment();
     if (launcher->peers == NULL || launcher->environment == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for %d workers", launch->workers);
-    for (size_t i = 0; i < launcher->peer_count; i++) {
-        bool is_agent = i == (size_t)launch->workers;
-        launcher->peers[i] = (struct peer){
-            .launcher = launcher, .program = is_agent ? "hwnas-agent" : "hwnas-worker", .number = is_agent ? 1 : (int)i + 1};
-    }
+    for (size_t i = 0; i < launcher->peer_count; i++)
+        launcher->peers[i] = (struct peer){.launcher = launcher,
+                                           .program = i < workers ? "hwnas-worker" : "hwnas-agent",
+                                           .number = (int)(i < workers ? i : i - workers) + 1};
+    for (size_t i = 0; i < launch->board_count; i++)
+        launcher->peers[workers + launch->agent + i].board = launch->boards[i];
     return STATUS_OK;
 }
 

@@ -1,4 +1,4 @@
-/* cli_launch: starts and watches the processes of one embedded run: the master, its workers and an agent, on an ipc socket in a
+/* cli_launch: starts and watches the processes of one embedded run: the master, its workers and its agents, on an ipc socket in a
  * private folder; shows the progress; ends them all. Used by `hwnas run` and `hwnas study resume`.
  *
  * One libuv loop, one thread. The master alone decides whether the study may run: workers are started at its first progress line
@@ -12,7 +12,7 @@
 
 #include "common/status.h"
 
-enum { CLI_LAUNCH_WORKERS_MAX = 1024, CLI_LAUNCH_INTERRUPTED = 130 };
+enum { CLI_LAUNCH_WORKERS_MAX = 1024, CLI_LAUNCH_BOARDS_MAX = 64, CLI_LAUNCH_LISTEN_MAX = 8, CLI_LAUNCH_INTERRUPTED = 130 };
 
 struct cli_launch {
     const char *study_path; /* the study file, or NULL with `resume`: the name of a study in the database */
@@ -20,10 +20,14 @@ struct cli_launch {
     const char *const *overrides; /* --set texts for the master */
     size_t override_count;
     const char *db;
-    const char *log_level; /* for the children's log; a word log_parse_level knows */
-    int workers;           /* 0 to CLI_LAUNCH_WORKERS_MAX */
-    bool agent;
-    bool quiet; /* no progress on standard error */
+    const char *log_level;     /* for the children's log; a word log_parse_level knows */
+    int workers;               /* 0 to CLI_LAUNCH_WORKERS_MAX */
+    bool agent;                /* an agent that measures this machine itself */
+    const char *const *boards; /* board files: an agent each */
+    size_t board_count;        /* 0 to CLI_LAUNCH_BOARDS_MAX */
+    const char *const *listen; /* where the master listens besides, for workers and agents that are started elsewhere */
+    size_t listen_count;       /* 0 to CLI_LAUNCH_LISTEN_MAX */
+    bool quiet;                /* no progress on standard error */
 };
 
 /* Blocks until the study is finished, refused, failed or interrupted. Returns the exit code: 0, the master's own, 1, or

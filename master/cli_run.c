@@ -9,12 +9,15 @@
 #include <unistd.h>
 
 #include "common/bundle.h"
+#include "common/bus.h"
 #include "common/config.h"
+#include "common/config_board.h"
 #include "common/digest.h"
 #include "common/fileio.h"
 #include "common/log.h"
 #include "common/protocol.h"
 #include "common/space.h"
+#include "common/wire.h"
 #include "master/cli_launch.h"
 #include "master/report.h"
 #include "master/store.h"
@@ -124,11 +127,16 @@ static enum status_code check_db(const char *db, struct status *status)
     return STATUS_OK;
 }
 
-static bool needs_agent(const struct config_study *study)
+/* Whether this machine itself is to be measured: it is named, or nobody else could be meant. */
+static bool needs_host_agent(const struct cli_run *run, const struct config_study *study)
 {
-    for (uint32_t i = 0; i < study->cost_count; i++)
-        if (study->costs[i].source == CONFIG_COST_AGENT)
+    bool alone = run->board_count == 0 && run->listen_count == 0;
+    for (uint32_t i = 0; i < study->cost_count; i++) {
+        const struct config_cost *cost = &study->costs[i];
+        if (cost->source == CONFIG_COST_AGENT &&
+            (alone || strcmp(cost->device, "host") == 0 || strncmp(cost->device, "host-", 5) == 0))
             return true;
+    }
     return false;
 }
 
@@ -136,9 +144,30 @@ static enum status_code count_workers(const struct cli_run *run, const struct co
                                       struct status *status)
 {
     bool needed = study->fitness.source == CONFIG_FITNESS_RMI;
-    if (needed && run->workers == 0)
-        return status_set(status, STATUS_BAD_INPUT, "fitness by rmi needs workers; give --workers 1 or more");
+    if (needed && run->workers == 0 && run->listen_count == 0)
+        return status_set(
+            status, STATUS_BAD_INPUT,
+            "fitness by rmi needs workers; give --workers 1 or more, or --listen ADDRESS for workers started elsewhere");
     *workers = !needed ? 0 : run->workers == CLI_RUN_WORKERS_AUTO ? cli_launch_cpus() : run->workers;
+    return STATUS_OK;
+}
+
+/* Each board file is sound, and no two speak of the same board: the later agent would take the place of the other. */
+static enum status_code check_boards(const struct cli_run *run, struct status *status)
+{
+    char names[CLI_LAUNCH_BOARDS_MAX][WIRE_NAME_BYTES];
+    for (size_t i = 0; i < run->board_count; i++) {
+        struct config_board *board;
+        enum status_code code = config_board_load(run->boards[i], &board, status);
+        if (code != STATUS_OK)
+            return code;
+        snprintf(names[i], sizeof names[i], "%s", board->name != NULL ? board->name : "");
+        config_board_free(board);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(names[k], names[i]) == 0)
+                return status_set(status, STATUS_BAD_INPUT, "%s and %s: both boards have the name '%s'; give each its own",
+                                  run->boards[k], run->boards[i], names[i]);
+    }
     return STATUS_OK;
 }
 
@@ -173,9 +202,14 @@ static int run_checked(const struct cli_run *run, const struct config_study *stu
                                 .override_count = run->override_count,
                                 .db = db,
                                 .log_level = run->log_level,
-                                .agent = needs_agent(study),
+                                .agent = needs_host_agent(run, study),
+                                .boards = run->boards,
+                                .board_count = run->board_count,
+                                .listen = run->listen,
+                                .listen_count = run->listen_count,
                                 .quiet = run->quiet};
-    if (count_workers(run, study, &launch.workers, &status) != STATUS_OK || check_db(db, &status) != STATUS_OK)
+    if (count_workers(run, study, &launch.workers, &status) != STATUS_OK || check_boards(run, &status) != STATUS_OK ||
+        check_db(db, &status) != STATUS_OK)
         return cli_fail(run->verb, &status);
     int code = cli_launch_run(&launch, &status);
     if (code != 0) {
@@ -227,11 +261,14 @@ int cli_run_study(const struct cli_run *run)
 
 /* --- the command line --- */
 
-enum { KEY_DB = 256, KEY_WORKERS, KEY_SET, KEY_LOG_LEVEL };
+enum { KEY_DB = 256, KEY_WORKERS, KEY_BOARD, KEY_LISTEN, KEY_SET, KEY_LOG_LEVEL };
 
 static const struct argp_option shared_options[] = {
     {"db", KEY_DB, "FILE", 0, "the database; default NAME.db in the current folder", 1},
     {"workers", KEY_WORKERS, "N", 0, "worker processes; default one a CPU", 1},
+    {"board", KEY_BOARD, "FILE", 0, "a board file (docs/MEASURING.md): starts an agent for that board; may be repeated", 1},
+    {"listen", KEY_LISTEN, "ADDRESS", 0,
+     "where workers and agents started elsewhere connect: ipc://FOLDER/SOCKET or tcp://127.0.0.1:PORT; may be repeated", 1},
     {"format", 'f', "FORMAT", 0, "table (default), csv (the front) or json (one object, the last line)", 2},
     {"quiet", 'q', NULL, 0, "show no progress", 2},
     {"log-level", KEY_LOG_LEVEL, "L", 0, "error, warn, info (default) or debug: what goes into the log beside the database", 2},
@@ -241,9 +278,22 @@ static error_t parse_shared(int key, char *text, struct argp_state *state)
 {
     struct cli_run *run = state->input;
     enum log_level level;
+    struct status status = {0};
     switch (key) {
     case KEY_DB: run->db = text; return 0;
     case KEY_WORKERS: run->workers = cli_option_int("workers", text, 0, CLI_LAUNCH_WORKERS_MAX, state); return 0;
+    case KEY_BOARD:
+        if (run->board_count == CLI_LAUNCH_BOARDS_MAX)
+            argp_error(state, "--board may be given %d times at most", CLI_LAUNCH_BOARDS_MAX);
+        run->boards[run->board_count++] = text;
+        return 0;
+    case KEY_LISTEN:
+        if (bus_check_address(text, &status) != STATUS_OK)
+            argp_error(state, "--listen: %s", status.message);
+        if (run->listen_count == CLI_LAUNCH_LISTEN_MAX)
+            argp_error(state, "--listen may be given %d times at most", CLI_LAUNCH_LISTEN_MAX);
+        run->listen[run->listen_count++] = text;
+        return 0;
     case 'f': run->format = cli_option_format(text, state); return 0;
     case 'q': run->quiet = true; return 0;
     case KEY_LOG_LEVEL:
@@ -287,7 +337,7 @@ static int run_verb(int argc, char **argv)
         .parser = parse_option,
         .args_doc = "STUDY.yaml",
         .doc =
-            "Runs a study on this machine: starts master, workers and, where latency is measured, an agent; shows the progress on "
+            "Runs a study on this machine: starts master, workers and, where latency is measured, agents; shows the progress on "
             "standard "
             "error and prints the result. A study that the database already holds is resumed, or its result printed when it is "
             "finished; other settings under the same name are refused.\v"

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "common/cli.h"
+#include "master/cli_launch.h"
 
 extern const struct cli_verb cli_run_verb;
 
@@ -18,8 +19,12 @@ struct cli_run {
     const char *resume;     /* the name of a study that goes on from its settings in `db` */
     const char *overrides[CLI_RUN_OVERRIDES_MAX];
     size_t override_count;
-    const char *db; /* NULL: NAME.db in the current folder */
-    int workers;    /* CLI_RUN_WORKERS_AUTO: one a CPU, none where the fitness needs none */
+    const char *db;                            /* NULL: NAME.db in the current folder */
+    const char *boards[CLI_LAUNCH_BOARDS_MAX]; /* board files: an agent is started for each */
+    size_t board_count;
+    const char *listen[CLI_LAUNCH_LISTEN_MAX]; /* for workers and agents that are started elsewhere */
+    size_t listen_count;
+    int workers; /* CLI_RUN_WORKERS_AUTO: one a CPU, none where the fitness needs none */
     enum cli_format format;
     bool quiet;
     const char *log_level;

@@ -21,10 +21,19 @@
 
 enum { VERBS_MAX = 32 };
 
+/* `device` has commands of both sides. */
+static int device_run(int argc, char **argv)
+{
+    return cli_run_command("device", "What latency is measured on (docs/MEASURING.md).", cli_device_commands, CLI_DEVICE_COMMANDS,
+                           argc, argv);
+}
+
+static const struct cli_verb device_verb = {"device", "what latency is measured on: measure, check, calibrate", device_run};
+
 /* In the order in which help lists them. */
 static const struct cli_verb *const verbs[VERBS_MAX] = {
-    &cli_run_verb,   &cli_study_verb,  &cli_front_verb,     &cli_export_verb, &cli_table_verb,
-    &cli_bench_verb, &cli_device_verb, &cli_reference_verb, &cli_rmi_verb,    NULL,
+    &cli_run_verb,   &cli_study_verb, &cli_front_verb,     &cli_export_verb, &cli_table_verb,
+    &cli_bench_verb, &device_verb,    &cli_reference_verb, &cli_rmi_verb,    NULL,
 };
 
 static void print_help(FILE *out)

@@ -1,5 +1,6 @@
 /* search: the life of one study between its settings, its strategy and its store. Called by coord.c; opening and checking settings
  * is in search_open.c. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,7 +82,8 @@ const struct study_want *search_wanted(const struct search *search, const char *
     return wanted == NULL ? NULL : &wanted->want;
 }
 
-static void provide(struct search *search, const char *key, bool feasible, double value)
+/* evaluation NULL: nobody could. */
+static void provide(struct search *search, const char *key, const struct store_evaluation *evaluation)
 {
     struct wanted *wanted;
     HASH_FIND_STR(search->wanted, key, wanted);
@@ -89,7 +91,12 @@ static void provide(struct search *search, const char *key, bool feasible, doubl
         HASH_DEL(search->wanted, wanted);
         free(wanted);
     }
-    study_provide(search->study, key, &(struct study_value){.feasible = feasible, .value = feasible ? value : 0});
+    struct study_value value = {.feasible = evaluation != NULL && evaluation->feasible};
+    if (value.feasible) {
+        value.value = evaluation->value;
+        value.energy_mj = isnan(evaluation->energy_mj) ? 0 : evaluation->energy_mj;
+    }
+    study_provide(search->study, key, &value);
 }
 
 void search_forget_wanted(struct search *search)
@@ -133,7 +140,7 @@ static enum status_code meet_want(struct search *search, const struct study_want
         return make_task(search, want, task, context, status);
     if (code != STATUS_OK)
         return code;
-    provide(search, want->key, evaluation.feasible, evaluation.value);
+    provide(search, want->key, &evaluation);
     store_evaluation_free(&evaluation);
     return STATUS_OK;
 }
@@ -235,13 +242,13 @@ enum status_code search_accept(struct search *search, const struct store_evaluat
     bool inserted;
     enum status_code code = store_evaluation_put(search->store, evaluation, &inserted, status);
     if (code == STATUS_OK)
-        provide(search, evaluation->key, evaluation->feasible, evaluation->value);
+        provide(search, evaluation->key, evaluation);
     return code;
 }
 
 void search_give_up(struct search *search, const char *key)
 {
-    provide(search, key, false, 0);
+    provide(search, key, NULL);
 }
 
 enum status_code search_known(struct search *search, const char *key, bool *known, struct status *status)

@@ -289,7 +289,7 @@ void study_provide(struct study *study, const char *key, const struct study_valu
         return;
     value->known = true;
     value->got = *got;
-    if (!isfinite(got->value))
+    if (!isfinite(got->value) || !isfinite(got->energy_mj))
         value->got = (struct study_value){.feasible = false};
 }
 
@@ -319,8 +319,9 @@ static void collect(const struct study *study, struct pending *pending)
         if (pending->costs[i] == NULL)
             continue;
         const struct study_value *got = &pending->costs[i]->got;
-        if (got->feasible && got->value >= 0)
-            result->costs[i] = got->value;
+        bool energy = study->config->costs[i].column != NULL;
+        if (got->feasible && (energy ? got->energy_mj > 0 : got->value >= 0))
+            result->costs[i] = energy ? got->energy_mj : got->value;
         else
             result->feasible = false;
     }

@@ -42,6 +42,7 @@ struct study_want {
 struct study_value {
     bool feasible;
     double value;
+    double energy_mj; /* of a measurement; 0: not measured */
 };
 
 struct study_candidate {

@@ -1,4 +1,4 @@
-/* agent_main: the program hwnas-agent: measures the latency of candidates on the host it runs on. */
+/* agent_main: the program hwnas-agent: measures the latency of candidates on a board, or on the host it runs on. */
 #include <argp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,14 +9,15 @@
 #include "common/host.h"
 #include "common/log.h"
 #include "common/version.h"
+#include "worker/runner_open.h"
 #include "worker/session.h"
 
-enum { KEY_RUNNER = 256, KEY_CPU, KEY_LOG_LEVEL, KEY_EXIT_WITH_PARENT };
+enum { KEY_CPU = 256, KEY_LOG_LEVEL, KEY_EXIT_WITH_PARENT };
 
 static const struct argp_option option_list[] = {
     {"connect", 'c', "ADDRESS", 0, "where the master listens: ipc://FOLDER/SOCKET or tcp://127.0.0.1:PORT", 1},
-    {"name", 'n', "NODE", 0, "this process's name, unique in the cluster (HOST-agent-PID)", 1},
-    {"runner", KEY_RUNNER, "WORD", 0, "how networks are run: builtin (default)", 1},
+    {"board", 'b', "FILE", 0, "the board file: what is measured, and how (docs/MEASURING.md); without it this host itself", 1},
+    {"name", 'n', "NODE", 0, "this process's name, unique in the cluster (BOARD-agent; HOST-agent-PID without a board file)", 1},
     {"cpu", KEY_CPU, "N", 0, "the CPU to measure on (the last one this process may use)", 1},
     {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "error, warn, info (default) or debug", 2},
     {"exit-with-parent", KEY_EXIT_WITH_PARENT, NULL, 0, "stop when the process that started this one ends", 2},
@@ -24,6 +25,7 @@ static const struct argp_option option_list[] = {
 
 struct options {
     struct session_options session;
+    const char *board;
     int cpu;
     enum log_level level;
     bool exit_with_parent;
@@ -40,10 +42,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         options->session.address = text;
         break;
     case 'n': options->session.node = text; break;
-    case KEY_RUNNER:
-        if (strcmp(text, "builtin") != 0)
-            argp_error(state, "--runner is '%.40s'; it must be builtin", text);
-        break;
+    case 'b': options->board = text; break;
     case KEY_CPU: options->cpu = cli_option_int("cpu", text, 0, 65535, state); break;
     case KEY_EXIT_WITH_PARENT: options->exit_with_parent = true; break;
     case KEY_LOG_LEVEL:
@@ -68,13 +67,49 @@ static void warn_of_conditions(const struct runner *runner, const struct logger 
         log_warn(logger, "%s", sentence);
 }
 
+/* A board's agent keeps its name over restarts: the later process takes the place of the one that died, at once. */
+static void name_process(const struct config_board *board, char *out, size_t size)
+{
+    if (board != NULL && board->name != NULL)
+        snprintf(out, size, "%.56s-agent", board->name);
+    else
+        host_process_name("agent", out, size);
+}
+
+static int measure_until_stopped(struct options *options, const struct logger *logger, struct status *status)
+{
+    struct config_board *board = NULL;
+    struct runner runner = {0};
+    struct runner_board described;
+    char name[WIRE_NAME_BYTES];
+    int exit_code = 2;
+    if (options->board != NULL && config_board_load(options->board, &board, status) != STATUS_OK)
+        return exit_code;
+    if (runner_open(board, options->cpu, &runner, status) != STATUS_OK) {
+        exit_code = status_exit_code(status->code);
+    } else {
+        warn_of_conditions(&runner, logger);
+        runner_describe(&runner, &described);
+        log_info(logger, "board %s, device %s", described.name, described.device_key);
+        name_process(board, name, sizeof name);
+        if (options->session.node == NULL)
+            options->session.node = name;
+        options->session.runner = &runner;
+        options->session.slots = 1 + (uint32_t)described.build_ahead;
+        exit_code = session_run(&options->session, logger, status);
+    }
+    runner_close(&runner);
+    config_board_free(board);
+    return exit_code;
+}
+
 int main(int argc, char **argv)
 {
     static const struct argp argp = {
         option_list,
         parse,
         NULL,
-        "Measures candidates on this host for the master at ADDRESS, until it is stopped. Masters may come "
+        "Measures candidates on a board, or on this host, for the master at ADDRESS, until it is stopped. Masters may come "
         "and go."
         "\vExit codes: 0 stopped by SIGTERM; 1 a failure at run time; 2 bad input; 3 another process has "
         "registered under the same name; 130 interrupted by SIGINT.",
@@ -83,10 +118,6 @@ int main(int argc, char **argv)
         NULL};
     struct options options = {.level = LOG_INFO, .cpu = -1, .session = {.role = WIRE_AGENT, .slots = 1, .isa = ENGINE_ISA_AUTO}};
     struct status status = {0};
-    struct runner runner;
-    char name[WIRE_NAME_BYTES];
-    host_process_name("agent", name, sizeof name);
-    options.session.node = name;
     argp_program_version = "hwnas-agent " HWNAS_VERSION;
     argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
@@ -95,14 +126,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (options.exit_with_parent && host_exit_with_parent() != 0)
         return 1;
-    if (runner_builtin_open(options.cpu, &runner, &status) != STATUS_OK) {
-        log_error(&logger, "%s", status.message);
-        return status_exit_code(status.code);
-    }
-    warn_of_conditions(&runner, &logger);
-    options.session.runner = &runner;
-    int exit_code = session_run(&options.session, &logger, &status);
-    runner_close(&runner);
+    int exit_code = measure_until_stopped(&options, &logger, &status);
     if (status.code != STATUS_OK)
         log_error(&logger, "%s", status.message);
     return exit_code;

@@ -170,7 +170,8 @@ static enum status_code measure(struct job_bench *bench, struct slot *slot, cons
     if (code == STATUS_OK) {
         rng_seed(&rng, WEIGHTS_SEED); /* latency does not depend on the weights, but they must not be denormal or zero */
         net_init(&net, &rng);
-        struct runner_job job = {&net, &bench->space, arch, nobody_wants_it, slot};
+        struct runner_job job = {
+            .net = &net, .space = &bench->space, .arch = arch, .cancelled = nobody_wants_it, .context = slot, .turn = bench->turn};
         struct runner_note note;
         runner_note_init(&note);
         code = take_samples(bench->runner, &job, &note, out, status);

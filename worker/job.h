@@ -11,6 +11,7 @@
 struct job_bench {
     enum engine_isa isa;
     struct runner *runner; /* borrowed */
+    pthread_mutex_t *turn; /* of the runner's board, which several slots share; borrowed */
     struct space space;    /* of the last task: opening one makes tables */
     bool space_open;
 };

@@ -124,7 +124,11 @@ enum status_code measure_runner(struct runner *runner, const struct runner_job *
     sampling.prepared = runner->ops->prepare(runner, job, note, status);
     if (sampling.prepared == NULL)
         return status->code;
+    if (job->turn != NULL)
+        pthread_mutex_lock(job->turn);
     enum status_code code = measure_take(&view, options, result, status);
+    if (job->turn != NULL)
+        pthread_mutex_unlock(job->turn);
     runner->ops->release(sampling.prepared);
     note->energy_mj = code == STATUS_OK ? result->energy_mj : NAN;
     note->power_samples = code == STATUS_OK ? result->power_samples : 0;

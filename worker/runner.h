@@ -3,6 +3,7 @@
 #ifndef HWNAS_WORKER_RUNNER_H
 #define HWNAS_WORKER_RUNNER_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -32,6 +33,7 @@ struct runner_job {
     const struct arch *arch;
     bool (*cancelled)(void *context); /* true: nobody wants the result any more, stop soon. May be NULL */
     void *context;
+    pthread_mutex_t *turn; /* of the board: built without it, run with it. NULL: nobody else runs there */
 };
 
 /* What a runner says beside its samples. Zero-initialise but for energy_mj, or use runner_note_init; release with runner_note_free.

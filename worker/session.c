@@ -39,6 +39,7 @@ struct session {
     int64_t asked_ms; /* for the last chunk */
     struct slot **slots;
     struct job_bench *benches; /* one a slot */
+    pthread_mutex_t turn;      /* of the board that the slots share */
     struct held *held;         /* as many as the ledger has items */
     struct wire_message message, answer;
 };
@@ -562,6 +563,7 @@ static enum status_code open_slots(struct session *session, struct status *statu
     for (uint32_t i = 0; i < session->options->slots && code == STATUS_OK; i++) {
         session->benches[i].isa = session->options->isa;
         session->benches[i].runner = session->options->runner;
+        session->benches[i].turn = &session->turn;
         code = slot_open(&session->loop, job_work, &session->benches[i], on_slot_done, session, &session->slots[i], status);
     }
     return code;
@@ -611,6 +613,7 @@ int session_run(const struct session_options *options, const struct logger *logg
     session->options = options;
     session->logger = logger;
     bundles_init(&session->bundles);
+    pthread_mutex_init(&session->turn, NULL);
     enum status_code code = make_room(session, status);
     if (code == STATUS_OK)
         code = run_loop(session, status);
@@ -620,6 +623,7 @@ int session_run(const struct session_options *options, const struct logger *logg
     for (uint32_t i = 0; session->benches != NULL && i < options->slots; i++)
         job_bench_close(&session->benches[i]);
     bundles_clear(&session->bundles);
+    pthread_mutex_destroy(&session->turn);
     free(session->held);
     free(session->benches);
     free(session->slots);

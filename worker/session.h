@@ -17,7 +17,7 @@ struct session_options {
     const char *address;
     enum wire_role role;
     const char *node; /* unique in the cluster */
-    uint32_t slots;   /* 1 .. WIRE_SLOTS_MAX; agents: 1 */
+    uint32_t slots;   /* 1 .. WIRE_SLOTS_MAX; agents: 1, or 2 where one candidate may be built while another runs */
     enum engine_isa isa;
     struct runner *runner; /* agents; borrowed */
 };

@@ -40,6 +40,31 @@ holds 'what the master logs stands beside the database' s.log 'other settings'
 same 'the private folder is gone' "$(ls tmp)" ''
 same 'nothing was printed on standard output' "$(cat out)" ''
 
+# --- boards
+write_program hwnas-master 'printf "%s\n" "$*" >$state/master; '"echo '$running'; $wait_for_term"
+write_program hwnas-agent 'printf "%s\n" "$*" >>$state/agents; case "$*" in *bad.yaml*) exit 2 ;; esac; '"$wait_for_term"
+printf 'architecture,ms\nx,1\n' >t.csv
+for name in good bad; do
+    printf 'name: %s\nboard: b\nprocessor: p\nruntime: r\nprecision: f32\nrunner: simulated\nsimulated: {table: t.csv, column: ms, space: nb201}\n' $name >$name.yaml
+done
+says 2 "both boards have the name 'good'" 'two files of one board are refused' ./hwnas run s.yaml --board good.yaml --board good.yaml
+says 2 'none.yaml' 'a board file that is not there is refused' ./hwnas run s.yaml --board none.yaml
+says 2 '--listen' 'an address that nobody can listen at is refused' ./hwnas run s.yaml --listen tcp://8.8.8.8:1
+./hwnas run s.yaml --workers 0 --listen ipc://$tap_folder/more.sock --board good.yaml --board bad.yaml --set 'costs.0.device=b-p-r-f32' >out 2>err &
+pid=$!
+until_true lines agents 2
+ok $? 'an agent is started for each board'
+until_true grep -q 'hwnas-agent of bad.yaml ended with exit code 2; it is left alone' err
+ok $? 'an agent that refuses its board file is not started again'
+kill -INT $pid
+wait $pid
+same 'and the run goes on without it' $? 130
+same 'no agent was started for this machine' "$(grep -vc -- '--board' state/agents)" 0
+holds 'each has its board file' state/agents '--board good.yaml'
+holds 'the master listens where it was told, too' state/master "--listen ipc://$tap_folder/more.sock"
+rm -f state/* && mkfifo state/never
+write_program hwnas-agent 'printf "%s\n" "$*" >>$state/agents; '"$wait_for_term"
+
 # --- stopped by a person
 write_program hwnas-master "echo '$running'; ${wait_for_term/exit 0/echo stopped >\$state/stopped; exit 0}"
 ./hwnas run s.yaml --workers 3 >out 2>err &

@@ -167,6 +167,29 @@ static void costs_of_agents_and_counts_name_themselves(void **state)
     config_free(study);
 }
 
+static void an_agent_measures_latency_and_energy(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct config_study *study =
+        load_ok(SMALLEST "costs: [{source: agent, column: latency_ms}, {source: agent, column: energy_mj}, "
+                         "{name: e, source: agent, column: energy_mj, device: x}, {name: on_y, source: agent, device: y}]\n",
+                NULL);
+    assert_string_equal(study->costs[0].name, "latency_ms");
+    assert_null(study->costs[0].column);
+    assert_string_equal(study->costs[1].name, "energy_mj");
+    assert_string_equal(study->costs[1].column, "energy_mj");
+    assert_string_equal(study->costs[2].name, "e");
+    assert_string_equal(study->costs[2].column, "energy_mj");
+    assert_null(study->costs[3].column);
+    config_free(study);
+    study = load_ok(SMALLEST "costs: [{name: energy_mj, source: agent}]\n", NULL);
+    assert_string_equal(study->costs[0].column, "energy_mj");
+    config_free(study);
+    assert_int_equal(load(SMALLEST "costs: [{source: agent, column: power}]\n", NULL, &study, &status), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status.message, "costs.0.column"));
+}
+
 static void seeds_reach_the_last_64_bit_number(void **state)
 {
     (void)state;
@@ -453,6 +476,7 @@ int main(void)
         cmocka_unit_test(files_are_found_in_the_current_folder_too),
         cmocka_unit_test(a_cost_that_is_only_limited_needs_a_limit),
         cmocka_unit_test(costs_of_agents_and_counts_name_themselves),
+        cmocka_unit_test(an_agent_measures_latency_and_energy),
         cmocka_unit_test(seeds_reach_the_last_64_bit_number),
         cmocka_unit_test(overrides_change_add_and_reach_into_lists),
         cmocka_unit_test(every_wrong_study_is_refused_naming_place_and_key),

@@ -108,18 +108,41 @@ static void one_sample_is_its_own_result(void **state)
     assert_false(result.drifting);
 }
 
+/* The error that 95 % of the trials stay below, in per cent; reorders them. */
+static double usual_error(double *errors)
+{
+    double above[TRIALS / 20 + 1];
+    for (int kept = 0; kept < TRIALS / 20 + 1; kept++) {
+        int worst = 0;
+        for (int i = 1; i < TRIALS; i++)
+            if (errors[i] > errors[worst])
+                worst = i;
+        above[kept] = errors[worst];
+        errors[worst] = -1;
+    }
+    return 100 * above[TRIALS / 20];
+}
+
 /* In how many of TRIALS boards with such spikes the headline of n samples is within 2 % of the true latency. */
 static int trials_within_two_percent(double spike_share, int n)
 {
     int good = 0;
+    double headline[TRIALS], mean[TRIALS], least[TRIALS];
     for (int trial = 0; trial < TRIALS; trial++) {
         struct board board = board_new(1000 + (uint64_t)trial);
         double samples[MEASURE_SAMPLES_MAX];
         board.spike_share = spike_share;
         board_fill(&board, samples, n);
-        good += fabs(statistics(samples, n).latency_ms / board.latency_ms - 1) < 0.02;
+        struct measure_result result = statistics(samples, n);
+        headline[trial] = fabs(result.latency_ms / board.latency_ms - 1);
+        mean[trial] = fabs(result.mean_ms / board.latency_ms - 1);
+        least[trial] = fabs(result.min_ms / board.latency_ms - 1);
+        good += headline[trial] < 0.02;
     }
-    print_message("# spikes %.0f %%: %d of %d headlines within 2 %% at n = %d\n", 100 * spike_share, good, TRIALS, n);
+    print_message(
+        "# spikes %.0f %%, n = %d: %d of %d headlines within 2 %%; error of 95 in 100 below: headline %.1f %%, mean %.1f %%, "
+        "minimum %.1f %%\n",
+        100 * spike_share, n, good, TRIALS, usual_error(headline), usual_error(mean), usual_error(least));
     return good;
 }
 

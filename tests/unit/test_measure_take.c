@@ -189,6 +189,25 @@ static void a_whole_measurement_of_a_spiky_board_is_within_two_percent(void **st
     }
 }
 
+/* Ten per cent an attempt, and for as long as it is measured. */
+static void a_board_that_slows_down_unseen_is_flagged(void **state)
+{
+    (void)state;
+    int flagged = 0, calm = 0;
+    for (int trial = 0; trial < 100; trial++) {
+        struct board board = board_new(700 + (uint64_t)trial), steady = board_new(900 + (uint64_t)trial);
+        board.latency_ms = steady.latency_ms = 5;
+        board.drift = 0.5;
+        board.drift_over = 500; /* of the 110 runs of an attempt */
+        flagged += measured(&board).drifting;
+        struct measure_result result = measured(&steady);
+        calm += measure_is_steady(&result);
+    }
+    print_message("# slowing by 10 %% an attempt: %d of 100 flagged; not slowing: %d of 100 steady\n", flagged, calm);
+    assert_in_range(flagged, 95, 100);
+    assert_in_range(calm, 98, 100);
+}
+
 /* --- before --- */
 
 static void a_hot_board_is_waited_for(void **state)
@@ -628,6 +647,7 @@ int main(void)
         cmocka_unit_test(a_short_attempt_is_followed_by_a_cool_down_as_short),
         cmocka_unit_test(what_is_unstable_twice_is_told_and_flagged),
         cmocka_unit_test(a_whole_measurement_of_a_spiky_board_is_within_two_percent),
+        cmocka_unit_test(a_board_that_slows_down_unseen_is_flagged),
         cmocka_unit_test(a_hot_board_is_waited_for),
         cmocka_unit_test(a_board_that_stays_hot_is_measured_in_the_end_and_flagged),
         cmocka_unit_test(a_board_that_stays_hot_is_refused_where_measuring_is_strict),

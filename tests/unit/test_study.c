@@ -262,7 +262,7 @@ static size_t run_shuffled(const struct world *world, struct rng *rng, struct st
         for (size_t answers = rng_below(rng, 4); answers > 0 && held_count > 0; answers--) {
             size_t pick = rng_below(rng, held_count);
             world_answer(study, &held[pick]);
-            study_provide(study, held[pick].key, &(struct study_value){true, 1e6});
+            study_provide(study, held[pick].key, &(struct study_value){.feasible = true, .value = 1e6});
             if (rng_below(rng, 3) > 0)
                 held[pick] = held[--held_count];
         }
@@ -296,7 +296,7 @@ static void a_value_that_is_not_a_number_is_infeasible(void **state)
     study_pump(study, 2);
     while (study_want(study, &want)) {
         double value = want.kind == STUDY_WANT_RMI ? NAN : 1;
-        study_provide(study, want.key, &(struct study_value){true, value});
+        study_provide(study, want.key, &(struct study_value){.feasible = true, .value = value});
     }
     assert_true(study_told(study, told_once));
     assert_false(told_once->result.feasible);
@@ -310,9 +310,9 @@ static void unknown_keys_are_ignored(void **state)
     struct world *world = *state;
     world_evaluate_outside(world);
     struct study *study = world_study(world);
-    study_provide(study, "no such key", &(struct study_value){true, 1});
+    study_provide(study, "no such key", &(struct study_value){.feasible = true, .value = 1});
     study_pump(study, 5);
-    study_provide(study, "", &(struct study_value){true, 1});
+    study_provide(study, "", &(struct study_value){.feasible = true, .value = 1});
     assert_false(study_told(study, told_once));
     study_close(study);
 }
@@ -361,6 +361,50 @@ static void measurements_are_keyed_by_the_version_that_agents_measure_by(void **
 {
     (void)state;
     assert_int_equal(STUDY_MEASUREMENT_VERSION, MEASURE_PROTOCOL_VERSION);
+}
+
+/* Latency and energy of one device come out of one measurement. */
+static void one_measurement_gives_latency_and_energy(void **state)
+{
+    struct world *world = *state;
+    struct study_candidate told;
+    struct study_want want;
+    world_evaluate_outside(world);
+    world->costs[1] =
+        (struct config_cost){.name = "energy_mj", .source = CONFIG_COST_AGENT, .device = "host", .column = "energy_mj"};
+    world->config.cost_count = 2;
+    struct study *study = world_study(world);
+    study_pump(study, 1);
+    int wants = 0;
+    while (study_want(study, &want)) {
+        struct study_value value = world_value_of(&want);
+        wants++;
+        value.feasible = true;
+        value.energy_mj = want.kind == STUDY_WANT_MEASURE ? 7.5 : 0;
+        study_provide(study, want.key, &value);
+    }
+    assert_int_equal(wants, 2);
+    assert_true(study_told(study, &told));
+    assert_true(told.result.feasible);
+    assert_near(told.result.costs[1], 7.5, 0, 0);
+    assert_true(told.result.costs[0] != 7.5);
+    study_close(study);
+}
+
+static void without_its_energy_a_candidate_is_infeasible(void **state)
+{
+    struct world *world = *state;
+    struct study_candidate told;
+    struct study_want want;
+    world_evaluate_outside(world);
+    world->costs[0].column = "energy_mj";
+    struct study *study = world_study(world);
+    study_pump(study, 1);
+    while (study_want(study, &want))
+        study_provide(study, want.key, &(struct study_value){.feasible = true, .value = 1});
+    assert_true(study_told(study, &told));
+    assert_false(told.result.feasible);
+    study_close(study);
 }
 
 /* --- values held back --- */
@@ -696,6 +740,8 @@ int main(void)
         in_world(unknown_keys_are_ignored),
         in_world(keys_change_with_what_the_value_depends_on_and_with_nothing_else),
         cmocka_unit_test(measurements_are_keyed_by_the_version_that_agents_measure_by),
+        in_world(one_measurement_gives_latency_and_energy),
+        in_world(without_its_energy_a_candidate_is_infeasible),
         in_world(a_held_candidate_is_told_after_its_release_alone),
         in_world(holding_back_changes_nothing_of_what_is_found),
         in_world(studies_that_share_tables_find_what_each_finds_alone),

@@ -64,7 +64,7 @@ void conditions_each(const char *root, const char *folder, void (*each)(void *co
 static void slug(const char *name, char *out, size_t size)
 {
     static const char *const fillers[] = {"r", "tm", "cpu", "processor", "with"};
-    static const char gaps[] = " ()\t-/,";
+    static const char gaps[] = " ()\t-/,_";
     size_t used = 0;
     for (const char *at = name + strspn(name, gaps); *at != '\0'; at += strspn(at, gaps)) {
         size_t length = strcspn(at, gaps);
@@ -84,16 +84,17 @@ static void slug(const char *name, char *out, size_t size)
 /* What /proc/cpuinfo says of one CPU. x86 has brand, family and model; ARM an implementer and a part. */
 struct cpuinfo {
     char brand[128], first[16], second[16];
-    bool hypervisor;
+    bool arm, hypervisor;
 };
 
 static void take_field(struct cpuinfo *info, const char *key, const char *value)
 {
     if (strcmp(key, "model name") == 0)
         snprintf(info->brand, sizeof info->brand, "%s", value);
-    else if (strcmp(key, "cpu family") == 0 || strcmp(key, "CPU implementer") == 0)
+    else if (strcmp(key, "cpu family") == 0 || strcmp(key, "CPU implementer") == 0) {
         snprintf(info->first, sizeof info->first, "%s", value);
-    else if (strcmp(key, "model") == 0 || strcmp(key, "CPU part") == 0)
+        info->arm = key[0] == 'C';
+    } else if (strcmp(key, "model") == 0 || strcmp(key, "CPU part") == 0)
         snprintf(info->second, sizeof info->second, "%s", value);
     else if (strcmp(key, "flags") == 0)
         info->hypervisor = strstr(value, " hypervisor") != NULL;
@@ -128,11 +129,14 @@ static void read_cpuinfo(const char *root, int cpu, struct cpuinfo *info)
     fclose(file);
 }
 
-/* Brand without the nominal clock ("@ 2.60GHz"), then family and model. */
-static void name_processor(const struct cpuinfo *info, char out[CONDITIONS_PROCESSOR_BYTES])
+/* Brand without the nominal clock ("@ 2.60GHz"), then family and model. 32-bit ARM writes a brand too, one that says little. */
+static void name_processor(const char *root, const struct cpuinfo *info, char out[CONDITIONS_PROCESSOR_BYTES])
 {
     char whole[192];
-    snprintf(whole, sizeof whole, "%.*s %s %s", (int)strcspn(info->brand, "@"), info->brand, info->first, info->second);
+    if (info->arm)
+        conditions_arm_processor(root, info->first, info->second, whole, sizeof whole);
+    else
+        snprintf(whole, sizeof whole, "%.*s %s %s", (int)strcspn(info->brand, "@"), info->brand, info->first, info->second);
     slug(whole, out, CONDITIONS_PROCESSOR_BYTES);
     if (out[0] == '\0')
         snprintf(out, CONDITIONS_PROCESSOR_BYTES, "unknown");
@@ -223,7 +227,7 @@ void conditions_read(const char *root, int cpu, struct conditions *out)
     struct cpuinfo info;
     memset(out, 0, sizeof *out);
     read_cpuinfo(root, cpu, &info);
-    name_processor(&info, out->processor);
+    name_processor(root, &info, out->processor);
     out->virtual = info.hypervisor;
     out->cpu = cpu;
     out->cpus = count_online(root);

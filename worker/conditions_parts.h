@@ -17,6 +17,10 @@ double conditions_number(FILE *file, double unknown);
 /* Calls each(context, name) for every entry of the folder below root whose name does not begin with a dot. */
 void conditions_each(const char *root, const char *folder, void (*each)(void *context, const char *name), void *context);
 
+/* Words that name an ARM processor: board and core, as far as they are known. implementer and part as /proc/cpuinfo writes them
+ * ("0x41", "0xd08"). */
+void conditions_arm_processor(const char *root, const char *implementer, const char *part, char *out, size_t size);
+
 /* What small boards tell: throttle bits and counts, the clock of a graphics processor, the power mode, the model. */
 void conditions_read_board(const char *root, int cpu, struct conditions *out);
 

@@ -67,10 +67,39 @@ static void each_cpu_of_an_uneven_chip_has_its_own_name(void **state)
     struct tree tree;
     tree_make(&tree);
     tree_put(&tree, "/proc/cpuinfo", two_cpus);
-    assert_string_equal(looked_at(&tree, 1).processor, "0x41_0xd0b");
+    assert_string_equal(looked_at(&tree, 1).processor, "cortex_a76");
     assert_true(looked_at(&tree, 1).virtual);
     assert_false(looked_at(&tree, 0).virtual);
     tree_remove(&tree);
+}
+
+static void an_arm_processor_is_its_board_and_its_core(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *cpuinfo, *compatible, *name;
+    } arms[] = {
+        {"processor: 0\nCPU implementer: 0x41\nCPU part: 0xd08\n", "raspberrypi,4-model-b", "raspberrypi_4_model_b_cortex_a72"},
+        /* A 32-bit kernel writes a brand and the board's model, too. */
+        {"processor: 0\nmodel name: ARMv7 Processor rev 4 (v7l)\nCPU implementer: 0x41\nCPU part: 0xd03\n\nModel: Raspberry Pi 3\n",
+         "raspberrypi,3-model-b-plus", "raspberrypi_3_model_b_plus_cortex_a53"},
+        {"processor: 0\nCPU implementer: 0x4e\nCPU part: 0x003\n", "nvidia,p2771-0000", "nvidia_p2771_0000_denver_2"},
+        {"processor: 0\nCPU implementer: 0x99\nCPU part: 0x123\n", "", "0x99_0x123"},
+        /* Nonsense stays within the letters of a key. */
+        {"processor: 0\nCPU implementer: zz\n", "a;\"$(x) \x1b[31m yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy",
+         NULL},
+    };
+    for (size_t i = 0; i < sizeof arms / sizeof arms[0]; i++) {
+        struct tree tree;
+        tree_make(&tree);
+        tree_put(&tree, "/proc/cpuinfo", arms[i].cpuinfo);
+        tree_put(&tree, "/proc/device-tree/compatible", arms[i].compatible);
+        struct conditions conditions = looked_at(&tree, 0);
+        if (arms[i].name != NULL)
+            assert_string_equal(conditions.processor, arms[i].name);
+        assert_int_equal(strspn(conditions.processor, "abcdefghijklmnopqrstuvwxyz0123456789_"), strlen(conditions.processor));
+        tree_remove(&tree);
+    }
 }
 
 static void hostile_brand_gives_a_harmless_name(void **state)
@@ -125,7 +154,7 @@ static void conditions_are_one_line_of_pairs(void **state)
     put_a_restless_machine(&tree);
     struct conditions conditions = looked_at(&tree, 1);
     conditions_print(&conditions, line, sizeof line);
-    assert_string_equal(line, "processor=0x41_0xd0b cpu=1 cpus=3 governor=powersave frequency_mhz=1800 boost=on temperature_c=67.5 "
+    assert_string_equal(line, "processor=cortex_a76 cpu=1 cpus=3 governor=powersave frequency_mhz=1800 boost=on temperature_c=67.5 "
                               "load=3.25 virtual=yes");
     tree_remove(&tree);
 }
@@ -162,6 +191,22 @@ static void put_a_raspberry_pi(const struct tree *tree)
     tree_put(tree, "/sys/devices/platform/soc/soc:firmware/get_throttled", "e0008\n");
 }
 
+static void the_compatible_list_ends_its_first_name_with_a_nul(void **state)
+{
+    (void)state;
+    struct tree tree;
+    tree_make(&tree);
+    put_a_raspberry_pi(&tree);
+    char path[512];
+    snprintf(path, sizeof path, "%s/proc/device-tree/compatible", tree.root);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fwrite("raspberrypi,4-model-b\0brcm,bcm2711", 1, 35, file);
+    fclose(file);
+    assert_string_equal(looked_at(&tree, 0).processor, "raspberrypi_4_model_b_cortex_a72");
+    tree_remove(&tree);
+}
+
 static void a_raspberry_pi_tells_its_model_memory_and_throttling(void **state)
 {
     (void)state;
@@ -171,7 +216,7 @@ static void a_raspberry_pi_tells_its_model_memory_and_throttling(void **state)
     put_a_raspberry_pi(&tree);
     struct conditions conditions = looked_at(&tree, 0);
     conditions_print(&conditions, line, sizeof line);
-    assert_string_equal(line, "processor=0x41_0xd08 cpu=0 cpus=4 affinity=0-3 governor=performance frequency_mhz=1500 "
+    assert_string_equal(line, "processor=cortex_a72 cpu=0 cpus=4 affinity=0-3 governor=performance frequency_mhz=1500 "
                               "frequency_max_mhz=1500 temperature_c=61.3 memory_mb=3072 virtual=no "
                               "model=raspberry_pi_4_model_b_rev_1.4 throttled=0xe0008");
     tree_remove(&tree);
@@ -273,7 +318,7 @@ static void a_line_that_does_not_fit_is_cut_off(void **state)
     put_a_restless_machine(&tree);
     struct conditions conditions = looked_at(&tree, 1);
     conditions_print(&conditions, line, sizeof line);
-    assert_string_equal(line, "processor=0x41_");
+    assert_string_equal(line, "processor=corte");
     tree_remove(&tree);
 }
 
@@ -282,6 +327,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(processor_is_brand_family_and_model_in_the_letters_of_a_key),
         cmocka_unit_test(each_cpu_of_an_uneven_chip_has_its_own_name),
+        cmocka_unit_test(an_arm_processor_is_its_board_and_its_core),
+        cmocka_unit_test(the_compatible_list_ends_its_first_name_with_a_nul),
         cmocka_unit_test(hostile_brand_gives_a_harmless_name),
         cmocka_unit_test(an_empty_tree_is_unknown_throughout),
         cmocka_unit_test(conditions_are_one_line_of_pairs),

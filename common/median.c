@@ -20,9 +20,8 @@ double median_sort(double *values, int n)
     return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
 }
 
-double median_of_windows(const double *samples, int n, int windows, double *scratch)
+int median_windows(const double *samples, int n, int windows, double out[MEDIAN_WINDOWS_MAX], double *scratch)
 {
-    double medians[MEDIAN_WINDOWS_MAX];
     if (windows > n / WINDOW_MIN)
         windows = n / WINDOW_MIN;
     if (windows > MEDIAN_WINDOWS_MAX)
@@ -32,7 +31,7 @@ double median_of_windows(const double *samples, int n, int windows, double *scra
     for (int i = 0; i < windows; i++) {
         int first = i * n / windows, last = (i + 1) * n / windows;
         memcpy(scratch, samples + first, (size_t)(last - first) * sizeof *samples);
-        medians[i] = median_sort(scratch, last - first);
+        out[i] = median_sort(scratch, last - first);
     }
-    return median_sort(medians, windows);
+    return windows;
 }

@@ -7,9 +7,9 @@ enum { MEDIAN_WINDOWS_MAX = 64 };
 /* Median of n numbers, n >= 1; the mean of the middle two when n is even. Sorts them. */
 double median_sort(double *values, int n);
 
-/* The samples in that many equal windows (fewer when a window would hold less than 3, 64 at the most): the median of the windows'
- * medians. A burst of disturbance spoils the windows it falls into and no others (docs/MEASURING.md). n >= 1; scratch has room for
- * n numbers. */
-double median_of_windows(const double *samples, int n, int windows, double *scratch);
+/* The medians of that many equal windows (fewer when a window would hold less than 3, 64 at the most): a burst of disturbance
+ * spoils the windows it falls into, and the median over windows then ignores those (docs/MEASURING.md). Returns how many. n >= 1;
+ * scratch has room for n numbers. */
+int median_windows(const double *samples, int n, int windows, double out[MEDIAN_WINDOWS_MAX], double *scratch);
 
 #endif

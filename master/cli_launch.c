@@ -21,7 +21,7 @@
 
 enum {
     LINE_BYTES_MAX = 1 << 16,
-    ARGUMENTS_MAX = 16,
+    ARGUMENTS_MAX = 18,
     RESTARTS_MAX = 5, /* of one peer within RESTART_WINDOW_MS before it is given up */
     RESTART_WINDOW_MS = 60 * 1000,
     PEER_GRACE_MS = 3 * 1000 /* between SIGTERM and SIGKILL at the end; peers hold nothing that matters */
@@ -408,6 +408,10 @@ static enum status_code start_master(struct launcher *launcher, struct status *s
     arguments[count++] = "--exit-with-parent";
     arguments[count++] = "--log-level";
     arguments[count++] = launch->log_level;
+    if (launch->canary_every != NULL) {
+        arguments[count++] = "--canary-every";
+        arguments[count++] = launch->canary_every;
+    }
     for (size_t i = 0; i < launch->listen_count; i++) {
         arguments[count++] = "--listen";
         arguments[count++] = launch->listen[i];

@@ -21,6 +21,7 @@ struct cli_launch {
     size_t override_count;
     const char *db;
     const char *log_level;     /* for the children's log; a word log_parse_level knows */
+    const char *canary_every;  /* for the master: measurements of a board between its canaries; NULL: as many as it likes */
     int workers;               /* 0 to CLI_LAUNCH_WORKERS_MAX */
     bool agent;                /* an agent that measures this machine itself */
     const char *const *boards; /* board files: an agent each */

@@ -202,6 +202,7 @@ static int run_checked(const struct cli_run *run, const struct config_study *stu
                                 .override_count = run->override_count,
                                 .db = db,
                                 .log_level = run->log_level,
+                                .canary_every = run->canary_every,
                                 .agent = needs_host_agent(run, study),
                                 .boards = run->boards,
                                 .board_count = run->board_count,
@@ -261,7 +262,7 @@ int cli_run_study(const struct cli_run *run)
 
 /* --- the command line --- */
 
-enum { KEY_DB = 256, KEY_WORKERS, KEY_BOARD, KEY_LISTEN, KEY_SET, KEY_LOG_LEVEL };
+enum { KEY_DB = 256, KEY_WORKERS, KEY_BOARD, KEY_LISTEN, KEY_SET, KEY_LOG_LEVEL, KEY_CANARY_EVERY };
 
 static const struct argp_option shared_options[] = {
     {"db", KEY_DB, "FILE", 0, "the database; default NAME.db in the current folder", 1},
@@ -269,6 +270,8 @@ static const struct argp_option shared_options[] = {
     {"board", KEY_BOARD, "FILE", 0, "a board file (docs/MEASURING.md): starts an agent for that board; may be repeated", 1},
     {"listen", KEY_LISTEN, "ADDRESS", 0,
      "where workers and agents started elsewhere connect: ipc://FOLDER/SOCKET or tcp://127.0.0.1:PORT; may be repeated", 1},
+    {"canary-every", KEY_CANARY_EVERY, "N", 0,
+     "measurements of a board between two of the network that it is checked with; default 10, 0 for none", 1},
     {"format", 'f', "FORMAT", 0, "table (default), csv (the front) or json (one object, the last line)", 2},
     {"quiet", 'q', NULL, 0, "show no progress", 2},
     {"log-level", KEY_LOG_LEVEL, "L", 0, "error, warn, info (default) or debug: what goes into the log beside the database", 2},
@@ -296,6 +299,10 @@ static error_t parse_shared(int key, char *text, struct argp_state *state)
         return 0;
     case 'f': run->format = cli_option_format(text, state); return 0;
     case 'q': run->quiet = true; return 0;
+    case KEY_CANARY_EVERY:
+        cli_option_int("canary-every", text, 0, 1000000, state);
+        run->canary_every = text;
+        return 0;
     case KEY_LOG_LEVEL:
         if (log_parse_level(text, &level) != 0)
             argp_error(state, "--log-level is '%.40s'; it must be error, warn, info or debug", text);

@@ -28,6 +28,7 @@ struct cli_run {
     enum cli_format format;
     bool quiet;
     const char *log_level;
+    const char *canary_every; /* a number; NULL: the default */
 };
 
 /* Checks everything, runs the study to its end and prints the result on standard output. Returns the exit code, messages printed.

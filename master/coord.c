@@ -2,6 +2,7 @@
  * rests on something that is not committed. */
 #include "master/coord.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,7 +171,8 @@ static enum status_code open_dispatch(struct coord *coord, struct status *status
                                        .lease_ms = coord->options->lease_ms,
                                        .failures_max = 3,
                                        .measure_batch = 32,
-                                       .measure_wait_ms = 300000};
+                                       .measure_wait_ms = 300000,
+                                       .canary_every = coord->options->canary_every};
     host_identify(options.host_id);
     int64_t now_ms = clock_monotonic_ms();
     coord->dispatch = dispatch_open(&options, now_ms);
@@ -183,9 +185,9 @@ static enum status_code open_dispatch(struct coord *coord, struct status *status
         return code;
     for (size_t i = 0; i < count; i++)
         dispatch_restore(coord->dispatch, now_ms, (uint64_t)leases[i].id, (uint64_t)leases[i].epoch, (uint32_t)leases[i].attempt,
-                         leases[i].key, leases[i].node);
+                         leases[i].key, leases[i].node, leases[i].board);
     free(leases);
-    return STATUS_OK;
+    return coord_boards_open(coord, status);
 }
 
 static void on_probe(uv_timer_t *timer)
@@ -210,11 +212,12 @@ static void on_probe(uv_timer_t *timer)
 
 /* --- a turn --- */
 
-static void on_task(void *context, const struct study_want *want, int32_t failures, int32_t failed_nodes)
+static void on_task(void *context, const struct study_want *want, const struct store_attempts *attempts)
 {
     struct coord *coord = context;
+    struct queue_tries tries = {.failures = attempts->failures, .places = attempts->places, .crashes = attempts->crashes};
     dispatch_want(coord->dispatch, clock_monotonic_ms(), want->key, want->kind == STUDY_WANT_RMI ? WIRE_RMI : WIRE_MEASURE,
-                  want->device, failures, failed_nodes);
+                  want->device, &tries);
 }
 
 static enum status_code store_grant(struct coord *coord, const struct dispatch_action *action, struct status *status)
@@ -222,12 +225,14 @@ static enum status_code store_grant(struct coord *coord, const struct dispatch_a
     struct store_lease lease = {.epoch = coord->epoch, .attempt = (int32_t)action->attempt, .granted_wall_ms = clock_wall_ms()};
     memcpy(lease.key, action->key, sizeof lease.key);
     memcpy(lease.node, action->node, sizeof lease.node);
+    memcpy(lease.board, action->board, sizeof lease.board);
     enum status_code code = store_lease_grant(search_store(coord->search), &lease, status);
     if (code != STATUS_OK)
         return code;
     dispatch_granted(coord->dispatch, action->key, (uint64_t)lease.id);
     coord_post_task(coord, action, (uint64_t)lease.id);
-    log_debug(coord->logger, "lease %lld, attempt %u, to %s", (long long)lease.id, action->attempt, action->node);
+    log_debug(coord->logger, "lease %lld, attempt %u, to %s%s", (long long)lease.id, action->attempt, action->node,
+              action->canary ? " (canary)" : "");
     return STATUS_OK;
 }
 
@@ -241,9 +246,9 @@ static enum status_code store_close_of(struct coord *coord, const struct dispatc
     if (action->close == DISPATCH_LOST || action->close == DISPATCH_FAILED)
         log_warn(coord->logger, "lease %llu on %s, attempt %u: %s: %s", (unsigned long long)action->lease_id, action->node,
                  action->attempt, action->close == DISPATCH_LOST ? "lost" : "failed", action->reason);
-    enum status_code code =
-        store_lease_close(search_store(coord->search), (int64_t)action->lease_id, (int64_t)action->epoch, (int32_t)action->attempt,
-                          action->node, states[action->close], "", action->reason, clock_wall_ms(), &closed, status);
+    enum status_code code = store_lease_close(search_store(coord->search), (int64_t)action->lease_id, (int64_t)action->epoch,
+                                              (int32_t)action->attempt, action->node, states[action->close],
+                                              wire_failure_name(action->failure), action->reason, clock_wall_ms(), &closed, status);
     if (code == STATUS_OK && !closed)
         log_warn(coord->logger, "lease %llu was not open in the database", (unsigned long long)action->lease_id);
     return code;
@@ -255,6 +260,32 @@ static void refuse_replaced(struct coord *coord, uint32_t link)
     coord->answer.refuse.code = WIRE_REFUSE_REPLACED;
     line_of("a later process has registered under this name", coord->answer.refuse.sentence, sizeof coord->answer.refuse.sentence);
     coord_post(coord, link, &coord->answer, 0);
+}
+
+/* What takes board after board down is kept, so that no other study tries it for ever; other failures may be this master's bad
+ * luck. */
+static enum status_code give_up(struct coord *coord, const struct dispatch_action *action, struct status *status)
+{
+    const struct study_want *want = search_wanted(coord->search, action->key);
+    if (!action->crashes || want == NULL) {
+        search_give_up(coord->search, action->key);
+        return STATUS_OK;
+    }
+    struct store_evaluation row = {.kind = want->kind,
+                                   .failure = "crashes_device",
+                                   .detail = "{}",
+                                   .wall_ms = clock_wall_ms(),
+                                   .queue_seconds = NAN,
+                                   .build_seconds = NAN,
+                                   .run_seconds = NAN,
+                                   .energy_mj = NAN};
+    memcpy(row.key, want->key, sizeof row.key);
+    memcpy(row.arch, want->arch_text, sizeof row.arch);
+    memcpy(row.board, action->board, sizeof row.board);
+    const char *device_key = coord_board_device(coord, action->board);
+    snprintf(row.device_key, sizeof row.device_key, "%s", device_key != NULL ? device_key : want->device);
+    line_of(action->reason, row.why_not, sizeof row.why_not);
+    return search_accept(coord->search, &row, status);
 }
 
 /* *freed: something was given up, so the study may go on. */
@@ -270,7 +301,7 @@ static enum status_code carry_out(struct coord *coord, bool *freed, struct statu
         case DISPATCH_REPLACED: refuse_replaced(coord, action.link); break;
         case DISPATCH_GIVE_UP:
             log_warn(coord->logger, "key %s is infeasible: %s", action.key, action.reason);
-            search_give_up(coord->search, action.key);
+            code = give_up(coord, &action, status);
             *freed = true;
             break;
         }
@@ -433,6 +464,7 @@ int coord_run(const struct coord_options *options, const struct logger *logger, 
         status->code = STATUS_OK; /* a sentence of something that was expected may be left in it */
     int exit_code = code == STATUS_OK ? coord->exit_code : status_exit_code(code);
     dispatch_close(coord->dispatch);
+    coord_boards_close(coord);
     search_close(coord->search);
     empty_outbox(coord);
     free(coord->outbox);

@@ -23,6 +23,7 @@ struct coord_options {
     bool progress;         /* JSON lines on standard output (master/progress.h says what is in them) */
     uint32_t heartbeat_ms; /* what peers are asked for */
     uint32_t lease_ms;
+    uint32_t canary_every; /* measurements of a board between its canaries; 0: none */
 };
 
 /* Runs the study to its end, or to SIGTERM or SIGINT. Blocks. Returns the master's exit code: 0 finished or drained, 130

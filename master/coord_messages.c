@@ -1,5 +1,6 @@
 /* coord_messages: what the master does with each message of a peer. Part of coord. The rule it keeps: answers are queued, and leave
  * only after the turn's commit. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,11 @@ static void on_hello(struct coord *coord, uint32_t link, const struct wire_hello
         welcome(coord, link, hello->sequence);
         return;
     }
+    struct status status = {0};
+    if (hello->role == WIRE_AGENT && coord_board_here(coord, hello, &status) != STATUS_OK) {
+        coord_store_failed(coord, &status);
+        return;
+    }
     switch (dispatch_hello(coord->dispatch, clock_monotonic_ms(), link, hello, drop)) {
     case DISPATCH_HEARD:
         log_info(coord->logger, "%s %s on host %s is here (%u slots, %s%s%s)", hello->role == WIRE_AGENT ? "agent" : "worker",
@@ -67,20 +73,36 @@ static void on_heartbeat(struct coord *coord, uint32_t link, const struct wire_h
 
 /* --- results --- */
 
+static double known(double value)
+{
+    return value > 0 ? value : NAN;
+}
+
+/* lease: NULL for a late result of one that is not open any more. */
 static enum status_code store_result(struct coord *coord, uint32_t link, const struct wire_result *result,
-                                     const struct study_want *want, struct status *status)
+                                     const struct study_want *want, const struct dispatch_lease *lease, struct status *status)
 {
     struct store_evaluation row = {.kind = want->kind,
                                    .feasible = result->outcome == WIRE_OK,
                                    .value = result->value,
                                    .seconds = result->seconds,
-                                   .wall_ms = clock_wall_ms()};
+                                   .wall_ms = clock_wall_ms(),
+                                   .queue_seconds = lease != NULL ? lease->queue_seconds : NAN,
+                                   .build_seconds = NAN,
+                                   .run_seconds = NAN,
+                                   .energy_mj = known(result->energy_mj)};
     memcpy(row.key, want->key, sizeof row.key);
     memcpy(row.arch, want->arch_text, sizeof row.arch);
     if (!row.feasible)
         line_of(result->sentence, row.why_not, sizeof row.why_not);
     strncpy(row.node, dispatch_node(coord->dispatch, link), sizeof row.node - 1);
     strncpy(row.device_key, dispatch_device(coord->dispatch, link), sizeof row.device_key - 1);
+    if (want->kind == STUDY_WANT_MEASURE && lease != NULL) {
+        row.build_seconds = result->build_seconds;
+        row.run_seconds = result->run_seconds;
+        snprintf(row.failure, sizeof row.failure, "%s", wire_failure_name(result->failure));
+        coord_describe_board(coord, lease, &row);
+    }
     row.detail = strndup(result->detail_size > 0 ? result->detail : "{}", result->detail_size > 0 ? result->detail_size : 2);
     if (row.detail == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for a result");
@@ -98,36 +120,53 @@ static void acknowledge(struct coord *coord, uint32_t link, uint64_t lease_id, e
     coord_post(coord, link, &coord->answer, 0);
 }
 
+/* What dispatch made of the result is carried into the store. *verdict: what the peer is told. */
+static enum status_code keep_result(struct coord *coord, uint32_t link, const struct wire_result *result,
+                                    const struct dispatch_lease *lease, enum wire_verdict *verdict, struct status *status)
+{
+    const struct study_want *want = search_wanted(coord->search, result->key);
+    enum dispatch_verdict taken = dispatch_result(coord->dispatch, clock_monotonic_ms(), link, result);
+    enum status_code code = STATUS_OK;
+    bool there = false;
+    *verdict = WIRE_ACCEPTED;
+    switch (taken) {
+    case DISPATCH_TAKE:
+        if (want == NULL)
+            return status_set(status, STATUS_INTERNAL, "a result was taken for a key that nobody wants");
+        return store_result(coord, link, result, want, lease, status);
+    case DISPATCH_CANARY: return coord_canary(coord, dispatch_node(coord->dispatch, link), lease, result, status);
+    case DISPATCH_STALE:
+        code = search_known(coord->search, result->key, &there, status);
+        *verdict = there ? WIRE_DUPLICATE : WIRE_STALE;
+        return code;
+    default: return STATUS_OK;
+    }
+}
+
 static void on_result(struct coord *coord, uint32_t link, struct wire_result *result)
 {
+    struct dispatch_lease lease;
+    struct status status = {0};
+    enum wire_verdict verdict = WIRE_RETRY_LATER;
+    enum status_code code = STATUS_OK;
     if (coord->stalled) {
         acknowledge(coord, link, result->lease_id, WIRE_RETRY_LATER);
         return;
     }
-    const struct study_want *want = search_wanted(coord->search, result->key);
-    if (want != NULL && want->kind == STUDY_WANT_MEASURE && result->outcome == WIRE_OK && result->value <= 0) {
-        result->outcome = WIRE_FAILED;
-        line_of("a latency that is not above 0", result->sentence, sizeof result->sentence);
-    }
-    enum dispatch_verdict verdict = dispatch_result(coord->dispatch, clock_monotonic_ms(), link, result);
-    struct status status = {0};
-    enum status_code code = STATUS_OK;
-    bool known = false;
-    switch (verdict) {
-    case DISPATCH_STRANGER: refuse(coord, link, WIRE_REFUSE_NOT_REGISTERED, "this connection has not said Hello"); return;
-    case DISPATCH_TAKE:
-        code = want == NULL ? status_set(&status, STATUS_INTERNAL, "a result was taken for a key that nobody wants")
-                            : store_result(coord, link, result, want, &status);
-        break;
-    case DISPATCH_STALE: code = search_known(coord->search, result->key, &known, &status); break;
-    case DISPATCH_NOTED: break;
-    }
-    if (code != STATUS_OK) {
-        coord_store_failed(coord, &status);
-        acknowledge(coord, link, result->lease_id, WIRE_RETRY_LATER);
+    if (dispatch_node(coord->dispatch, link) == NULL) {
+        refuse(coord, link, WIRE_REFUSE_NOT_REGISTERED, "this connection has not said Hello");
         return;
     }
-    acknowledge(coord, link, result->lease_id, verdict != DISPATCH_STALE ? WIRE_ACCEPTED : known ? WIRE_DUPLICATE : WIRE_STALE);
+    bool open = dispatch_lease(coord->dispatch, clock_monotonic_ms(), link, result, &lease);
+    if (open && lease.board != NULL)
+        code = coord_believe(coord, search_wanted(coord->search, result->key), &lease, result, &status);
+    if (code == STATUS_OK)
+        code = keep_result(coord, link, result, open ? &lease : NULL, &verdict, &status);
+    if (code != STATUS_OK) {
+        coord_store_failed(coord, &status);
+        verdict = WIRE_RETRY_LATER;
+    }
+    acknowledge(coord, link, result->lease_id, verdict);
 }
 
 /* --- bundles --- */
@@ -197,9 +236,9 @@ void coord_message(void *context, uint32_t link, const void *data, size_t size)
 
 void coord_post_task(struct coord *coord, const struct dispatch_action *grant, uint64_t lease_id)
 {
-    const struct study_want *want = search_wanted(coord->search, grant->key);
+    const struct study_want *want = grant->canary ? NULL : search_wanted(coord->search, grant->key);
     const struct config_study *config = search_config(coord->search);
-    if (want == NULL) {
+    if (want == NULL && !grant->canary) {
         struct status status = {0};
         status_set(&status, STATUS_INTERNAL, "a task was granted for a key that nobody wants");
         coord_fail(coord, &status);
@@ -213,7 +252,12 @@ void coord_post_task(struct coord *coord, const struct dispatch_action *grant, u
     task->attempt = grant->attempt;
     task->lease_ms = coord->options->lease_ms;
     task->sequence = grant->sequence;
-    memcpy(task->key, want->key, sizeof task->key);
+    memcpy(task->key, grant->key, sizeof task->key);
+    if (want == NULL) {
+        coord_describe_canary(task);
+        coord_post(coord, grant->link, &coord->answer, lease_id);
+        return;
+    }
     strncpy(task->space, config->space, sizeof task->space - 1);
     memcpy(task->arch, want->arch_text, sizeof task->arch);
     if (want->kind == STUDY_WANT_RMI) {

@@ -5,9 +5,15 @@
 #include <uv.h>
 
 #include "common/bus.h"
+#include "common/cost.h"
 #include "common/wire.h"
 #include "master/coord.h"
 #include "master/dispatch.h"
+#include "master/store_board.h"
+#include "master/trust.h"
+#include "master/trust_result.h"
+
+struct known_board; /* coord_boards.c */
 
 /* A frame that waits for the commit. */
 struct outgoing {
@@ -21,7 +27,10 @@ struct coord {
     const struct coord_options *options;
     const struct logger *logger;
     struct search *search;
-    struct dispatch *dispatch; /* NULL while stalled */
+    struct dispatch *dispatch;  /* NULL while stalled */
+    struct known_board *boards; /* hash; as the store has them, read anew with dispatch */
+    struct cost canary_cost;
+    struct trust_evidence evidence; /* of the result being handled */
     struct bus *bus;
     uv_loop_t loop;
     uv_timer_t tick, progress, probe;
@@ -59,6 +68,33 @@ void coord_message(void *context, uint32_t link, const void *data, size_t size);
 
 /* The Task for a lease that dispatch granted. */
 void coord_post_task(struct coord *coord, const struct dispatch_action *grant, uint64_t lease_id);
+
+/* --- coord_boards.c --- */
+
+/* Reads the boards out of the store, and tells dispatch which are quarantined. */
+enum status_code coord_boards_open(struct coord *coord, struct status *status);
+void coord_boards_close(struct coord *coord);
+
+/* An agent has said Hello: its board is kept. */
+enum status_code coord_board_here(struct coord *coord, const struct wire_hello *hello, struct status *status);
+
+/* Checks a measurement that came under that lease (want is NULL for a canary). What cannot be believed becomes a failure of class
+ * IMPOSSIBLE, and a strike. */
+enum status_code coord_believe(struct coord *coord, const struct study_want *want, const struct dispatch_lease *lease,
+                               struct wire_result *result, struct status *status);
+
+/* Fills in which board it was, and after which canary. After coord_believe of that result. */
+void coord_describe_board(const struct coord *coord, const struct dispatch_lease *lease, struct store_evaluation *row);
+
+/* Judges and keeps a canary. After coord_believe and dispatch_result. */
+enum status_code coord_canary(struct coord *coord, const char *node, const struct dispatch_lease *lease,
+                              const struct wire_result *result, struct status *status);
+
+/* The device key of a board of that name; NULL when there is none. */
+const char *coord_board_device(const struct coord *coord, const char *name);
+
+/* Fills in kind, network, space and architecture of a canary's task. */
+void coord_describe_canary(struct wire_task *task);
 
 /* --- coord_progress.c --- */
 

@@ -2,6 +2,7 @@
  * simulation; the rules stand in dispatch.h, who grants what to whom in dispatch_grant.c. */
 #include "master/dispatch.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,11 +62,14 @@ bool dispatch_action(struct dispatch *dispatch, struct dispatch_action *out)
     return true;
 }
 
-static void close_lease(struct dispatch *dispatch, const struct lease *lease, enum dispatch_close close, const char *reason)
+static void close_lease(struct dispatch *dispatch, const struct lease *lease, enum dispatch_close close, enum wire_failure failure,
+                        const char *reason)
 {
     struct dispatch_action *action = dispatch_add_action(dispatch, DISPATCH_CLOSE);
     if (action == NULL)
         return;
+    action->failure = close == DISPATCH_LOST ? WIRE_FAILURE_LOST : failure;
+    action->canary = lease->canary;
     action->lease_id = lease->id;
     action->epoch = lease->epoch;
     action->attempt = lease->attempt;
@@ -118,31 +122,52 @@ static void end_ghost(struct dispatch *dispatch, struct lease *lease)
 
 void dispatch_give_up_if_hopeless(struct dispatch *dispatch, struct task *task, const char *reason)
 {
-    if (task->lease != NULL || !task->described || task->failures < dispatch->options.failures_max)
+    if (task->lease != NULL || !task->described || task->tries.failures < dispatch->options.failures_max)
         return;
-    if (task->failed_nodes < 2 && dispatch_other_node_exists(dispatch, task))
+    if (task->tries.places < 2 && dispatch_other_node_exists(dispatch, task))
         return;
     struct dispatch_action *action = dispatch_add_action(dispatch, DISPATCH_GIVE_UP);
     if (action == NULL)
         return;
     memcpy(action->key, task->key, sizeof action->key);
-    snprintf(action->reason, sizeof action->reason, "given up after %d failed attempts, the last: %s", task->failures, reason);
+    action->crashes = task->kind == WIRE_MEASURE && task->tries.crashes >= dispatch->options.failures_max;
+    if (task->failed_on_count > 0)
+        memcpy(action->board, task->failed_on[task->failed_on_count - 1], sizeof action->board);
+    snprintf(action->reason, sizeof action->reason, "given up after %d failed attempts, the last: %s", task->tries.failures,
+             reason);
+    queue_remove(&dispatch->queue, task);
+}
+
+/* A canary's lease is open no more. Whether another one is due, the board's counts say. */
+static void end_canary(struct dispatch *dispatch, struct task *task)
+{
+    task->board->canary = NULL;
     queue_remove(&dispatch->queue, task);
 }
 
 /* Takes an open lease off its task, which waits again: the end of every attempt that brought no result. The lease stays behind as
  * a ghost. */
-static void lose_lease(struct dispatch *dispatch, struct lease *lease, enum dispatch_close close, const char *reason)
+static void fail_lease(struct dispatch *dispatch, struct lease *lease, enum dispatch_close close, enum wire_failure failure,
+                       const char *reason)
 {
     struct task *task = lease->task;
-    close_lease(dispatch, lease, close, reason);
+    close_lease(dispatch, lease, close, failure, reason);
     queue_take_back(&dispatch->queue, lease);
+    if (task->board != NULL) {
+        end_canary(dispatch, task);
+        return;
+    }
     if (close == DISPATCH_FAILED || close == DISPATCH_LOST)
-        queue_note_failure(task, lease->node);
+        queue_note_failure(task, lease->place, close == DISPATCH_LOST || failure == WIRE_FAILURE_CRASHED);
     if (!task->described)
         queue_remove(&dispatch->queue, task); /* nobody has wanted it in this master's life */
     else
         dispatch_give_up_if_hopeless(dispatch, task, reason);
+}
+
+static void lose_lease(struct dispatch *dispatch, struct lease *lease, enum dispatch_close close, const char *reason)
+{
+    fail_lease(dispatch, lease, close, WIRE_FAILURE_NONE, reason);
 }
 
 /* Nothing was heard of it. What the peer never confirmed may never have reached it. */
@@ -155,7 +180,7 @@ static void expire_lease(struct dispatch *dispatch, struct lease *lease)
 }
 
 void dispatch_restore(struct dispatch *dispatch, int64_t now_ms, uint64_t lease_id, uint64_t epoch, uint32_t attempt,
-                      const char *key, const char *node)
+                      const char *key, const char *node, const char *board)
 {
     dispatch_notice_time(dispatch, now_ms);
     struct task *task = queue_find(&dispatch->queue, key);
@@ -170,17 +195,20 @@ void dispatch_restore(struct dispatch *dispatch, int64_t now_ms, uint64_t lease_
         struct lease *former = task->lease;
         lose_lease(dispatch, former, DISPATCH_RETURNED, "another lease on the same key was open");
         end_ghost(dispatch, former);
-        dispatch_restore(dispatch, now_ms, lease_id, epoch, attempt, key, node);
+        dispatch_restore(dispatch, now_ms, lease_id, epoch, attempt, key, node, board);
         return;
     }
     task->attempts = attempt - 1;
-    struct lease *lease = queue_lease(&dispatch->queue, task, epoch, node, now_ms + dispatch->options.lease_ms);
+    struct lease *lease =
+        queue_lease(&dispatch->queue, task, epoch, node, board[0] != '\0' ? board : node, now_ms + dispatch->options.lease_ms);
     if (lease == NULL || !queue_lease_id(&dispatch->queue, lease, lease_id))
         dispatch->broken = true;
+    else
+        lease->granted_ms = -1;
 }
 
 void dispatch_want(struct dispatch *dispatch, int64_t now_ms, const char *key, enum wire_kind kind, const char *device,
-                   int32_t failures, int32_t failed_nodes)
+                   const struct queue_tries *tries)
 {
     dispatch_notice_time(dispatch, now_ms);
     struct task *task = queue_find(&dispatch->queue, key);
@@ -197,13 +225,27 @@ void dispatch_want(struct dispatch *dispatch, int64_t now_ms, const char *key, e
         dispatch->broken = true;
         return;
     }
-    task->failures = failures;
-    task->failed_nodes = failed_nodes;
-    if (task->attempts < (uint32_t)failures)
-        task->attempts = (uint32_t)failures;
+    task->tries = *tries;
+    if (task->attempts < (uint32_t)tries->failures)
+        task->attempts = (uint32_t)tries->failures;
     /* Right after a start nobody is connected: whether there is another node cannot be said yet. */
-    if (failed_nodes >= 2)
+    if (tries->places >= 2)
         dispatch_give_up_if_hopeless(dispatch, task, "noted in the store");
+}
+
+/* --- boards --- */
+
+void dispatch_trust(struct dispatch *dispatch, int64_t now_ms, const char *device_key, const char *name,
+                    const struct peers_trust *trust)
+{
+    dispatch_notice_time(dispatch, now_ms);
+    struct board *board = peers_board(&dispatch->peers, device_key, name);
+    if (board == NULL) {
+        dispatch->broken = true;
+        return;
+    }
+    board->trust = *trust;
+    board->canary_from_ms = now_ms + trust->wait_ms;
 }
 
 /* --- messages --- */
@@ -322,6 +364,8 @@ enum dispatch_heard dispatch_hello(struct dispatch *dispatch, int64_t now_ms, ui
     peer->heard_ms = now_ms;
     peer->slots = hello->slots;
     renew_held(dispatch, peer, &hello->held, drop);
+    if (fresh && peer->board != NULL)
+        peer->board->connections++;
     if (fresh)
         notice_not_held(dispatch, peer, &hello->held);
     else
@@ -352,10 +396,47 @@ static void finish_task(struct dispatch *dispatch, struct task *task)
 {
     struct lease *lease = task->lease;
     if (lease != NULL) {
-        close_lease(dispatch, lease, DISPATCH_RETURNED, "the result of an earlier lease came first");
+        close_lease(dispatch, lease, DISPATCH_RETURNED, WIRE_FAILURE_NONE, "the result of an earlier lease came first");
         queue_take_back(&dispatch->queue, lease);
     }
     queue_remove(&dispatch->queue, task);
+}
+
+static struct lease *lease_of_result(const struct dispatch *dispatch, const struct peer *peer, const struct wire_result *result)
+{
+    struct lease *lease = queue_find_lease(&dispatch->queue, result->lease_id);
+    bool matches =
+        lease != NULL && lease->peer == peer && lease->attempt == result->attempt && strcmp(lease->key, result->key) == 0;
+    return matches ? lease : NULL;
+}
+
+bool dispatch_lease(const struct dispatch *dispatch, int64_t now_ms, uint32_t link, const struct wire_result *result,
+                    struct dispatch_lease *out)
+{
+    const struct peer *peer = peers_find_link(&dispatch->peers, link);
+    const struct lease *lease = peer == NULL ? NULL : lease_of_result(dispatch, peer, result);
+    if (lease == NULL || lease->task == NULL || !lease->task->described)
+        return false;
+    bool ours = lease->granted_ms >= 0;
+    out->canary = lease->canary;
+    out->device_key = peer->board == NULL ? NULL : peer->board->key.device_key;
+    out->board = peer->board == NULL ? NULL : peer->board->key.name;
+    out->queue_seconds = ours ? (double)(lease->granted_ms - lease->task->wanted_ms) / 1000 : NAN;
+    out->age_seconds = ours ? (double)(now_ms - lease->granted_ms) / 1000 : NAN;
+    return true;
+}
+
+/* A canary has a result, good or bad: no other is due for this connection unless dispatch_trust says so. */
+static void end_checked(struct dispatch *dispatch, struct lease *lease, const struct wire_result *result)
+{
+    struct task *task = lease->task;
+    struct board *board = task->board;
+    bool measured = result->outcome == WIRE_OK;
+    close_lease(dispatch, lease, measured ? DISPATCH_DONE : DISPATCH_FAILED, result->failure, measured ? "" : result->sentence);
+    queue_take_back(&dispatch->queue, lease);
+    end_canary(dispatch, task);
+    board->checked = lease->connection;
+    board->measurements = 0;
 }
 
 enum dispatch_verdict dispatch_result(struct dispatch *dispatch, int64_t now_ms, uint32_t link, const struct wire_result *result)
@@ -364,17 +445,18 @@ enum dispatch_verdict dispatch_result(struct dispatch *dispatch, int64_t now_ms,
     struct peer *peer = peers_find_link(&dispatch->peers, link);
     if (peer == NULL)
         return DISPATCH_STRANGER;
-    struct lease *lease = queue_find_lease(&dispatch->queue, result->lease_id);
-    if (lease != NULL && (lease->peer != peer || lease->attempt != result->attempt || strcmp(lease->key, result->key) != 0))
-        lease = NULL;
+    struct lease *lease = lease_of_result(dispatch, peer, result);
     if (lease != NULL && lease->task != NULL && lease->task->described) {
         struct task *task = lease->task;
         enum dispatch_verdict verdict = DISPATCH_TAKE;
-        if (result->outcome == WIRE_FAILED) {
-            lose_lease(dispatch, lease, DISPATCH_FAILED, result->sentence);
+        if (lease->canary) {
+            end_checked(dispatch, lease, result);
+            verdict = DISPATCH_CANARY;
+        } else if (result->outcome == WIRE_FAILED) {
+            fail_lease(dispatch, lease, DISPATCH_FAILED, result->failure, result->sentence);
             verdict = DISPATCH_NOTED;
         } else {
-            close_lease(dispatch, lease, DISPATCH_DONE, "");
+            close_lease(dispatch, lease, DISPATCH_DONE, result->failure, "");
             queue_take_back(&dispatch->queue, lease);
             queue_remove(&dispatch->queue, task);
         }

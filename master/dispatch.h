@@ -13,6 +13,12 @@
  *   - The host rule: a host never measures while a worker on it computes, and measures one thing at a time. Its turns: RMI first;
  *     when no RMI task waits, or measure_batch measurements wait, or one has waited measure_wait_ms, the host takes no new RMI
  * task, drains, measures what was wanted before the turn began, and goes back. Hosts without workers always measure.
+ *   - A board (what an agent measures on) that is not the agent's own machine may hold as many measurements as its agent has slots:
+ * the agent builds one while another runs. Before a board's first measurement after each connection, and after every canary_every
+ * further ones, it is given a canary and nothing else until that is judged; so too when the last canary left doubts. A quarantined
+ * board is given canaries alone, as often as trust says, and only while a measurement waits for it. A canary that is lost or handed
+ * back is due again. Boards that calculate latency have one after connecting, no more.
+ *   - A failed or lost measurement is one of its board, whatever the process was called.
  *   - A lease restored from the store keeps its peer's place for one full lease_ms; until its node has come back it could be on any
  *     host, so nothing starts that must not run beside it.
  *   - Time the master itself slept through (stopped, swapped out) does not count against anybody. */
@@ -34,14 +40,16 @@ struct dispatch_options {
     int32_t failures_max;          /* 3 */
     uint32_t measure_batch;        /* 32 */
     uint32_t measure_wait_ms;      /* 300000 */
+    uint32_t canary_every;         /* measurements between canaries (10); 0: no canaries */
     char host_id[WIRE_NAME_BYTES]; /* the master's: the device word "host" means its agents */
 };
 
 /* What is to be done now. The coordinator stores grants and closes and commits before it sends anything. */
 enum dispatch_action_kind {
-    DISPATCH_GRANT,   /* key, node, attempt, link, sequence: store the lease, dispatch_granted, commit, send the Task */
-    DISPATCH_CLOSE,   /* lease_id, epoch, attempt, node, close, reason: close the stored lease */
-    DISPATCH_GIVE_UP, /* key, reason: infeasible for ever */
+    DISPATCH_GRANT,   /* key, node, board, attempt, link, sequence, canary: store the lease, dispatch_granted, commit, send the Task
+                       */
+    DISPATCH_CLOSE,   /* lease_id, epoch, attempt, node, close, failure, reason: close the stored lease */
+    DISPATCH_GIVE_UP, /* key, reason, crashes: infeasible for this study; with crashes for everybody: it crashes boards */
     DISPATCH_REPLACED /* link: Refuse; a later process has that node name */
 };
 enum dispatch_close { DISPATCH_DONE, DISPATCH_FAILED, DISPATCH_LOST, DISPATCH_RETURNED };
@@ -53,7 +61,11 @@ struct dispatch_action {
     uint32_t attempt;
     char key[DIGEST_HEX_BYTES];
     char node[WIRE_NAME_BYTES];
+    char device_key[WIRE_DEVICE_BYTES]; /* of an agent; else empty */
+    char board[WIRE_NAME_BYTES];        /* likewise; GIVE_UP with crashes: the last one */
+    bool canary, crashes;
     enum dispatch_close close;
+    enum wire_failure failure;
     char reason[DISPATCH_REASON_BYTES];
 };
 
@@ -68,6 +80,7 @@ enum dispatch_verdict {
     DISPATCH_STRANGER, /* that connection has no peer: Refuse NOT_REGISTERED */
     DISPATCH_TAKE,     /* store the value; the task is gone */
     DISPATCH_NOTED,    /* a failure, counted: acknowledge as accepted */
+    DISPATCH_CANARY,   /* a canary's, failed or not: judge it, dispatch_trust, acknowledge as accepted */
     DISPATCH_STALE     /* of no open lease: acknowledge as duplicate or stale */
 };
 
@@ -84,11 +97,15 @@ void dispatch_close(struct dispatch *dispatch);
 
 /* Start of the master: an open lease from the store. */
 void dispatch_restore(struct dispatch *dispatch, int64_t now_ms, uint64_t lease_id, uint64_t epoch, uint32_t attempt,
-                      const char *key, const char *node);
+                      const char *key, const char *node, const char *board);
 
-/* Somebody wants the value of that key. failures and failed_nodes are those the store knows of. Twice is harmless. */
+/* Somebody wants the value of that key. tries: what the store knows of. Twice is harmless. */
 void dispatch_want(struct dispatch *dispatch, int64_t now_ms, const char *key, enum wire_kind kind, const char *device,
-                   int32_t failures, int32_t failed_nodes);
+                   const struct queue_tries *tries);
+
+/* What is thought of a board from now on, whether it is connected or not. */
+void dispatch_trust(struct dispatch *dispatch, int64_t now_ms, const char *device_key, const char *board,
+                    const struct peers_trust *trust);
 
 /* Messages of a peer. Hello and Heartbeat fill *drop (the leases the peer holds that are not its own) when they are HEARD. An OLD
  * one, overtaken by a later one, must not be answered: an answer would renew the peer's leases on what it said before. */
@@ -102,6 +119,17 @@ void dispatch_goodbye(struct dispatch *dispatch, int64_t now_ms, uint32_t link);
 
 /* A send failed for good: no new work for that peer until it says Hello on another connection. */
 void dispatch_link_gone(struct dispatch *dispatch, int64_t now_ms, uint32_t link);
+
+/* What is known of the open lease that a result from that connection claims to be of. False when there is none: dispatch_result
+ * will not take it, unless it is a late one of RMI. */
+struct dispatch_lease {
+    bool canary;
+    const char *device_key, *board; /* of the agent; NULL for workers */
+    double queue_seconds;           /* from being wanted to being granted; NaN: granted by an earlier start of the master */
+    double age_seconds;             /* since it was granted; NaN likewise */
+};
+bool dispatch_lease(const struct dispatch *dispatch, int64_t now_ms, uint32_t link, const struct wire_result *result,
+                    struct dispatch_lease *out);
 
 /* The id the store gave to the lease granted on that key; and the opposite when its Task could not be sent. */
 void dispatch_granted(struct dispatch *dispatch, const char *key, uint64_t lease_id);
@@ -129,7 +157,9 @@ const char *dispatch_device(const struct dispatch *dispatch, uint32_t link);
 /* Calls `each` with the connection of every peer that has one. */
 void dispatch_each_link(const struct dispatch *dispatch, void (*each)(void *context, uint32_t link), void *context);
 
-/* Says in one sentence what waiting tasks lack ("a worker: none is connected"); empty when nothing is missing. */
+/* Says in one sentence what waiting tasks lack or wait for: "a worker: none is connected"; "an agent for device D: none is
+ * connected"; "board B of device D, which is quarantined since ..."; and when nothing but measurements is going on, "a canary on
+ * board B first", or behind how many others. Empty otherwise. */
 void dispatch_waiting_for(const struct dispatch *dispatch, char *out, size_t size);
 
 /* For the simulation's invariants: queue and peers as they are. */

@@ -12,7 +12,16 @@
 
 enum { OVERRIDES_MAX = 64, ADDRESSES_MAX = 8 };
 
-enum { KEY_RESUME = 256, KEY_SET, KEY_PROGRESS, KEY_EXIT_WITH_PARENT, KEY_LOG_LEVEL, KEY_HEARTBEAT_MS, KEY_LEASE_MS };
+enum {
+    KEY_RESUME = 256,
+    KEY_SET,
+    KEY_PROGRESS,
+    KEY_EXIT_WITH_PARENT,
+    KEY_LOG_LEVEL,
+    KEY_HEARTBEAT_MS,
+    KEY_LEASE_MS,
+    KEY_CANARY_EVERY
+};
 
 static const struct argp_option option_list[] = {
     {"study", 's', "FILE.yaml", 0, "the study to run (docs/STUDY.md); goes on when the database holds it already", 1},
@@ -23,6 +32,7 @@ static const struct argp_option option_list[] = {
      2},
     {"heartbeat-ms", KEY_HEARTBEAT_MS, "N", 0, "how often peers say that they live (1000)", 2},
     {"lease-ms", KEY_LEASE_MS, "N", 0, "silence after which a peer's tasks are given to others (10000)", 2},
+    {"canary-every", KEY_CANARY_EVERY, "N", 0, "measurements of a board between its canaries (10); 0: no canaries", 2},
     {"progress", KEY_PROGRESS, NULL, 0, "print progress on standard output, one JSON object a line", 3},
     {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "error, warn, info (default) or debug", 3},
     {"exit-with-parent", KEY_EXIT_WITH_PARENT, NULL, 0, "stop when the process that started this one ends", 3},
@@ -70,6 +80,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case KEY_EXIT_WITH_PARENT: options->exit_with_parent = true; break;
     case KEY_HEARTBEAT_MS: options->coord.heartbeat_ms = (uint32_t)cli_option_int("heartbeat-ms", text, 10, 600000, state); break;
     case KEY_LEASE_MS: options->coord.lease_ms = (uint32_t)cli_option_int("lease-ms", text, 30, 3600000, state); break;
+    case KEY_CANARY_EVERY: options->coord.canary_every = (uint32_t)cli_option_int("canary-every", text, 0, 1000000, state); break;
     case KEY_LOG_LEVEL:
         if (log_parse_level(text, &options->level) != 0)
             argp_error(state, "--log-level is '%.40s'; it must be error, warn, info or debug", text);
@@ -94,7 +105,7 @@ int main(int argc, char **argv)
         NULL,
         NULL,
         NULL};
-    struct options options = {.level = LOG_INFO, .coord = {.heartbeat_ms = 1000, .lease_ms = 10000}};
+    struct options options = {.level = LOG_INFO, .coord = {.heartbeat_ms = 1000, .lease_ms = 10000, .canary_every = 10}};
     struct status status = {0};
     options.coord.search.overrides = options.overrides;
     options.coord.listen = options.addresses;

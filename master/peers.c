@@ -25,6 +25,12 @@ void peers_clear(struct peers *peers)
         HASH_DEL(peers->hosts, host);
         free(host);
     }
+    struct board *board, *next_board;
+    HASH_ITER(hh, peers->boards, board, next_board)
+    {
+        HASH_DEL(peers->boards, board);
+        free(board);
+    }
 }
 
 struct peer *peers_find(const struct peers *peers, const char *node)
@@ -52,12 +58,33 @@ struct host *peers_host(struct peers *peers, const char *id)
     if (host == NULL)
         return NULL;
     strncpy(host->id, id, sizeof host->id - 1);
+    host->is_board = strncmp(id, "board-", strlen("board-")) == 0;
     HASH_ADD_STR(peers->hosts, id, host);
     if (host->hh.tbl == NULL) {
         free(host);
         return NULL;
     }
     return host;
+}
+
+struct board *peers_board(struct peers *peers, const char *device_key, const char *name)
+{
+    struct board_key key = {0};
+    strncpy(key.device_key, device_key, sizeof key.device_key - 1);
+    strncpy(key.name, name, sizeof key.name - 1);
+    struct board *board;
+    HASH_FIND(hh, peers->boards, &key, sizeof key, board);
+    if (board != NULL)
+        return board;
+    board = calloc(1, sizeof *board);
+    if (board == NULL)
+        return NULL;
+    board->key = key;
+    HASH_ADD(hh, peers->boards, key, sizeof board->key, board);
+    if (board->hh.tbl != NULL)
+        return board;
+    free(board);
+    return NULL;
 }
 
 void peers_sweep_hosts(struct peers *peers)
@@ -75,10 +102,15 @@ void peers_sweep_hosts(struct peers *peers)
 struct peer *peers_add(struct peers *peers, const struct wire_hello *hello)
 {
     assert(peers_find(peers, hello->node) == NULL);
+    bool agent = hello->role == WIRE_AGENT;
     struct host *host = peers_host(peers, hello->host_id);
-    struct peer *peer = host == NULL ? NULL : calloc(1, sizeof *peer);
+    struct board *board = agent ? peers_board(peers, hello->device_key, hello->board.name) : NULL;
+    struct peer *peer = host == NULL || (agent && board == NULL) ? NULL : calloc(1, sizeof *peer);
     if (peer == NULL)
         return NULL;
+    peer->board = board;
+    if (agent)
+        board->deterministic = hello->board.deterministic;
     memcpy(peer->node, hello->node, sizeof peer->node);
     memcpy(peer->device_key, hello->device_key, sizeof peer->device_key);
     peer->role = hello->role;

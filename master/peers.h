@@ -1,7 +1,9 @@
-/* peers: who is connected and on which host. Pure: no clock, no socket.
+/* peers: who is connected, on which host and with which board. Pure: no clock, no socket.
  *
  * A peer is one process: worker or agent, known by its node name; of two processes with one name the later one (larger incarnation)
- * is the peer. A host is a machine that peers run on; it exists as long as a peer or a lease points at it. */
+ * is the peer. A host is a machine that peers run on; it exists as long as a peer or a lease points at it. A
+ * board is what an agent measures on, known by device key and name; it stays when its agent has left, so that what is thought of it
+ * does. The host of a board that is not the machine its agent runs on is the board itself: its id starts with `board-`. */
 #ifndef HWNAS_MASTER_PEERS_H
 #define HWNAS_MASTER_PEERS_H
 
@@ -14,10 +16,37 @@
 
 struct host {
     char id[WIRE_NAME_BYTES];
+    bool is_board;                 /* not a machine that anything else runs on */
     uint32_t workers, agents;      /* peers on it */
     uint32_t computing, measuring; /* leases on it, ghosts included */
     bool measure_turn;             /* no new RMI lease: the host drains and its agents measure */
     uint64_t turn_limit;           /* tasks of a smaller order belong to this turn */
+    UT_hash_handle hh;
+};
+
+/* What the coordinator thinks of a board (master/trust.h). */
+struct peers_trust {
+    bool quarantined; /* canaries only */
+    bool held;        /* not even these */
+    bool again;       /* a canary before anything else */
+    uint32_t wait_ms; /* quarantined: until the next canary */
+    char reason[256]; /* quarantined: since when and why, for people */
+};
+
+struct board_key {
+    char device_key[WIRE_DEVICE_BYTES];
+    char name[WIRE_NAME_BYTES];
+};
+
+struct board {
+    struct board_key key; /* zero-padded: a hash key */
+    struct peers_trust trust;
+    int64_t canary_from_ms; /* quarantined: no canary before */
+    uint32_t connections;   /* how often an agent has connected with it */
+    uint32_t checked;       /* the connection that a canary was last measured on */
+    uint32_t measurements;  /* granted since the last canary */
+    bool deterministic;
+    struct lease *canary; /* open; NULL: none */
     UT_hash_handle hh;
 };
 
@@ -31,6 +60,7 @@ struct peer {
     uint32_t leases;                    /* on this peer, ghosts included */
     uint32_t last_attempts;             /* of these: tasks that must run alone */
     char device_key[WIRE_DEVICE_BYTES]; /* agents */
+    struct board *board;                /* agents; NULL for workers */
     uint64_t sequence;                  /* the highest heard */
     int64_t heard_ms;                   /* when */
     UT_hash_handle hh;                  /* by node */
@@ -41,6 +71,7 @@ struct peers {
     struct peer *by_node;
     struct peer *by_link;
     struct host *hosts;
+    struct board *boards;
 };
 
 void peers_init(struct peers *peers);
@@ -60,6 +91,9 @@ void peers_remove(struct peers *peers, struct peer *peer);
 
 /* The host of that id, made if it is not there; NULL without memory. */
 struct host *peers_host(struct peers *peers, const char *id);
+
+/* The board of that key and name, made if it is not there; NULL without memory. */
+struct board *peers_board(struct peers *peers, const char *device_key, const char *name);
 
 /* Frees hosts nothing points at. */
 void peers_sweep_hosts(struct peers *peers);

@@ -46,7 +46,7 @@ static void list_insert(struct task **head, struct task *task)
 
 static void wait_again(struct queue *queue, struct task *task)
 {
-    if (!task->described)
+    if (!task->described || task->board != NULL)
         return;
     if (task->kind == WIRE_RMI) {
         list_insert(&queue->waiting_rmi, task);
@@ -59,7 +59,7 @@ static void wait_again(struct queue *queue, struct task *task)
 
 static void stop_waiting(struct queue *queue, struct task *task)
 {
-    if (!task->described)
+    if (!task->described || task->board != NULL)
         return;
     if (task->kind == WIRE_RMI) {
         DL_DELETE(queue->waiting_rmi, task);
@@ -73,7 +73,7 @@ static void stop_waiting(struct queue *queue, struct task *task)
 
 static void count_leased(struct queue *queue, const struct task *task, uint32_t change)
 {
-    if (!task->described)
+    if (!task->described || task->board != NULL)
         return;
     if (task->kind == WIRE_RMI)
         queue->leased_rmi += change;
@@ -90,7 +90,7 @@ static void describe(struct queue *queue, struct task *task, enum wire_kind kind
     task->wanted_ms = now_ms;
 }
 
-struct task *queue_add(struct queue *queue, const char *key, enum wire_kind kind, const char *device, int64_t now_ms)
+static struct task *add_task(struct queue *queue, const char *key)
 {
     assert(queue_find(queue, key) == NULL);
     struct task *task = calloc(1, sizeof *task);
@@ -98,10 +98,17 @@ struct task *queue_add(struct queue *queue, const char *key, enum wire_kind kind
         return NULL;
     strncpy(task->key, key, sizeof task->key - 1);
     HASH_ADD_STR(queue->tasks, key, task);
-    if (task->hh.tbl == NULL) {
-        free(task);
+    if (task->hh.tbl != NULL)
+        return task;
+    free(task);
+    return NULL;
+}
+
+struct task *queue_add(struct queue *queue, const char *key, enum wire_kind kind, const char *device, int64_t now_ms)
+{
+    struct task *task = add_task(queue, key);
+    if (task == NULL)
         return NULL;
-    }
     if (kind != 0)
         describe(queue, task, kind, device, now_ms);
     wait_again(queue, task);
@@ -134,7 +141,8 @@ struct lease *queue_find_lease(const struct queue *queue, uint64_t id)
     return lease;
 }
 
-struct lease *queue_lease(struct queue *queue, struct task *task, uint64_t epoch, const char *node, int64_t deadline_ms)
+struct lease *queue_lease(struct queue *queue, struct task *task, uint64_t epoch, const char *node, const char *place,
+                          int64_t deadline_ms)
 {
     assert(task->lease == NULL);
     struct lease *lease = calloc(1, sizeof *lease);
@@ -147,10 +155,27 @@ struct lease *queue_lease(struct queue *queue, struct task *task, uint64_t epoch
     lease->deadline_ms = deadline_ms;
     memcpy(lease->key, task->key, sizeof lease->key);
     strncpy(lease->node, node, sizeof lease->node - 1);
+    strncpy(lease->place, place, sizeof lease->place - 1);
+    lease->canary = task->board != NULL;
     stop_waiting(queue, task);
     task->lease = lease;
     DL_APPEND(queue->leases, lease);
     count_leased(queue, task, 1);
+    return lease;
+}
+
+struct lease *queue_lease_canary(struct queue *queue, const char *key, struct board *board, uint64_t epoch, const char *node,
+                                 const char *place, int64_t deadline_ms)
+{
+    struct task *task = add_task(queue, key);
+    if (task == NULL)
+        return NULL;
+    task->described = true;
+    task->kind = WIRE_MEASURE;
+    task->board = board;
+    struct lease *lease = queue_lease(queue, task, epoch, node, place, deadline_ms);
+    if (lease == NULL)
+        queue_remove(queue, task);
     return lease;
 }
 
@@ -204,20 +229,21 @@ bool queue_was_leased(const struct task *task, uint64_t lease_id, const char *no
     return false;
 }
 
-void queue_note_failure(struct task *task, const char *node)
+void queue_note_failure(struct task *task, const char *place, bool crashed)
 {
-    task->failures++;
-    if (queue_failed_on(task, node))
+    task->tries.failures++;
+    task->tries.crashes += crashed;
+    if (queue_failed_on(task, place))
         return;
-    task->failed_nodes++;
+    task->tries.places++;
     if (task->failed_on_count < QUEUE_NODES_KEPT)
-        strncpy(task->failed_on[task->failed_on_count++], node, WIRE_NAME_BYTES - 1);
+        strncpy(task->failed_on[task->failed_on_count++], place, WIRE_NAME_BYTES - 1);
 }
 
-bool queue_failed_on(const struct task *task, const char *node)
+bool queue_failed_on(const struct task *task, const char *place)
 {
     for (uint32_t i = 0; i < task->failed_on_count; i++) {
-        if (strcmp(task->failed_on[i], node) == 0)
+        if (strcmp(task->failed_on[i], place) == 0)
             return true;
     }
     return false;

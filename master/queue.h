@@ -6,7 +6,8 @@
  * has no use for it any more, but the peer may still be computing, so its host counts as busy until the deadline.
  *
  * Who may change what: tasks and leases are changed by queue.c and dispatch.c only. Nothing here survives a restart by itself: open
- * leases and attempts are in the store. */
+ * leases and attempts are in the store. A canary is a task that nobody wants but dispatch; it is added with its lease and
+ * leaves the queue when that ends. */
 #ifndef HWNAS_MASTER_QUEUE_H
 #define HWNAS_MASTER_QUEUE_H
 
@@ -21,6 +22,7 @@ enum { QUEUE_NODES_KEPT = 4, QUEUE_PAST_KEPT = 4 };
 
 struct peer; /* master/peers.h */
 struct host;
+struct board;
 struct lease;
 
 /* A lease of this key that is no longer open, granted by this very process: its late result may still be accepted. */
@@ -29,16 +31,23 @@ struct queue_past {
     char node[WIRE_NAME_BYTES];
 };
 
+/* What has become of a key so far. */
+struct queue_tries {
+    int32_t failures; /* attempts that failed or were lost, restarts of the master included */
+    int32_t places;   /* in so many different places */
+    int32_t crashes;  /* of the failures: lost, or the board crashed */
+};
+
 struct task {
     char key[DIGEST_HEX_BYTES];
     bool described; /* false: known from a restored lease alone, nobody wants it yet; kind and device are not valid then */
     enum wire_kind kind;
-    char device[WIRE_DEVICE_BYTES];                    /* MEASURE: device key, or "host" */
-    uint64_t order;                                    /* smaller was wanted earlier; kept when a task waits again */
-    int64_t wanted_ms;                                 /* when it was wanted */
-    int32_t failures;                                  /* attempts that failed or were lost, restarts of the master included */
-    int32_t failed_nodes;                              /* on so many different nodes */
-    char failed_on[QUEUE_NODES_KEPT][WIRE_NAME_BYTES]; /* the first of them, of this process' life */
+    char device[WIRE_DEVICE_BYTES]; /* MEASURE: device key, or "host" */
+    uint64_t order;                 /* smaller was wanted earlier; kept when a task waits again */
+    int64_t wanted_ms;              /* when it was wanted */
+    struct board *board;            /* a canary of that board, never waiting; NULL: somebody wants it */
+    struct queue_tries tries;
+    char failed_on[QUEUE_NODES_KEPT][WIRE_NAME_BYTES]; /* the first of the places, of this process' life */
     uint32_t failed_on_count;
     uint32_t attempts;                       /* started so far */
     struct lease *lease;                     /* NULL: waiting */
@@ -54,10 +63,14 @@ struct lease {
     struct task *task; /* NULL: a ghost */
     char key[DIGEST_HEX_BYTES];
     char node[WIRE_NAME_BYTES];
+    char place[WIRE_NAME_BYTES]; /* where it runs: the board of an agent, the node itself of a worker */
     uint32_t attempt;
     enum wire_kind kind;
-    struct peer *peer; /* NULL: restored and its node has not come back, or the ghost of a process that was replaced */
-    struct host *host; /* NULL: restored, not known yet: could be any */
+    bool canary;         /* its task was one */
+    uint32_t connection; /* canary: which connection of the board it was granted to */
+    int64_t granted_ms;  /* -1: by an earlier start of the master */
+    struct peer *peer;   /* NULL: restored and its node has not come back, or the ghost of a process that was replaced */
+    struct host *host;   /* NULL: restored, not known yet: could be any */
     int64_t deadline_ms;
     bool confirmed; /* the peer has said that it holds it */
     bool alone;     /* the task's last attempt: nothing else on that peer */
@@ -72,7 +85,7 @@ struct queue {
     uint32_t waiting_rmi_count, waiting_measure_count;
     struct lease *leases;                /* list of all, ghosts included */
     struct lease *by_id;                 /* hash of those with an id */
-    uint32_t leased_rmi, leased_measure; /* open leases of described tasks, ghosts not counted */
+    uint32_t leased_rmi, leased_measure; /* open leases of described tasks, neither ghosts nor canaries counted */
     uint64_t next_order;
 };
 
@@ -91,7 +104,12 @@ struct task *queue_find(const struct queue *queue, const char *key);
 struct lease *queue_find_lease(const struct queue *queue, uint64_t id);
 
 /* Puts an open lease on a waiting task; counts the attempt. NULL without memory. */
-struct lease *queue_lease(struct queue *queue, struct task *task, uint64_t epoch, const char *node, int64_t deadline_ms);
+struct lease *queue_lease(struct queue *queue, struct task *task, uint64_t epoch, const char *node, const char *place,
+                          int64_t deadline_ms);
+
+/* Adds a canary of the board with an open lease on it. The key must not be there. NULL without memory. */
+struct lease *queue_lease_canary(struct queue *queue, const char *key, struct board *board, uint64_t epoch, const char *node,
+                                 const char *place, int64_t deadline_ms);
 
 /* Gives the lease its id, from the store. False without memory. */
 bool queue_lease_id(struct queue *queue, struct lease *lease, uint64_t id);
@@ -108,11 +126,11 @@ void queue_remove(struct queue *queue, struct task *task);
 /* Whether that lease id was once given to that node for this task by this process. */
 bool queue_was_leased(const struct task *task, uint64_t lease_id, const char *node);
 
-/* Notes a failed or lost attempt on that node. */
-void queue_note_failure(struct task *task, const char *node);
+/* Notes a failed or lost attempt in that place. */
+void queue_note_failure(struct task *task, const char *place, bool crashed);
 
-/* Whether an attempt on that node has failed in this process' life. */
-bool queue_failed_on(const struct task *task, const char *node);
+/* Whether an attempt in that place has failed in this process' life. */
+bool queue_failed_on(const struct task *task, const char *place);
 
 /* Waiting tasks of that kind, the earliest first; NULL when there is none. Go on with task->next. */
 struct task *queue_waiting(const struct queue *queue, enum wire_kind kind);

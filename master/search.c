@@ -126,7 +126,7 @@ static enum status_code make_task(struct search *search, const struct study_want
         free(wanted);
         return status_set(status, STATUS_NO_MEMORY, "no memory for a task");
     }
-    task(context, want, attempts.failures, attempts.places);
+    task(context, want, &attempts);
     return STATUS_OK;
 }
 

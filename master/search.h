@@ -27,7 +27,7 @@ struct search_options {
 };
 
 /* A value that no store row holds: a task for somebody. Called during search_advance. */
-typedef void (*search_task)(void *context, const struct study_want *want, int32_t failures, int32_t failed_nodes);
+typedef void (*search_task)(void *context, const struct study_want *want, const struct store_attempts *attempts);
 
 struct search;
 

@@ -132,20 +132,24 @@ bool trust_strike(struct trust_board *board, const char *why, int64_t wall_ms)
     return true;
 }
 
+void trust_release(struct trust_board *board)
+{
+    board->quarantined = board->held = board->again = false;
+    board->reason[0] = '\0';
+    board->wait_ms = 0;
+    board->suspect_count = board->recent_count = 0;
+    memset(board->off, 0, sizeof board->off);
+    memset(board->unmeasured, 0, sizeof board->unmeasured);
+    board->early_count = board->early_doubt = 0;
+    for (int i = 0; i < board->last.count && i < TRUST_FEW; i++)
+        board->early[board->early_count++] = board->last.values[i];
+}
+
 static void lift(struct trust_board *board)
 {
     for (int i = 0; i < 3; i++)
         add_good(board, board->suspects[i]);
-    board->early_count = board->early_doubt = 0;
-    for (int i = 0; i < board->last.count && i < TRUST_FEW; i++)
-        board->early[board->early_count++] = board->last.values[i];
-    board->quarantined = false;
-    board->reason[0] = '\0';
-    board->suspect_count = board->recent_count = 0;
-    memset(board->off, 0, sizeof board->off);
-    memset(board->unmeasured, 0, sizeof board->unmeasured);
-    board->again = false;
-    board->wait_ms = 0;
+    trust_release(board);
 }
 
 static const char *const accept_hint = "if it is as it should be, `hwnas device trust` accepts the new level";

@@ -85,6 +85,9 @@ bool trust_rank(struct trust_board *board, double macs, double latency_ms);
 /* Quarantined because of `reason`. */
 void trust_quarantine(struct trust_board *board, const char *reason, int64_t wall_ms);
 
+/* Trusted again, whatever its canaries said; its history stays. */
+void trust_release(struct trust_board *board);
+
 /* The median of the last good canaries in ms, and their scatter (robust standard deviation as a fraction); NaN without any, or with
  * fewer than 8. */
 double trust_level_ms(const struct trust_board *board);

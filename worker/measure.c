@@ -81,22 +81,9 @@ struct measure_view measure_view_unknown(void)
     return (struct measure_view){.temperature_c = NAN, .throttle_count = NAN};
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double sorted_median(const double *sorted, int n)
-{
-    return n % 2 == 1 ? sorted[n / 2] : 0.5 * (sorted[n / 2 - 1] + sorted[n / 2]);
-}
-
 double measure_median(double *values, int n)
 {
-    assert(n >= 1);
-    qsort(values, (size_t)n, sizeof *values, ascending);
-    return sorted_median(values, n);
+    return median_sort(values, n);
 }
 
 static double median_of(const double *values, int n)
@@ -122,21 +109,10 @@ static double nearest_rank(const double *sorted, int n, double q)
     return sorted[rank < 1 ? 0 : rank - 1];
 }
 
-/* The medians of equal windows: a burst of disturbance spoils the windows it falls into, and the median over windows then ignores
- * those. */
 static void find_windows(const double *samples, int n, int windows, struct measure_result *result)
 {
-    enum { WINDOW_MIN = 3 };
-    if (windows > n / WINDOW_MIN)
-        windows = n / WINDOW_MIN;
-    if (windows > MEASURE_WINDOWS_MAX)
-        windows = MEASURE_WINDOWS_MAX;
-    if (windows < 1)
-        windows = 1;
-    for (int i = 0; i < windows; i++) {
-        int first = i * n / windows, last = (i + 1) * n / windows;
-        result->windows_ms[i] = median_of(samples + first, last - first);
-    }
+    double scratch[MEASURE_SAMPLES_MAX];
+    windows = median_windows(samples, n, windows, result->windows_ms, scratch);
     result->window_count = windows;
     result->latency_ms = median_of(result->windows_ms, windows);
 }

@@ -6,9 +6,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/median.h"
 #include "common/status.h"
 
-enum { MEASURE_SAMPLES_MAX = 4096, MEASURE_WINDOWS_MAX = 64, MEASURE_PROTOCOL_VERSION = 2, MEASURE_WORD_BYTES = 32 };
+enum {
+    MEASURE_SAMPLES_MAX = 4096,
+    MEASURE_WINDOWS_MAX = MEDIAN_WINDOWS_MAX,
+    MEASURE_PROTOCOL_VERSION = 2,
+    MEASURE_WORD_BYTES = 32
+};
 
 enum measure_mode {
     MEASURE_QUICK,    /* what a search asks for: under a second for a network of milliseconds */

@@ -45,7 +45,12 @@ static const char *key(int n)
 
 static void want(int64_t now, int n, enum wire_kind kind)
 {
-    dispatch_want(dispatch, now, key(n), kind, "host", 0, 0);
+    dispatch_want(dispatch, now, key(n), kind, "host", &(struct queue_tries){0});
+}
+
+static void want_again(int n, enum wire_kind kind, const char *device, int32_t failures, int32_t places)
+{
+    dispatch_want(dispatch, 0, key(n), kind, device, &(struct queue_tries){.failures = failures, .places = places});
 }
 
 static struct wire_hello hello_of(const char *node, enum wire_role role, const char *host, uint32_t slots, uint64_t sequence)
@@ -54,6 +59,8 @@ static struct wire_hello hello_of(const char *node, enum wire_role role, const c
     snprintf(hello.node, sizeof hello.node, "%s", node);
     snprintf(hello.host_id, sizeof hello.host_id, "%s", host);
     snprintf(hello.device_key, sizeof hello.device_key, "%s", role == WIRE_AGENT ? "dev" : "");
+    if (role == WIRE_AGENT)
+        snprintf(hello.board.name, sizeof hello.board.name, "%s", node);
     return hello;
 }
 
@@ -275,7 +282,7 @@ static void a_handed_back_task_goes_to_somebody_else_without_an_attempt(void **s
     assert_int_equal(seen.closes[DISPATCH_RETURNED], 1);
     assert_int_equal(seen.grants, 1);
     assert_int_equal(seen.links[0], 8);
-    assert_int_equal(queue_find(dispatch_queue(dispatch), key(1))->failures, 0);
+    assert_int_equal(queue_find(dispatch_queue(dispatch), key(1))->tries.failures, 0);
 }
 
 static void a_task_that_could_not_be_sent_waits_again(void **state)
@@ -326,16 +333,16 @@ static void three_failures_on_the_only_node_end_a_task(void **state)
 static void failures_of_earlier_starts_count(void **state)
 {
     (void)state;
-    dispatch_want(dispatch, 0, key(1), WIRE_RMI, "", 3, 2);
+    want_again(1, WIRE_RMI, "", 3, 2);
     assert_int_equal(tick(0).given_up, 1);
-    dispatch_want(dispatch, 0, key(2), WIRE_RMI, "", 3, 1);
+    want_again(2, WIRE_RMI, "", 3, 1);
     assert_int_equal(tick(0).given_up, 0);
 }
 
 static void a_last_attempt_runs_alone(void **state)
 {
     (void)state;
-    dispatch_want(dispatch, 0, key(1), WIRE_RMI, "", 2, 2);
+    want_again(1, WIRE_RMI, "", 2, 2);
     want(0, 2, WIRE_RMI);
     join(0, 7, "w", WIRE_WORKER, "a", 4);
     struct seen seen = tick(0);
@@ -455,7 +462,7 @@ static void a_peer_that_reconnects_keeps_what_it_lists(void **state)
 static void a_restored_lease_is_kept_for_a_lease_time_and_goes_on_with_its_peer(void **state)
 {
     (void)state;
-    dispatch_restore(dispatch, 0, 41, 1, 2, key(1), "w");
+    dispatch_restore(dispatch, 0, 41, 1, 2, key(1), "w", "");
     next_lease = 50;
     want(0, 1, WIRE_RMI);
     join(0, 8, "v", WIRE_WORKER, "b", 1);
@@ -472,7 +479,7 @@ static void a_restored_lease_is_kept_for_a_lease_time_and_goes_on_with_its_peer(
 static void a_restored_lease_whose_peer_never_comes_back_is_not_an_attempt(void **state)
 {
     (void)state;
-    dispatch_restore(dispatch, 0, 41, 1, 1, key(1), "w");
+    dispatch_restore(dispatch, 0, 41, 1, 1, key(1), "w", "");
     next_lease = 50;
     want(0, 1, WIRE_RMI);
     for (int64_t now = 500; now < LEASE; now += 500)
@@ -486,7 +493,7 @@ static void a_restored_lease_whose_peer_never_comes_back_is_not_an_attempt(void 
 static void no_measurement_starts_while_a_restored_lease_could_be_anywhere(void **state)
 {
     (void)state;
-    dispatch_restore(dispatch, 0, 41, 1, 1, key(1), "w");
+    dispatch_restore(dispatch, 0, 41, 1, 1, key(1), "w", "");
     next_lease = 50;
     want(0, 1, WIRE_RMI);
     want(0, 2, WIRE_MEASURE);
@@ -602,9 +609,9 @@ static void other_hosts_go_on_computing_while_one_measures(void **state)
 static void the_word_host_means_the_masters_host_and_a_key_its_device(void **state)
 {
     (void)state;
-    dispatch_want(dispatch, 0, key(1), WIRE_MEASURE, "host", 0, 0);
-    dispatch_want(dispatch, 0, key(2), WIRE_MEASURE, "dev", 0, 0);
-    dispatch_want(dispatch, 0, key(3), WIRE_MEASURE, "other", 0, 0);
+    want_again(1, WIRE_MEASURE, "host", 0, 0);
+    want_again(2, WIRE_MEASURE, "dev", 0, 0);
+    want_again(3, WIRE_MEASURE, "other", 0, 0);
     join(0, 8, "g", WIRE_AGENT, "there", 3);
     struct seen seen = tick(0);
     assert_int_equal(seen.grants, 1);

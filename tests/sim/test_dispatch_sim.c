@@ -1,10 +1,11 @@
-/* dispatch and ledger together in a simulated cluster: a virtual clock, messages as real frames on connections that drop, copy,
- * delay and overtake, processes that die, freeze, drain and come back, a store that survives its master. After every step the
- * invariants of check() hold. A failing seed is printed; SEED=n runs that one alone, with its story on standard error when TRACE
- * is set. */
+/* dispatch, trust and ledger together in a simulated cluster: a virtual clock, messages as real frames on connections that drop,
+ * copy, delay and overtake, processes that die, freeze, drain and come back, boards that lie, a store that survives its master.
+ * After every step the invariants of check() hold. A failing seed is printed; SEED=n runs that one alone, with its story on
+ * standard error when TRACE is set. */
 #include "tests/support/test.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 #include <utlist.h>
@@ -12,12 +13,16 @@
 #include "common/rng.h"
 #include "common/wire.h"
 #include "master/dispatch.h"
+#include "master/trust.h"
 #include "worker/ledger.h"
 
 enum {
     SEEDS = 200,
-    HOSTS = 3,
-    PEERS = 7, /* 5 workers, 2 agents */
+    HOSTS = 5,       /* 4 and 5 are boards */
+    PEERS = 9,       /* 5 workers, 4 agents */
+    FIRST_AGENT = 5, /* 5 and 6 measure hosts 1 and 2, 7 and 8 are boards' */
+    FIRST_BOARD = 7,
+    CANARY_EVERY = 3,
     GENERATIONS = 4,
     KEYS = 10, /* of each kind in a generation */
     KEYS_ALL = 2 * KEYS * GENERATIONS,
@@ -34,8 +39,9 @@ enum {
 
 struct stored_lease {
     uint64_t epoch;
-    bool open, counts; /* counts: failed or lost */
-    char key[DIGEST_HEX_BYTES], node[WIRE_NAME_BYTES];
+    bool open, counts, lost; /* counts: failed or lost */
+    bool canary;
+    char key[DIGEST_HEX_BYTES], node[WIRE_NAME_BYTES], board[WIRE_NAME_BYTES];
     uint32_t attempt;
 };
 
@@ -43,7 +49,7 @@ struct stored_key {
     char key[DIGEST_HEX_BYTES];
     enum wire_kind kind;
     bool valued, given_up;
-    bool poison; /* kills the worker that computes it */
+    bool poison; /* kills the process that computes it */
     bool fails;  /* the runner cannot do it */
 };
 
@@ -54,6 +60,18 @@ struct job {
     char key[DIGEST_HEX_BYTES];
     int64_t left_ms;
     bool finished; /* the result is owed */
+    bool canary;
+    double value_ms; /* canary: what it measured */
+};
+
+/* What the master keeps of a board, and what really is the matter with it. */
+struct stored_board {
+    struct trust_board trust;
+    bool unchecked;           /* it has connected since its last canary was granted */
+    uint64_t connected_lease; /* the first lease that could be of that connection */
+    int measurements;         /* granted since the last canary */
+    double lie;               /* factor */
+    int64_t canaries, quarantines, lies;
 };
 
 struct process {
@@ -85,6 +103,7 @@ struct world {
     uint64_t epoch, next_lease;
     struct stored_lease leases[LEASES + 1];
     struct stored_key keys[KEYS_ALL];
+    struct stored_board boards[PEERS]; /* by the number of the agent; others are not used */
     int generation;
     /* processes */
     struct dispatch *dispatch; /* NULL: the master is down */
@@ -141,7 +160,18 @@ static struct stored_key *find_key(struct world *world, const char *key)
 
 static bool is_agent(const struct process *process)
 {
-    return process->number >= PEERS - 2;
+    return process->number >= FIRST_AGENT;
+}
+
+static int board_number(const char *board)
+{
+    return atoi(board + strlen("board-"));
+}
+
+static double normal(struct world *world)
+{
+    double u = 1 - rng_uniform(&world->rng), v = rng_uniform(&world->rng);
+    return sqrt(-2 * log(u)) * cos(2 * acos(-1) * v);
 }
 
 /* --- the network --- */
@@ -221,22 +251,85 @@ static void want_generation(struct world *world)
         struct stored_key *key = &world->keys[i];
         if (key->valued || key->given_up)
             continue;
-        int32_t failures = 0, nodes = 0;
+        struct queue_tries tries = {0};
         const char *seen[8];
         for (uint64_t l = 1; l < world->next_lease; l++) {
             struct stored_lease *lease = &world->leases[l];
             if (!lease->counts || strcmp(lease->key, key->key) != 0)
                 continue;
-            failures++;
+            const char *place = lease->board[0] != '\0' ? lease->board : lease->node;
+            tries.failures++;
+            tries.crashes += lease->lost;
             bool known = false;
-            for (int n = 0; n < nodes && n < 8; n++)
-                known |= strcmp(seen[n], lease->node) == 0;
-            if (!known && nodes < 8)
-                seen[nodes++] = lease->node;
+            for (int n = 0; n < tries.places && n < 8; n++)
+                known |= strcmp(seen[n], place) == 0;
+            if (!known && tries.places < 8)
+                seen[tries.places++] = place;
         }
         dispatch_want(world->dispatch, world->now_ms, key->key, key->kind,
-                      i % 3 == 0 && key->kind == WIRE_MEASURE ? "dev-1" : "host", failures, nodes);
+                      i % 3 != 0 && key->kind == WIRE_MEASURE ? "dev-1" : "host", &tries);
     }
+}
+
+static void tell_trust(struct world *world, int number)
+{
+    const struct trust_board *trust = &world->boards[number].trust;
+    char name[WIRE_NAME_BYTES];
+    struct peers_trust told = {.quarantined = trust->quarantined, .again = trust->again, .wait_ms = trust->wait_ms};
+    snprintf(name, sizeof name, "board-%d", number);
+    snprintf(told.reason, sizeof told.reason, "%.200s", trust->reason);
+    dispatch_trust(world->dispatch, world->now_ms, "dev-1", name, &told);
+}
+
+/* Judges a canary as coord_boards does. */
+static void judge(struct world *world, const struct stored_lease *lease, double latency_ms)
+{
+    struct stored_board *board = &world->boards[board_number(lease->board)];
+    struct trust_opinion opinion;
+    trust_canary(&board->trust, latency_ms, world->now_ms, &opinion);
+    board->canaries++;
+    board->quarantines += opinion.quarantined;
+    say(world, "%s: canary %s", lease->board, opinion.sentence);
+    tell_trust(world, board_number(lease->board));
+}
+
+static void note_hello(struct world *world, const struct wire_hello *hello)
+{
+    if (hello->role != WIRE_AGENT)
+        return;
+    struct stored_board *board = &world->boards[board_number(hello->board.name)];
+    board->unchecked = true;
+    board->connected_lease = world->next_lease;
+}
+
+static void note_canary(struct world *world, uint64_t lease_id, double latency_ms)
+{
+    const struct stored_lease *lease = &world->leases[lease_id];
+    struct stored_board *board = &world->boards[board_number(lease->board)];
+    if (world->crash != 1) /* else it will never be committed */
+        judge(world, lease, latency_ms);
+    board->unchecked = board->unchecked && lease_id < board->connected_lease;
+    board->measurements = 0;
+}
+
+/* What is granted to a board that may be doubted, and what is not. */
+static void check_grant(struct world *world, const struct dispatch_action *action)
+{
+    if (action->board[0] == '\0')
+        return;
+    struct stored_board *board = &world->boards[board_number(action->board)];
+    for (uint64_t id = 1; id < world->next_lease; id++) {
+        const struct stored_lease *lease = &world->leases[id];
+        bool other = !lease->open || !lease->canary || lease->epoch != world->epoch || strcmp(lease->board, action->board) != 0;
+        HOLDS(world, other, "%s is given something while its canary is open", action->board);
+    }
+    if (action->canary)
+        return;
+    board->measurements++;
+    HOLDS(world, !board->trust.quarantined, "%s measures in quarantine", action->board);
+    HOLDS(world, !board->unchecked, "%s measures after it connected, without a canary", action->board);
+    HOLDS(world, !board->trust.again, "%s measures after a canary that left doubts", action->board);
+    HOLDS(world, board->measurements <= CANARY_EVERY, "%s measures %d times without a canary", action->board, board->measurements);
 }
 
 static void master_starts(struct world *world)
@@ -246,6 +339,7 @@ static void master_starts(struct world *world)
                                        .failures_max = 3,
                                        .measure_batch = 6,
                                        .measure_wait_ms = 30000,
+                                       .canary_every = CANARY_EVERY,
                                        .host_id = "host-1"};
     options.epoch = ++world->epoch;
     say(world, "master starts, epoch %" PRIu64, world->epoch);
@@ -254,7 +348,12 @@ static void master_starts(struct world *world)
     for (uint64_t id = 1; id < world->next_lease; id++) {
         if (world->leases[id].open)
             dispatch_restore(world->dispatch, world->now_ms, id, world->leases[id].epoch, world->leases[id].attempt,
-                             world->leases[id].key, world->leases[id].node);
+                             world->leases[id].key, world->leases[id].node, world->leases[id].board);
+    }
+    for (int i = FIRST_AGENT; i < PEERS; i++) {
+        world->boards[i].trust.wait_ms = 0;
+        world->boards[i].measurements = 0;
+        tell_trust(world, i);
     }
     want_generation(world);
     world->tick_ms = world->now_ms;
@@ -285,7 +384,10 @@ static bool master_acts(struct world *world, const char *valued, struct wire_mes
             HOLDS(world, world->next_lease <= LEASES, "too many leases");
             ids[i] = world->next_lease++;
             struct stored_lease *lease = &world->leases[ids[i]];
+            check_grant(world, action);
             lease->open = true;
+            lease->canary = action->canary;
+            memcpy(lease->board, action->board, sizeof lease->board);
             lease->epoch = world->epoch;
             lease->attempt = action->attempt;
             memcpy(lease->key, action->key, sizeof lease->key);
@@ -298,16 +400,22 @@ static bool master_acts(struct world *world, const char *valued, struct wire_mes
                       strcmp(lease->node, action->node) == 0,
                   "lease %" PRIu64 " closed, but the store has it otherwise", action->lease_id);
             lease->open = false;
-            lease->counts = action->close == DISPATCH_FAILED || action->close == DISPATCH_LOST;
+            lease->lost = action->close == DISPATCH_LOST;
+            lease->counts = action->close == DISPATCH_FAILED || lease->lost;
             say(world, "lease %" PRIu64 " of %.8s on %s closed (%d): %s", action->lease_id, action->key, action->node,
                 action->close, action->reason);
         } else if (action->kind == DISPATCH_GIVE_UP) {
             struct stored_key *key = find_key(world, action->key);
             HOLDS(world, !key->valued && !key->given_up, "key %.8s given up after its end", action->key);
-            int failures = 0;
-            for (uint64_t l = 1; l < world->next_lease; l++)
-                failures += world->leases[l].counts && strcmp(world->leases[l].key, action->key) == 0;
+            int failures = 0, lost = 0;
+            for (uint64_t l = 1; l < world->next_lease; l++) {
+                bool same = strcmp(world->leases[l].key, action->key) == 0;
+                failures += same && world->leases[l].counts;
+                lost += same && world->leases[l].lost;
+            }
             HOLDS(world, failures >= 3, "key %.8s given up after %d failures", action->key, failures);
+            HOLDS(world, action->crashes == (key->kind == WIRE_MEASURE && lost >= 3),
+                  "key %.8s is %s to crash boards after %d losses", action->key, action->crashes ? "said" : "not said", lost);
             key->given_up = true;
         }
     }
@@ -354,14 +462,25 @@ static void master_turn(struct world *world)
     master_acts(world, NULL, NULL, 0);
 }
 
+/* Whether dispatch knows that connection as this very process'. */
+static bool message_is_of(const struct world *world, uint32_t link, uint64_t incarnation)
+{
+    const struct peer *peer = peers_find_link(dispatch_peers(world->dispatch), link);
+    return peer != NULL && peer->incarnation == incarnation;
+}
+
 static void master_hears(struct world *world, uint32_t link, const struct wire_message *message)
 {
     struct dispatch *dispatch = world->dispatch;
     struct wire_message answer = {.type = WIRE_WELCOME};
     enum dispatch_heard heard;
+    bool fresh;
     switch (message->type) {
     case WIRE_HELLO:
+        fresh = dispatch_node(dispatch, link) == NULL || !message_is_of(world, link, message->hello.incarnation);
         heard = dispatch_hello(dispatch, world->now_ms, link, &message->hello, &answer.welcome.drop);
+        if (fresh && heard == DISPATCH_HEARD)
+            note_hello(world, &message->hello);
         answer.welcome.epoch = world->epoch;
         answer.welcome.heartbeat_ms = HEARTBEAT_MS;
         answer.welcome.lease_ms = LEASE_MS;
@@ -390,9 +509,10 @@ static void master_hears(struct world *world, uint32_t link, const struct wire_m
         answer.type = WIRE_RESULT_ACK;
         answer.result_ack.lease_id = message->result.lease_id;
         const struct stored_key *key = find_key(world, message->result.key);
-        answer.result_ack.verdict = verdict == DISPATCH_TAKE || verdict == DISPATCH_NOTED ? WIRE_ACCEPTED
-                                    : key != NULL && key->valued                          ? WIRE_DUPLICATE
-                                                                                          : WIRE_STALE;
+        bool taken = verdict == DISPATCH_TAKE || verdict == DISPATCH_NOTED || verdict == DISPATCH_CANARY;
+        answer.result_ack.verdict = taken ? WIRE_ACCEPTED : key != NULL && key->valued ? WIRE_DUPLICATE : WIRE_STALE;
+        if (verdict == DISPATCH_CANARY)
+            note_canary(world, message->result.lease_id, message->result.value);
         say(world, "result of lease %" PRIu64 ": verdict %d", message->result.lease_id, (int)answer.result_ack.verdict);
         if (!master_acts(world, verdict == DISPATCH_TAKE ? message->result.key : NULL, &answer, link))
             return;
@@ -414,9 +534,11 @@ static void peer_send(struct world *world, struct process *process, const struct
 
 static void peer_starts(struct world *world, struct process *process)
 {
-    struct wire_hello self = {.role = is_agent(process) ? WIRE_AGENT : WIRE_WORKER, .slots = is_agent(process) ? 1 : SLOTS};
+    bool board = process->number >= FIRST_BOARD;
+    struct wire_hello self = {.role = is_agent(process) ? WIRE_AGENT : WIRE_WORKER,
+                              .slots = is_agent(process) && !board ? 1 : SLOTS};
     snprintf(self.node, sizeof self.node, "node-%d", process->number);
-    snprintf(self.host_id, sizeof self.host_id, "host-%d", process->host);
+    snprintf(self.host_id, sizeof self.host_id, "%s-%d", board ? "board" : "host", process->host);
     if (is_agent(process)) {
         snprintf(self.device_key, sizeof self.device_key, "dev-1");
         snprintf(self.board.name, sizeof self.board.name, "board-%d", process->number);
@@ -471,7 +593,9 @@ static void send_result(struct world *world, struct process *process, uint64_t l
     message.result = (struct wire_result){
         .lease_id = job->lease_id, .epoch = job->epoch, .attempt = job->attempt, .outcome = WIRE_OK, .value = 1, .seconds = 1};
     memcpy(message.result.key, job->key, sizeof message.result.key);
-    if (find_key(world, job->key)->fails) {
+    if (job->canary) {
+        message.result.value = job->value_ms;
+    } else if (find_key(world, job->key)->fails) {
         message.result.outcome = WIRE_FAILED;
         message.result.value = 0;
         strcpy(message.result.sentence, "the runner failed");
@@ -499,6 +623,7 @@ static void take_task(struct world *world, struct process *process, const struct
         if (job->active)
             continue;
         *job = (struct job){.active = true, .lease_id = task->lease_id, .epoch = task->epoch, .attempt = task->attempt};
+        job->canary = find_key(world, task->key) == NULL;
         job->left_ms = is_agent(process) ? between(world, 200, 2000) : between(world, 500, 9000);
         memcpy(job->key, task->key, sizeof job->key);
         return;
@@ -520,7 +645,7 @@ static void peer_hears(struct world *world, struct process *process, const struc
         if (!ledger_ack(&process->ledger, world->now_ms, &message->result_ack))
             break;
         const struct stored_key *key = find_key(world, job->key);
-        bool stored = key->valued || key->fails;
+        bool stored = job->canary || key->valued || key->fails;
         HOLDS(world, stored || message->result_ack.verdict == WIRE_STALE, "an acknowledged result is not in the store");
         world->acked++;
         job->active = false;
@@ -581,7 +706,7 @@ static void fault(struct world *world)
 {
     world->next_fault_ms = world->now_ms + between(world, 500, 20000);
     struct process *process = &world->peers[rng_below(&world->rng, PEERS)];
-    switch (rng_below(&world->rng, 8)) {
+    switch (rng_below(&world->rng, 10)) {
     case 0:
         if (world->dispatch != NULL)
             world->crash = 1 + (int)rng_below(&world->rng, 2);
@@ -600,6 +725,13 @@ static void fault(struct world *world)
     case 6:
         if (process->alive)
             ledger_drain(&process->ledger, world->now_ms);
+        break;
+    case 7:
+    case 8: /* only boards lie: hosts 1 and 2 see to it that the study ends */
+        process = &world->peers[FIRST_BOARD + (int)rng_below(&world->rng, PEERS - FIRST_BOARD)];
+        world->boards[process->number].lie = chance(world, 0.5) ? 1 : chance(world, 0.5) ? 1.15 : 0.8;
+        world->boards[process->number].lies++;
+        say(world, "board-%d is off by %g from now on", process->number, world->boards[process->number].lie);
         break;
     default:
         world->drop = chance(world, 0.5) ? 0 : 0.3 * rng_uniform(&world->rng);
@@ -643,7 +775,7 @@ static void check_hosts(const struct world *world)
     }
     for (int h = 1; h <= HOSTS; h++) {
         HOLDS(world, measuring[h] == 0 || computing[h] == 0, "host-%d measures while it computes", h);
-        HOLDS(world, measuring[h] <= 1, "host-%d measures %d things at once", h, measuring[h]);
+        HOLDS(world, measuring[h] <= (h < 4 ? 1 : SLOTS), "host-%d measures %d things at once", h, measuring[h]);
     }
 }
 
@@ -672,7 +804,7 @@ static void check_leases(struct world *world)
 
 static void setup(struct world *world, uint64_t seed)
 {
-    static const int hosts[PEERS] = {1, 1, 2, 2, 3, 1, 2}; /* host-3 has a worker only; the agents are on host-1 and host-2 */
+    static const int hosts[PEERS] = {1, 1, 2, 2, 3, 1, 2, 4, 5}; /* host-3 has a worker only; hosts 4 and 5 are boards */
     memset(world, 0, sizeof *world);
     world->seed = seed;
     world->trace = getenv("TRACE") != NULL;
@@ -684,12 +816,13 @@ static void setup(struct world *world, uint64_t seed)
         digest_of(&i, sizeof i, &digest);
         digest_hex(&digest, key->key);
         key->kind = i % 2 == 0 ? WIRE_RMI : WIRE_MEASURE;
-        key->poison = key->kind == WIRE_RMI && chance(world, 0.03);
+        key->poison = chance(world, 0.03);
         key->fails = chance(world, 0.03);
     }
     for (int i = 0; i < PEERS; i++) {
         world->peers[i].number = i;
         world->peers[i].host = hosts[i];
+        world->boards[i].lie = 1;
         world->peers[i].restart_ms = between(world, 0, 3000);
     }
     world->master_restart_ms = between(world, 0, 2000);
@@ -752,7 +885,9 @@ static void jobs_finish(struct world *world, struct process *process)
         struct job *job = &process->jobs[j];
         if (!job->active || job->finished || job->left_ms > 0)
             continue;
-        if (find_key(world, job->key)->poison) {
+        if (job->canary) {
+            job->value_ms = 10 * world->boards[process->number].lie * exp(0.005 * normal(world));
+        } else if (find_key(world, job->key)->poison) {
             peer_dies(world, process, 200);
             return;
         }
@@ -826,7 +961,12 @@ static bool done(const struct world *world)
     return true;
 }
 
-static void run_seed(uint64_t seed, uint64_t *steps, uint64_t *kills, int *given_up)
+struct sums {
+    uint64_t steps, kills, canaries, lies, quarantines;
+    int given_up;
+};
+
+static void run_seed(uint64_t seed, struct sums *sums)
 {
     struct world *world = malloc(sizeof *world);
     assert_non_null(world);
@@ -838,12 +978,19 @@ static void run_seed(uint64_t seed, uint64_t *steps, uint64_t *kills, int *given
     for (int i = 0; i < KEYS_ALL; i++) {
         const struct stored_key *key = &world->keys[i];
         HOLDS(world, !key->valued || !(key->poison || key->fails), "a task that cannot be computed has a value");
-        *given_up += key->given_up;
+        sums->given_up += key->given_up;
         if (world->next_fault_ms == INT64_MAX && world->now_ms < FAULTS_END_MS)
             HOLDS(world, !key->given_up || key->poison || key->fails, "a healthy task was given up in a run without faults");
     }
-    *steps += world->steps;
-    *kills += world->kills;
+    sums->steps += world->steps;
+    sums->kills += world->kills;
+    for (int i = FIRST_AGENT; i < PEERS; i++) {
+        const struct stored_board *board = &world->boards[i];
+        HOLDS(world, board->lies > 0 || board->quarantines == 0, "board-%d never lied and was quarantined", i);
+        sums->canaries += (uint64_t)board->canaries;
+        sums->lies += (uint64_t)board->lies;
+        sums->quarantines += (uint64_t)board->quarantines;
+    }
     dispatch_close(world->dispatch);
     while (world->flight_count > 0)
         remove_flight(world, 0);
@@ -855,12 +1002,13 @@ static void every_study_ends_with_its_promises_kept(void **state)
     (void)state;
     const char *one = getenv("SEED");
     uint64_t first = one == NULL ? 1 : strtoull(one, NULL, 10), last = one == NULL ? SEEDS : first;
-    uint64_t steps = 0, kills = 0;
-    int given_up = 0;
+    struct sums sums = {0};
     for (uint64_t seed = first; seed <= last; seed++)
-        run_seed(seed, &steps, &kills, &given_up);
+        run_seed(seed, &sums);
     printf("# seeds %" PRIu64 " to %" PRIu64 ": %" PRIu64 " steps, %" PRIu64 " processes ended, %d of %" PRIu64 " tasks given up\n",
-           first, last, steps, kills, given_up, (last - first + 1) * KEYS_ALL);
+           first, last, sums.steps, sums.kills, sums.given_up, (last - first + 1) * KEYS_ALL);
+    printf("# %" PRIu64 " canaries; %" PRIu64 " times a board changed what it says; %" PRIu64 " quarantines\n", sums.canaries,
+           sums.lies, sums.quarantines);
 }
 
 int main(void)

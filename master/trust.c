@@ -47,7 +47,7 @@ static double ring_median(const struct trust_ring *ring)
     return median_copy(ring->values, ring_size(ring));
 }
 
-/* Mean of the middle half: as robust as needed here, and nearer to the truth than the median. */
+/* Mean of the middle half: nearer to the truth than the median. */
 static double middle_mean(const double *values, int n)
 {
     double copy[TRUST_HISTORY], sum = 0;
@@ -192,8 +192,10 @@ static bool has_crept(const struct trust_board *board, int window, double *level
     if (before < TRUST_FEW)
         return false;
     *level = middle_mean(newest, window);
+    double base = middle_mean(board->first.values, before);
     double error = sigma(board) * sqrt(middle_variance(window) + middle_variance(before));
-    return fabs(*level - middle_mean(board->first.values, before)) > fmax(LEVEL_FLOOR, LEVEL_ERRORS * error);
+    /* The median too: two disturbed ones of five are not a level. */
+    return fabs(*level - base) > fmax(LEVEL_FLOOR, LEVEL_ERRORS * error) && fabs(median_copy(newest, window) - base) > LEVEL_FLOOR;
 }
 
 /* Differences of neighbours do not see a single change of level. */
@@ -249,6 +251,7 @@ static void judge_early(struct trust_board *board, double value, bool off, int64
         return;
     }
     out->verdict = TRUST_GOOD;
+    out->settled = true;
     for (int i = board->early_doubt; i < TRUST_FEW; i++)
         add_good(board, board->early[i]);
     memset(board->off, 0, sizeof board->off); /* it was scatter */
@@ -320,6 +323,9 @@ static void describe(const struct trust_board *board, double latency_ms, struct 
     else
         snprintf(out->sentence, sizeof out->sentence, "%.4g ms, %s: %+.1f %% from %.4g ms, up to %.1f %% may be%s", latency_ms,
                  words[out->verdict], 100 * (latency_ms / out->expected_ms - 1), out->expected_ms, 100 * out->allowed, end);
+    if (out->settled)
+        snprintf(out->sentence, sizeof out->sentence, "%.4g ms, good: the first %d scatter by %.1f %%, which is taken for its way",
+                 latency_ms, TRUST_FEW, 100 * trust_scatter(board));
     if (out->quarantined)
         snprintf(out->sentence, sizeof out->sentence, "%s", board->reason);
 }

@@ -69,6 +69,7 @@ struct trust_opinion {
     double expected_ms;       /* NaN: nothing to compare with */
     double allowed;           /* how far off it might have been, as a fraction of what was expected */
     bool quarantined, lifted; /* by this canary */
+    bool settled;             /* doubts about a young board have ended with this one */
     char sentence[TRUST_SENTENCE_BYTES];
 };
 

@@ -65,7 +65,7 @@ same 'a second study of the same settings finds the same' "$(answer t | sed 's/"
 same 'and evaluates nothing anew' "$(evaluations one.db)" "$(evaluations three.db)"
 
 # --- latency measured here
-$hwnas run s.yaml --db agent.db --workers 1 --set name=measured --set strategy.population=2 --set strategy.generations=1 \
+$hwnas run s.yaml --db agent.db --workers 1 --canary-every 0 --set name=measured --set strategy.population=2 --set strategy.generations=1 \
     --set strategy.elites=0 --set network.cells=1 --set costs.0.source=agent --set costs.0.max=1000 -f json >measured 2>err
 same 'a search with a measured cost runs to its end' $? 0
 same 'the latency is a number above 0' "$(python3 -c 'import json; print(json.load(open("measured"))["best"]["costs"]["latency_ms"] > 0)')" True

@@ -40,7 +40,7 @@ start_master() {
     local name=$1
     shift
     start "$name" hwnas-master --study "$tap_folder/$name.yaml" --db "$tap_folder/$name.db" --listen "$address" --progress \
-        --heartbeat-ms 200 --lease-ms 3000 "$@"
+        --heartbeat-ms 200 --lease-ms 3000 --canary-every 0 "$@"
     master=$started
 }
 

@@ -239,7 +239,7 @@ $(filter %_memory.t,$(UNIT_TESTS)): $(B)/tests/support/failing_malloc.o
 $(filter %/test_command.t %/test_hostile.t %/test_runner_command.t,$(UNIT_TESTS)): | $(TEST_TOOL)
 
 # Without sanitizers: it is to run in little memory.
-$(TEST_TOOL): tests/support/tool.c
+$(TEST_TOOL): tests/support/tool.c | $(DEPS_STAMP)
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) -O1 -g -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $< -o $@

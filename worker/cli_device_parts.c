@@ -22,10 +22,12 @@ static error_t parse_common(int key, char *text, struct argp_state *state)
 }
 
 const struct argp cli_device_common_argp = {
-    .options = (const struct argp_option[]){{"cpu", CLI_DEVICE_KEY_CPU, "N", 0,
-                                             "the CPU to measure on; default: the last one this process may use", 8},
-                                            {"format", 'f', "FORMAT", 0, "table (default), csv or json", 9},
-                                            {0}},
+    .options =
+        (const struct argp_option[]){
+            {"board", CLI_DEVICE_KEY_BOARD, "FILE", 0, "the board file (docs/MEASURING.md); without it this host itself", 8},
+            {"cpu", CLI_DEVICE_KEY_CPU, "N", 0, "the CPU to measure on; default: the last one this process may use", 8},
+            {"format", 'f', "FORMAT", 0, "table (default), csv or json", 9},
+            {0}},
     .parser = parse_common};
 
 static error_t parse_network(int key, char *text, struct argp_state *state)

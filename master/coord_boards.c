@@ -72,6 +72,8 @@ static enum status_code replay_canary(void *context, const struct store_canary *
     struct known_board *board = context;
     struct trust_opinion opinion;
     (void)status;
+    if (canary->verdict == STORE_CANARY_DOUBTFUL && isnan(canary->latency_ms))
+        return STATUS_OK; /* a board that cannot run it */
     trust_canary(&board->trust, canary->latency_ms, canary->wall_ms, &opinion);
     return STATUS_OK;
 }
@@ -340,6 +342,16 @@ static enum status_code store_canary(struct coord *coord, struct known_board *bo
     return code;
 }
 
+/* A board that lacks an operation, or plays another search space: nothing is known of it, for good or bad. */
+static enum status_code note_unable(struct coord *coord, struct known_board *board, const char *node,
+                                    const struct wire_result *result, struct status *status)
+{
+    const struct trust_opinion unable = {.verdict = TRUST_DOUBTFUL, .expected_ms = NAN};
+    log_warn(coord->logger, "board %s of device %s cannot run the canary, so it is not checked: %s", board->key.name,
+             board->key.device_key, result->sentence);
+    return store_canary(coord, board, &unable, node, result, status);
+}
+
 enum status_code coord_canary(struct coord *coord, const char *node, const struct dispatch_lease *lease,
                               const struct wire_result *result, struct status *status)
 {
@@ -347,6 +359,8 @@ enum status_code coord_canary(struct coord *coord, const char *node, const struc
     struct trust_opinion opinion;
     if (board == NULL)
         return status_set(status, STATUS_INTERNAL, "a canary of a board that never said Hello");
+    if (result->outcome == WIRE_INFEASIBLE)
+        return note_unable(coord, board, node, result, status);
     trust_canary(&board->trust, result->outcome == WIRE_OK ? result->value : NAN, clock_wall_ms(), &opinion);
     enum status_code code = store_canary(coord, board, &opinion, node, result, status);
     if (code == STATUS_OK)

@@ -144,7 +144,7 @@ static bool spread_is_true(const struct trust_evidence *evidence, const struct t
     if (equal)
         snprintf(why, size, "all its %d samples are %.6g ms, and the board is not one that calculates latency", evidence->count,
                  evidence->samples_ms[0]);
-    else if (limits->samples_known)
+    else if (limits->samples_known && !limits->simulated)
         snprintf(why, size, "its %d samples are those of an earlier result, one by one", evidence->count);
     else
         return true;

@@ -30,7 +30,7 @@ struct trust_limits {
     double bytes_per_param;                   /* by the precision of the device key: trust_bytes_per_param */
     double peak_macs_per_s, peak_bytes_per_s; /* of the board; 0: unknown */
     bool deterministic;                       /* it calculates latency */
-    bool simulated;                           /* it plays a board: its samples took no time */
+    bool simulated;                           /* it plays a board: its samples took no time, and come again when it is started again */
     bool samples_known;                       /* an earlier result of the board has the same */
     double age_seconds;                       /* from lease to result; NaN: unknown */
     double seconds;                           /* that the agent says it spent */

@@ -11,20 +11,34 @@ enum { HEARTBEAT = 1000, LEASE = 5000 };
 static struct dispatch *dispatch;
 static struct wire_id_list drop;
 static uint64_t next_lease;
+static char last_canary[DIGEST_HEX_BYTES];
+enum { CANARY = -1 };
 
-static int setup(void **state)
+static int setup_every(uint32_t canary_every)
 {
-    (void)state;
     struct dispatch_options options = {.epoch = 1,
                                        .heartbeat_ms = HEARTBEAT,
                                        .lease_ms = LEASE,
                                        .failures_max = 3,
                                        .measure_batch = 3,
                                        .measure_wait_ms = 60000,
+                                       .canary_every = canary_every,
                                        .host_id = "here"};
     dispatch = dispatch_open(&options, 0);
     next_lease = 1;
     return dispatch == NULL;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return setup_every(0);
+}
+
+static int setup_boards(void **state)
+{
+    (void)state;
+    return setup_every(3);
 }
 
 static int teardown(void **state)
@@ -72,7 +86,8 @@ static void join(int64_t now, uint32_t link, const char *node, enum wire_role ro
 
 /* Ticks and takes what is granted, giving ids as a store would; closes are counted by how they closed. */
 struct seen {
-    int grants, closes[4], given_up, replaced;
+    int grants, canaries, closes[4], given_up, replaced;
+    bool crashes; /* of the last one given up */
     uint32_t links[20];
     uint64_t leases[20];
     int keys[20];
@@ -88,13 +103,16 @@ static struct seen tick(int64_t now)
         switch (action.kind) {
         case DISPATCH_GRANT:
             seen.links[seen.grants] = action.link;
-            seen.keys[seen.grants] = atoi(action.key);
+            seen.canaries += action.canary;
+            seen.keys[seen.grants] = action.canary ? CANARY : atoi(action.key);
+            memcpy(last_canary, action.canary ? action.key : last_canary, sizeof last_canary);
             seen.leases[seen.grants++] = next_lease;
             dispatch_granted(dispatch, action.key, next_lease++);
             break;
         case DISPATCH_CLOSE: seen.closes[action.close]++; break;
         case DISPATCH_GIVE_UP:
             seen.given_up++;
+            seen.crashes = action.crashes;
             memcpy(seen.reason, action.reason, sizeof seen.reason);
             break;
         case DISPATCH_REPLACED: seen.replaced++; break;
@@ -639,6 +657,297 @@ static void a_ghost_keeps_its_host_busy(void **state)
     assert_int_equal(tick(5500).grants, 1);
 }
 
+/* --- boards --- */
+
+static const struct peers_trust trusted = {.quarantined = false};
+
+/* An agent of a board that is not the agent's own machine. */
+static void join_board(int64_t now, uint32_t link, const char *name, uint32_t slots, uint64_t sequence)
+{
+    struct wire_hello hello = hello_of(name, WIRE_AGENT, "board-x", slots, sequence);
+    snprintf(hello.host_id, sizeof hello.host_id, "board-%s", name);
+    assert_int_equal(dispatch_hello(dispatch, now, link, &hello, &drop), DISPATCH_HEARD);
+}
+
+static void want_measured(int64_t now, int first, int count)
+{
+    for (int n = first; n < first + count; n++)
+        dispatch_want(dispatch, now, key(n), WIRE_MEASURE, "dev", &(struct queue_tries){0});
+}
+
+static enum dispatch_verdict canary_result(int64_t now, uint32_t link, uint64_t lease, enum wire_outcome outcome)
+{
+    struct wire_result message = {.lease_id = lease, .epoch = 1, .attempt = 1, .outcome = outcome, .sentence = "why"};
+    memcpy(message.key, last_canary, sizeof message.key);
+    return dispatch_result(dispatch, now, link, &message);
+}
+
+static void a_canary_comes_before_the_first_measurement_and_after_every_third(void **state)
+{
+    (void)state;
+    want_measured(0, 1, 9);
+    join_board(0, 7, "pi", 1, 1);
+    struct seen seen = tick(0);
+    assert_int_equal(seen.grants, 1);
+    assert_int_equal(seen.canaries, 1);
+    assert_int_equal(tick(0).grants, 0);
+    for (int n = 1; n <= 9; n++) {
+        if (n % 3 == 1) {
+            assert_int_equal(canary_result(n, 7, next_lease - 1, WIRE_OK), DISPATCH_CANARY);
+            dispatch_trust(dispatch, n, "dev", "pi", &trusted);
+            seen = tick(n);
+        }
+        assert_int_equal(seen.grants, 1);
+        assert_int_equal(seen.keys[0], n);
+        assert_int_equal(result(n, 7, next_lease - 1, 1, n, WIRE_OK), DISPATCH_TAKE);
+        seen = tick(n);
+        assert_int_equal(seen.canaries, n % 3 == 0 && n < 9);
+    }
+}
+
+static void a_canary_is_measured_only_when_a_measurement_waits(void **state)
+{
+    (void)state;
+    join_board(0, 7, "pi", 1, 1);
+    assert_int_equal(tick(0).grants, 0);
+}
+
+static void a_board_that_connects_again_is_checked_again(void **state)
+{
+    (void)state;
+    want_measured(0, 1, 9);
+    join_board(0, 7, "pi", 1, 1);
+    tick(0);
+    canary_result(1, 7, 1, WIRE_OK);
+    assert_int_equal(tick(1).keys[0], 1);
+    assert_int_equal(result(2, 7, 2, 1, 1, WIRE_OK), DISPATCH_TAKE);
+    join_board(3, 8, "pi", 1, 2);
+    assert_int_equal(tick(3).canaries, 1);
+    /* What was granted before the connection broke says nothing of what came after. */
+    join_board(4, 9, "pi", 1, 3);
+    assert_int_equal(canary_result(5, 9, 3, WIRE_OK), DISPATCH_STALE);
+    assert_int_equal(tick(5).canaries, 1);
+}
+
+static void a_lost_canary_is_due_again_and_nobodys_attempt(void **state)
+{
+    (void)state;
+    want_measured(0, 1, 1);
+    join_board(0, 7, "pi", 1, 1);
+    for (int i = 1; i <= 5; i++) {
+        assert_int_equal(tick(10 * i).canaries, 1);
+        struct wire_return handed_back = {.lease_id = next_lease - 1};
+        memcpy(handed_back.key, last_canary, sizeof handed_back.key);
+        dispatch_return(dispatch, 10 * i, 7, &handed_back);
+    }
+    assert_int_equal(queue_find(dispatch_queue(dispatch), key(1))->tries.failures, 0);
+}
+
+static void doubts_are_cleared_before_anything_else(void **state)
+{
+    (void)state;
+    want_measured(0, 1, 3);
+    join_board(0, 7, "pi", 1, 1);
+    tick(0);
+    for (int i = 1; i <= 4; i++) {
+        canary_result(i, 7, next_lease - 1, i == 2 ? WIRE_FAILED : WIRE_OK);
+        dispatch_trust(dispatch, i, "dev", "pi", &(struct peers_trust){.again = i < 4});
+        assert_int_equal(tick(i).canaries, i < 4);
+    }
+}
+
+static void a_quarantined_board_is_given_canaries_alone_when_their_time_has_come(void **state)
+{
+    (void)state;
+    want_measured(0, 1, 3);
+    join_board(0, 7, "pi", 1, 1);
+    tick(0);
+    canary_result(1, 7, 1, WIRE_OK);
+    dispatch_trust(dispatch, 1, "dev", "pi", &(struct peers_trust){.quarantined = true, .wait_ms = 4000});
+    uint64_t sequence = 2;
+    for (int64_t now = 501; now < 4001; now += 500) {
+        beat(now, 7, sequence++, 1, 0, NULL, NULL);
+        assert_int_equal(tick(now).grants, 0);
+    }
+    beat(4001, 7, sequence, 1, 0, NULL, NULL);
+    struct seen seen = tick(4001);
+    assert_int_equal(seen.grants, 1);
+    assert_int_equal(seen.canaries, 1);
+    canary_result(4002, 7, 2, WIRE_OK);
+    dispatch_trust(dispatch, 4002, "dev", "pi", &trusted);
+    assert_int_equal(tick(4002).keys[0], 1);
+}
+
+static void a_board_that_a_person_quarantined_is_given_nothing(void **state)
+{
+    (void)state;
+    want_measured(0, 1, 1);
+    dispatch_trust(dispatch, 0, "dev", "pi", &(struct peers_trust){.quarantined = true, .held = true});
+    join_board(0, 7, "pi", 1, 1);
+    assert_int_equal(tick(0).grants, 0);
+    join_board(0, 8, "other", 1, 1);
+    assert_int_equal(tick(0).links[0], 8);
+}
+
+static void a_board_that_calculates_latency_is_checked_when_it_connects_and_no_more(void **state)
+{
+    (void)state;
+    want_measured(0, 1, 5);
+    struct wire_hello hello = hello_of("sim", WIRE_AGENT, "board-sim", 1, 1);
+    hello.board.deterministic = true;
+    dispatch_hello(dispatch, 0, 7, &hello, &drop);
+    assert_int_equal(tick(0).canaries, 1);
+    canary_result(1, 7, 1, WIRE_OK);
+    for (int n = 1; n <= 5; n++) {
+        assert_int_equal(tick(n).keys[0], n);
+        assert_int_equal(result(n, 7, next_lease - 1, 1, n, WIRE_OK), DISPATCH_TAKE);
+    }
+}
+
+static void without_canaries_nothing_is_checked(void **state)
+{
+    (void)state;
+    want_measured(0, 1, 1);
+    join_board(0, 7, "pi", 1, 1);
+    assert_int_equal(tick(0).keys[0], 1);
+}
+
+static void a_board_builds_ahead_and_this_machine_does_not(void **state)
+{
+    (void)state;
+    want_measured(0, 1, 4);
+    join_board(0, 7, "pi", 2, 1);
+    join(0, 8, "g", WIRE_AGENT, "here", 2);
+    struct seen seen = tick(0);
+    assert_int_equal(seen.grants, 3);
+    int of_the_board = 0;
+    for (int i = 0; i < 3; i++)
+        of_the_board += seen.links[i] == 7;
+    assert_int_equal(of_the_board, 2);
+}
+
+static enum dispatch_verdict crash(int64_t now, uint32_t link, uint64_t lease, uint32_t attempt, int n)
+{
+    struct wire_result message = {.lease_id = lease,
+                                  .epoch = 1,
+                                  .attempt = attempt,
+                                  .outcome = WIRE_FAILED,
+                                  .failure = WIRE_FAILURE_CRASHED,
+                                  .sentence = "bang"};
+    memcpy(message.key, key(n), sizeof message.key);
+    return dispatch_result(dispatch, now, link, &message);
+}
+
+static void what_crashes_boards_is_given_up_for_everybody_after_two_of_them(void **state)
+{
+    (void)state;
+    want_measured(0, 1, 1);
+    join_board(0, 7, "pi", 1, 1);
+    join_board(0, 8, "pa", 1, 1);
+    uint32_t links[3] = {0};
+    struct seen seen = tick(0);
+    for (uint32_t attempt = 1; attempt <= 3; attempt++) {
+        assert_int_equal(seen.grants, 1);
+        links[attempt - 1] = seen.links[0];
+        assert_int_equal(crash(attempt, seen.links[0], seen.leases[0], attempt, 1), DISPATCH_NOTED);
+        seen = tick(attempt);
+    }
+    assert_int_equal(seen.given_up, 1);
+    assert_true(seen.crashes);
+    assert_int_not_equal(links[0], links[1]);
+}
+
+static void other_failures_are_given_up_for_this_study_only(void **state)
+{
+    (void)state;
+    want_measured(0, 1, 1);
+    join_board(0, 7, "pi", 1, 1);
+    struct seen seen = tick(0);
+    for (uint32_t attempt = 1; attempt <= 3; attempt++) {
+        assert_int_equal(result(attempt, 7, seen.leases[0], attempt, 1, WIRE_FAILED), DISPATCH_NOTED);
+        seen = tick(attempt);
+    }
+    assert_int_equal(seen.given_up, 1);
+    assert_false(seen.crashes);
+}
+
+/* Another process, the same board: two attempts in one place, and the third waits for another board while there is one. */
+static void attempts_belong_to_the_board_whatever_its_process_is_called(void **state)
+{
+    (void)state;
+    dispatch_want(dispatch, 0, key(1), WIRE_MEASURE, "dev", &(struct queue_tries){0});
+    join_board(0, 7, "pi", 1, 1);
+    struct seen seen = tick(0);
+    crash(1, 7, seen.leases[0], 1, 1);
+    dispatch_goodbye(dispatch, 2, 7);
+    struct wire_hello again = hello_of("renamed", WIRE_AGENT, "board-pi", 1, 1);
+    snprintf(again.board.name, sizeof again.board.name, "pi");
+    dispatch_hello(dispatch, 3, 9, &again, &drop);
+    join_board(3, 10, "pa", 1, 1);
+    assert_int_equal(tick(3).links[0], 10);
+    assert_int_equal(queue_find(dispatch_queue(dispatch), key(1))->tries.places, 1);
+}
+
+static void a_quarantined_board_does_not_keep_the_workers_of_its_host_waiting(void **state)
+{
+    (void)state;
+    dispatch_trust(dispatch, 0, "dev", "g", &(struct peers_trust){.quarantined = true, .wait_ms = 100000});
+    want(0, 1, WIRE_MEASURE);
+    join(0, 7, "w", WIRE_WORKER, "here", 1);
+    join(0, 8, "g", WIRE_AGENT, "here", 1);
+    assert_int_equal(tick(0).grants, 0);
+    want(1, 2, WIRE_RMI);
+    struct seen seen = tick(1);
+    assert_int_equal(seen.grants, 1);
+    assert_int_equal(seen.links[0], 7);
+}
+
+static const char *waiting_for(void)
+{
+    static char sentence[512];
+    dispatch_waiting_for(dispatch, sentence, sizeof sentence);
+    return sentence;
+}
+
+static void what_a_measurement_waits_for_is_said_in_words(void **state)
+{
+    (void)state;
+    assert_string_equal(waiting_for(), "");
+    want_measured(0, 1, 3);
+    assert_string_equal(waiting_for(), "an agent for device dev: none is connected");
+    join_board(0, 7, "pi", 1, 1);
+    tick(0);
+    assert_string_equal(waiting_for(), "a canary on board pi first");
+    canary_result(1, 7, 1, WIRE_OK);
+    dispatch_trust(dispatch, 1, "dev", "pi", &trusted);
+    tick(1);
+    assert_string_equal(waiting_for(), "its board: 2 measurements wait behind 1 others");
+    dispatch_trust(dispatch, 2, "dev", "pi", &(struct peers_trust){.quarantined = true, .reason = "since noon because it lies"});
+    assert_string_equal(waiting_for(), "board pi of device dev, which is quarantined since noon because it lies");
+}
+
+static void a_restored_canary_is_waited_for(void **state)
+{
+    (void)state;
+    want_measured(0, 1, 1);
+    join_board(0, 7, "pi", 1, 1);
+    tick(0); /* which names the key */
+    teardown(NULL);
+    setup_every(3);
+    dispatch_restore(dispatch, 0, 41, 1, 1, last_canary, "pi", "pi");
+    next_lease = 50;
+    want_measured(0, 1, 1);
+    struct wire_hello back = hello_of("pi", WIRE_AGENT, "board-pi", 1, 1);
+    back.held.count = 1;
+    back.held.items[0].lease_id = 41;
+    memcpy(back.held.items[0].key, last_canary, DIGEST_HEX_BYTES);
+    dispatch_hello(dispatch, 1, 7, &back, &drop);
+    assert_int_equal(tick(1).grants, 0);
+    assert_int_equal(canary_result(2, 7, 41, WIRE_OK), DISPATCH_STALE);
+    assert_int_equal(tick(2).canaries, 1);
+}
+
+#define BOARD_TEST(name) cmocka_unit_test_setup_teardown(name, setup_boards, teardown)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -680,6 +989,22 @@ int main(void)
         TEST(other_hosts_go_on_computing_while_one_measures),
         TEST(the_word_host_means_the_masters_host_and_a_key_its_device),
         TEST(a_ghost_keeps_its_host_busy),
+        BOARD_TEST(a_canary_comes_before_the_first_measurement_and_after_every_third),
+        BOARD_TEST(a_canary_is_measured_only_when_a_measurement_waits),
+        BOARD_TEST(a_board_that_connects_again_is_checked_again),
+        BOARD_TEST(a_lost_canary_is_due_again_and_nobodys_attempt),
+        BOARD_TEST(doubts_are_cleared_before_anything_else),
+        BOARD_TEST(a_quarantined_board_is_given_canaries_alone_when_their_time_has_come),
+        BOARD_TEST(a_board_that_a_person_quarantined_is_given_nothing),
+        BOARD_TEST(a_board_that_calculates_latency_is_checked_when_it_connects_and_no_more),
+        BOARD_TEST(a_quarantined_board_does_not_keep_the_workers_of_its_host_waiting),
+        BOARD_TEST(what_a_measurement_waits_for_is_said_in_words),
+        BOARD_TEST(a_restored_canary_is_waited_for),
+        TEST(without_canaries_nothing_is_checked),
+        TEST(a_board_builds_ahead_and_this_machine_does_not),
+        TEST(what_crashes_boards_is_given_up_for_everybody_after_two_of_them),
+        TEST(other_failures_are_given_up_for_this_study_only),
+        TEST(attempts_belong_to_the_board_whatever_its_process_is_called),
     };
     return TEST_RUN(tests);
 }

@@ -88,13 +88,20 @@ enum status_code trust_evidence_read(const char *detail, size_t size, struct tru
 
 /* --- judging --- */
 
+/* A device key's last part may go on: f32+sustained. */
+static bool precision_is(const char *last, const char *word)
+{
+    size_t length = strlen(word);
+    return strncmp(last, word, length) == 0 && (last[length] == '\0' || last[length] == '+');
+}
+
 double trust_bytes_per_param(const char *device_key)
 {
     const char *last = strrchr(device_key, '-');
     last = last == NULL ? device_key : last + 1;
-    if (strcmp(last, "f32") == 0 || strcmp(last, "fp32") == 0)
+    if (precision_is(last, "f32") || precision_is(last, "fp32"))
         return 4;
-    if (strcmp(last, "f16") == 0 || strcmp(last, "fp16") == 0 || strcmp(last, "bf16") == 0)
+    if (precision_is(last, "f16") || precision_is(last, "fp16") || precision_is(last, "bf16"))
         return 2;
     return 1;
 }

@@ -30,10 +30,10 @@ struct trust_limits {
     double bytes_per_param;                   /* by the precision of the device key: trust_bytes_per_param */
     double peak_macs_per_s, peak_bytes_per_s; /* of the board; 0: unknown */
     bool deterministic;                       /* it calculates latency */
-    bool simulated;                           /* it plays a board: its samples took no time, and come again when it is started again */
-    bool samples_known;                       /* an earlier result of the board has the same */
-    double age_seconds;                       /* from lease to result; NaN: unknown */
-    double seconds;                           /* that the agent says it spent */
+    bool simulated;     /* it plays a board: its samples took no time, and come again when it is started again */
+    bool samples_known; /* an earlier result of the board has the same */
+    double age_seconds; /* from lease to result; NaN: unknown */
+    double seconds;     /* that the agent says it spent */
 };
 
 /* 4, 2 or 1, from the last part of a device key (f32, f16, bf16, ...): at least so many bytes of weights are read for a parameter.

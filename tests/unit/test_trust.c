@@ -515,6 +515,7 @@ static void the_precision_says_how_many_bytes_a_weight_has(void **state)
     assert_true(trust_bytes_per_param("pi-bcm-tflite2.14-f32") == 4);
     assert_true(trust_bytes_per_param("tx2-gpu-trt8-f16") == 2);
     assert_true(trust_bytes_per_param("edgetpu-usb-tflite2-int8") == 1);
+    assert_true(trust_bytes_per_param("pi-bcm-tflite2.14-f32+sustained") == 4);
     assert_true(trust_bytes_per_param("odd") == 1);
 }
 

@@ -17,7 +17,7 @@
 #include "worker/ledger.h"
 
 enum {
-    SEEDS = 200,
+    SEEDS = 500,
     HOSTS = 5,       /* 4 and 5 are boards */
     PEERS = 9,       /* 5 workers, 4 agents */
     FIRST_AGENT = 5, /* 5 and 6 measure hosts 1 and 2, 7 and 8 are boards' */
@@ -80,6 +80,7 @@ struct process {
     uint64_t incarnation;
     uint32_t link;
     int64_t frozen_until_ms, restart_ms;
+    int64_t due_ms; /* alive: when its ledger wants to be asked again */
     struct ledger ledger;
     struct job jobs[SLOTS * 2 + 8];
 };
@@ -547,6 +548,7 @@ static void peer_starts(struct world *world, struct process *process)
     process->incarnation++;
     self.incarnation = process->incarnation;
     process->alive = true;
+    process->due_ms = world->now_ms;
     memset(process->jobs, 0, sizeof process->jobs);
     ledger_init(&process->ledger, &self, rng_next(&world->rng));
     reconnect(world, process);
@@ -691,6 +693,7 @@ static void peer_acts(struct world *world, struct process *process)
         default: send_result(world, process, lease_id); break;
         }
     }
+    process->due_ms = wait;
     if (process->ledger.draining &&
         ledger_count(&process->ledger, LEDGER_RUNNING) + ledger_count(&process->ledger, LEDGER_DONE) == 0) {
         message.type = WIRE_GOODBYE;
@@ -852,17 +855,12 @@ static int64_t next_event(const struct world *world)
             next = least(next, process->restart_ms);
             continue;
         }
-        int64_t wait = process->ledger.next_ms;
         for (size_t j = 0; j < sizeof process->jobs / sizeof process->jobs[0]; j++) {
             const struct job *job = &process->jobs[j];
             if (computes(world, process, job))
                 next = least(next, least(world->now_ms + job->left_ms, ledger_good_until(&process->ledger, job->lease_id)));
         }
-        uint64_t lease_id;
-        struct ledger probe = process->ledger;
-        if (wait > world->now_ms)
-            ledger_due(&probe, world->now_ms, &lease_id, &wait);
-        next = least(next, wait > process->frozen_until_ms ? wait : process->frozen_until_ms);
+        next = least(next, process->due_ms > process->frozen_until_ms ? process->due_ms : process->frozen_until_ms);
     }
     return next > world->now_ms ? next : world->now_ms + 1;
 }

@@ -250,7 +250,7 @@ static void the_board_files_that_come_with_hwnas_are_read(void **state)
         struct config_board *board = NULL, *back;
         char *text = NULL;
         /* The simulated board's table is not part of the repository. */
-        if (strstr(files.gl_pathv[i], "simulated") != NULL && access("../shared/data/nb201_hardware.csv", R_OK) != 0)
+        if (strstr(files.gl_pathv[i], "simulated") != NULL)
             continue;
         assert_ok(config_board_load(files.gl_pathv[i], &board, &status), status);
         assert_ok(config_board_text(board, &text, &status), status);

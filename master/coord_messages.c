@@ -147,6 +147,7 @@ static void on_result(struct coord *coord, uint32_t link, struct wire_result *re
 {
     struct dispatch_lease lease;
     struct status status = {0};
+    char strike[TRUST_SENTENCE_BYTES] = "";
     enum wire_verdict verdict = WIRE_RETRY_LATER;
     enum status_code code = STATUS_OK;
     if (coord->stalled) {
@@ -159,9 +160,11 @@ static void on_result(struct coord *coord, uint32_t link, struct wire_result *re
     }
     bool open = dispatch_lease(coord->dispatch, clock_monotonic_ms(), link, result, &lease);
     if (open && lease.board != NULL)
-        code = coord_believe(coord, search_wanted(coord->search, result->key), &lease, result, &status);
+        code = coord_believe(coord, search_wanted(coord->search, result->key), &lease, result, strike, &status);
     if (code == STATUS_OK)
         code = keep_result(coord, link, result, open ? &lease : NULL, &verdict, &status);
+    if (code == STATUS_OK && strike[0] != '\0')
+        code = coord_strike(coord, &lease, strike, &status);
     if (code != STATUS_OK) {
         coord_store_failed(coord, &status);
         verdict = WIRE_RETRY_LATER;

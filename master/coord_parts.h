@@ -79,9 +79,12 @@ void coord_boards_close(struct coord *coord);
 enum status_code coord_board_here(struct coord *coord, const struct wire_hello *hello, struct status *status);
 
 /* Checks a measurement that came under that lease (want is NULL for a canary). What cannot be believed becomes a failure of class
- * IMPOSSIBLE, and a strike. */
+ * IMPOSSIBLE. strike: why the board is to have one; empty: it is not. */
 enum status_code coord_believe(struct coord *coord, const struct study_want *want, const struct dispatch_lease *lease,
-                               struct wire_result *result, struct status *status);
+                               struct wire_result *result, char strike[TRUST_SENTENCE_BYTES], struct status *status);
+
+/* The strike, once dispatch knows what became of the result: it may quarantine the board. */
+enum status_code coord_strike(struct coord *coord, const struct dispatch_lease *lease, const char *why, struct status *status);
 
 /* Fills in which board it was, and after which canary. After coord_believe of that result. */
 void coord_describe_board(const struct coord *coord, const struct dispatch_lease *lease, struct store_evaluation *row);

@@ -235,6 +235,8 @@ void dispatch_want(struct dispatch *dispatch, int64_t now_ms, const char *key, e
 
 /* --- boards --- */
 
+static const char board_is_quarantined[] = "its board has been quarantined";
+
 void dispatch_trust(struct dispatch *dispatch, int64_t now_ms, const char *device_key, const char *name,
                     const struct peers_trust *trust)
 {
@@ -246,6 +248,14 @@ void dispatch_trust(struct dispatch *dispatch, int64_t now_ms, const char *devic
     }
     board->trust = *trust;
     board->canary_from_ms = now_ms + trust->wait_ms;
+    if (!trust->quarantined)
+        return;
+    struct lease *lease, *next;
+    DL_FOREACH_SAFE(dispatch->queue.leases, lease, next)
+    {
+        if (lease->peer != NULL && lease->peer->board == board && lease->task != NULL && !lease->canary)
+            lose_lease(dispatch, lease, DISPATCH_RETURNED, board_is_quarantined);
+    }
 }
 
 /* --- messages --- */
@@ -273,6 +283,11 @@ static void renew_held(struct dispatch *dispatch, struct peer *peer, const struc
         if (lease->peer == NULL)
             dispatch_place_lease(lease, peer, peer->host);
         lease->confirmed = true;
+        if (peer->board != NULL && peer->board->trust.quarantined && !lease->canary) {
+            lose_lease(dispatch, lease, DISPATCH_RETURNED, board_is_quarantined); /* one of before a restart */
+            add_drop(drop, held->items[i].lease_id);
+            continue;
+        }
         lease->deadline_ms = dispatch->now_ms + dispatch->options.lease_ms;
     }
 }

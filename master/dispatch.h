@@ -16,8 +16,8 @@
  *   - A board (what an agent measures on) that is not the agent's own machine may hold as many measurements as its agent has slots:
  * the agent builds one while another runs. Before a board's first measurement after each connection, and after every canary_every
  * further ones, it is given a canary and nothing else until that is judged; so too when the last canary left doubts. A quarantined
- * board is given canaries alone, as often as trust says, and only while a measurement waits for it. A canary that is lost or handed
- * back is due again. Boards that calculate latency have one after connecting, no more.
+ * board loses what it measures and is given canaries alone, as often as trust says, and only while a measurement waits for it. A
+ * canary that is lost or handed back is due again. Boards that calculate latency have one after connecting, no more.
  *   - A failed or lost measurement is one of its board, whatever the process was called.
  *   - A lease restored from the store keeps its peer's place for one full lease_ms; until its node has come back it could be on any
  *     host, so nothing starts that must not run beside it.
@@ -103,7 +103,8 @@ void dispatch_restore(struct dispatch *dispatch, int64_t now_ms, uint64_t lease_
 void dispatch_want(struct dispatch *dispatch, int64_t now_ms, const char *key, enum wire_kind kind, const char *device,
                    const struct queue_tries *tries);
 
-/* What is thought of a board from now on, whether it is connected or not. */
+/* What is thought of a board from now on, whether it is connected or not. Measurements that one now quarantined has been leased are
+ * wanted again, from others. */
 void dispatch_trust(struct dispatch *dispatch, int64_t now_ms, const char *device_key, const char *board,
                     const struct peers_trust *trust);
 

@@ -292,6 +292,6 @@ void dispatch_waiting_for(const struct dispatch *dispatch, char *out, size_t siz
     if (takers.checked != NULL && queue->leased_measure == 0)
         snprintf(out, size, "a canary on board %s first", takers.checked->key.name);
     else if (queue->leased_measure > 0)
-        snprintf(out, size, "its board: %u measurements wait behind %u others", queue->waiting_measure_count,
+        snprintf(out, size, "a board: %u measurements wait behind %u that are being taken", queue->waiting_measure_count,
                  queue->leased_measure);
 }

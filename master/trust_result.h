@@ -40,10 +40,10 @@ struct trust_limits {
  */
 double trust_bytes_per_param(const char *device_key);
 
-/* Whether the value can be true; else a sentence in why. Refused are: less time than the network's MACs (a quarter of them: fast
- * convolution algorithms do no fewer) or its weights take at the board's peak; equal samples, 10 or more, unless deterministic;
- * samples that an earlier result had (likewise); samples that together took longer than it was from lease to result, or an agent
- * that says so; and statistics that do not follow from the samples. */
+/* Whether the value can be true; else a sentence in why, which otherwise is not touched. Refused are: less time than the network's
+ * MACs (a quarter of them: fast convolution algorithms do no fewer) or its weights take at the board's peak; equal samples, 10 or
+ * more, unless deterministic; samples that an earlier result had (likewise); samples that together took longer than it was from
+ * lease to result, or an agent that says so; and statistics that do not follow from the samples. */
 bool trust_believable(double value_ms, const struct trust_evidence *evidence, const struct trust_limits *limits, char *why,
                       size_t size);
 

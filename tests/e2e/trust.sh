@@ -18,7 +18,8 @@ board() {
     local name=$1
     shift
     printf '%s\n' "name: $name" 'board: raspi4' 'processor: bcm2711' 'runtime: simulated' 'precision: f32' 'runner: simulated' \
-        'simulated:' '  table: nb201.csv' '  space: nb201' '  column: latency_ms' '  noise: 0.02' '  spikes: 0.05' >"$name.yaml"
+        'simulated:' '  table: nb201.csv' '  space: nb201' '  column: latency_ms' '  noise: 0.02' '  spikes: 0.05' '  delay_s: 0.03' >"$name.yaml"
+    sed -i '/^simulated:/i peak_macs_per_s: 2.4e10' "$name.yaml"
     for pair in "$@"; do printf '  %s: %s\n' "${pair%%=*}" "${pair#*=}" >>"$name.yaml"; done
 }
 start_board() { # start_board NAME
@@ -50,12 +51,15 @@ study_of lies 150
 board honest seed=1
 board upright seed=2
 board liar seed=3 lie=0.8 lie_after=23
+board dreamer seed=5 lie=0.0001
 start_master lies --canary-every 4
-for name in honest upright liar; do start_board "$name" 1; done
+for name in honest upright liar dreamer; do start_board "$name" 1; done
 wait "$master"
-same 'a study on three boards, one of which begins to lie, ends' $? 0
-same 'the liar is quarantined, the others are not' "$(sql lies 'SELECT name, state FROM board ORDER BY name')" $'honest|trusted\nliar|quarantined\nupright|trusted'
+same 'a study on four boards, one of which begins to lie and one tells nonsense, ends' $? 0
+same 'the liars are quarantined, the others are not' "$(sql lies 'SELECT name, state FROM board ORDER BY name')" $'dreamer|quarantined\nhonest|trusted\nliar|quarantined\nupright|trusted'
 expect 'the reason says how far off it is' [ "$(sql lies "SELECT reason LIKE '%where it used to take%(-%' FROM board WHERE name = 'liar'")" = 1 ]
+same 'nothing that cannot be true is taken' "$(sql lies "SELECT count(*) FROM evaluation WHERE board = 'dreamer'")" 0
+expect 'and what is wrong with it is said' grep -q 'warn .*board dreamer .* a result is not believed: .* MACs is beyond the board' lies.err
 same 'no candidate is left without a latency' "$(sql lies 'SELECT count(*) FROM candidate JOIN candidate_cost USING (study_id, ask) WHERE connected AND value IS NULL')" 0
 lied=$(sql lies "SELECT count(*) FROM evaluation WHERE board = 'liar' AND abs(value / json_extract(detail, '\$.tool.table_ms') - 1) > 0.1")
 expect "what it lied about is at most what it may measure between two canaries ($lied)" [ "$lied" -le 4 ]

@@ -512,6 +512,10 @@ static void master_hears(struct world *world, uint32_t link, const struct wire_m
         const struct stored_key *key = find_key(world, message->result.key);
         bool taken = verdict == DISPATCH_TAKE || verdict == DISPATCH_NOTED || verdict == DISPATCH_CANARY;
         answer.result_ack.verdict = taken ? WIRE_ACCEPTED : key != NULL && key->valued ? WIRE_DUPLICATE : WIRE_STALE;
+        const char *board = world->leases[message->result.lease_id].board;
+        if (verdict == DISPATCH_TAKE && board[0] != '\0')
+            HOLDS(world, !world->boards[board_number(board)].trust.quarantined, "a measurement of %s is taken in quarantine",
+                  board);
         if (verdict == DISPATCH_CANARY)
             note_canary(world, message->result.lease_id, message->result.value);
         say(world, "result of lease %" PRIu64 ": verdict %d", message->result.lease_id, (int)answer.result_ack.verdict);

@@ -778,6 +778,21 @@ static void a_quarantined_board_is_given_canaries_alone_when_their_time_has_come
     assert_int_equal(tick(4002).keys[0], 1);
 }
 
+static void what_a_board_was_measuring_when_it_was_quarantined_is_measured_elsewhere(void **state)
+{
+    (void)state;
+    want_measured(0, 1, 1);
+    join_board(0, 7, "pi", 1, 1);
+    tick(0);
+    canary_result(1, 7, 1, WIRE_OK);
+    dispatch_trust(dispatch, 1, "dev", "pi", &trusted);
+    assert_int_equal(tick(1).keys[0], 1);
+    dispatch_trust(dispatch, 2, "dev", "pi", &(struct peers_trust){.quarantined = true, .wait_ms = 60000});
+    assert_int_equal(result(3, 7, 2, 1, 1, WIRE_OK), DISPATCH_STALE);
+    assert_int_equal(tick(3).closes[DISPATCH_RETURNED], 1);
+    assert_int_equal(queue_find(dispatch_queue(dispatch), key(1))->tries.failures, 0);
+}
+
 static void a_board_that_a_person_quarantined_is_given_nothing(void **state)
 {
     (void)state;
@@ -921,7 +936,7 @@ static void what_a_measurement_waits_for_is_said_in_words(void **state)
     canary_result(1, 7, 1, WIRE_OK);
     dispatch_trust(dispatch, 1, "dev", "pi", &trusted);
     tick(1);
-    assert_string_equal(waiting_for(), "its board: 2 measurements wait behind 1 others");
+    assert_string_equal(waiting_for(), "a board: 2 measurements wait behind 1 that are being taken");
     dispatch_trust(dispatch, 2, "dev", "pi", &(struct peers_trust){.quarantined = true, .reason = "since noon because it lies"});
     assert_string_equal(waiting_for(), "board pi of device dev, which is quarantined since noon because it lies");
 }
@@ -995,6 +1010,7 @@ int main(void)
         BOARD_TEST(a_lost_canary_is_due_again_and_nobodys_attempt),
         BOARD_TEST(doubts_are_cleared_before_anything_else),
         BOARD_TEST(a_quarantined_board_is_given_canaries_alone_when_their_time_has_come),
+        BOARD_TEST(what_a_board_was_measuring_when_it_was_quarantined_is_measured_elsewhere),
         BOARD_TEST(a_board_that_a_person_quarantined_is_given_nothing),
         BOARD_TEST(a_board_that_calculates_latency_is_checked_when_it_connects_and_no_more),
         BOARD_TEST(a_quarantined_board_does_not_keep_the_workers_of_its_host_waiting),

@@ -119,7 +119,7 @@ static void print_commands(FILE *out, const char *verb, const char *about, const
 {
     fprintf(out, "Usage: hwnas %s COMMAND [OPTION...]\n%s\n\n", verb, about);
     for (size_t i = 0; i < count; i++)
-        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].summary);
     fprintf(out, "\n`hwnas %s COMMAND --help` lists the options of a command.\n", verb);
 }
 

@@ -10,6 +10,7 @@
 #include "common/nearest.h"
 #include "common/version.h"
 #include "master/cli_bench.h"
+#include "master/cli_device_db.h"
 #include "master/cli_export.h"
 #include "master/cli_front.h"
 #include "master/cli_run.h"
@@ -21,14 +22,31 @@
 
 enum { VERBS_MAX = 32 };
 
-/* `device` has commands of both sides. */
-static int device_run(int argc, char **argv)
+/* Whether the command looks into a database, which --db names. */
+static bool names_database(int argc, char **argv)
 {
-    return cli_run_command("device", "What latency is measured on (docs/MEASURING.md).", cli_device_commands, CLI_DEVICE_COMMANDS,
-                           argc, argv);
+    for (int i = 2; i < argc; i++)
+        if (strcmp(argv[i], "--db") == 0 || strncmp(argv[i], "--db=", 5) == 0)
+            return true;
+    return false;
 }
 
-static const struct cli_verb device_verb = {"device", "what latency is measured on: measure, check, calibrate", device_run};
+/* `device` has commands of both sides; `show`, the first, is of both. */
+static int device_run(int argc, char **argv)
+{
+    struct cli_verb commands[CLI_DEVICE_COMMANDS + CLI_DEVICE_DB_COMMANDS];
+    for (size_t i = 0; i < CLI_DEVICE_COMMANDS; i++)
+        commands[i] = cli_device_commands[i];
+    for (size_t i = 0; i < CLI_DEVICE_DB_COMMANDS; i++)
+        commands[CLI_DEVICE_COMMANDS + i] = cli_device_db_commands[i];
+    if (argc > 1 && strcmp(argv[1], commands[0].name) == 0 && names_database(argc, argv))
+        commands[0].run = cli_device_db_show;
+    return cli_run_command("device", "What latency is measured on (docs/MEASURING.md). With --db: the boards of a database.",
+                           commands, CLI_DEVICE_COMMANDS + CLI_DEVICE_DB_COMMANDS, argc, argv);
+}
+
+static const struct cli_verb device_verb = {"device", "what latency is measured on: check, calibrate, list, withdraw, ...",
+                                            device_run};
 
 /* In the order in which help lists them. */
 static const struct cli_verb *const verbs[VERBS_MAX] = {

@@ -1,0 +1,58 @@
+/* cli_device_db_parts: what the commands on a database's boards share: their command line, and which board a person means. Included
+ * by cli_device_db*.c alone. */
+#ifndef HWNAS_MASTER_CLI_DEVICE_DB_PARTS_H
+#define HWNAS_MASTER_CLI_DEVICE_DB_PARTS_H
+
+#include <argp.h>
+#include <jansson.h>
+
+#include "common/cli.h"
+#include "master/store_board.h"
+
+/* Keys from CLI_DEVICE_DB_KEY_OWN on are a command's own. */
+enum { CLI_DEVICE_DB_KEY_DB = 256, CLI_DEVICE_DB_KEY_DEVICE, CLI_DEVICE_DB_KEY_OWN };
+
+struct cli_device_db {
+    const char *command; /* "device list": for messages */
+    const char *db;      /* --db */
+    const char *word;    /* the argument: a board or a study; NULL: none */
+    const char *word_is; /* "board", "study"; NULL: the command takes none */
+    const char *device;  /* --device; NULL: any */
+    const char *reason;  /* quarantine, withdraw */
+    const char *since;   /* withdraw */
+    bool measurements;   /* forget */
+    enum cli_format format;
+    enum store_mode mode;
+};
+
+/* The argp child that every command has; the command's own parser hands its struct cli_device_db to it at ARGP_KEY_INIT. */
+extern const struct argp cli_device_db_argp;
+
+/* Parses, opens the database (which must be there), runs the command and closes. Returns the exit code. */
+int cli_device_db_run(int argc, char **argv, const struct argp *argp, struct cli_device_db *command,
+                      enum status_code (*run)(struct store *, const struct cli_device_db *, struct status *));
+
+/* The one board that word and device mean. STATUS_NOT_FOUND with the nearest name, or what to do when there are several. */
+enum status_code cli_device_db_find(struct store *store, const struct cli_device_db *command, struct store_board *out,
+                                    struct status *status);
+
+/* "2026-11-21T15:00:00Z", or "never" for 0. */
+enum { CLI_DEVICE_DB_TIME_BYTES = 32 };
+void cli_device_db_time(int64_t wall_ms, char out[CLI_DEVICE_DB_TIME_BYTES]);
+
+/* A JSON number, null for NaN; a JSON text that is well-formed whatever the bytes; the object on one line, released. */
+json_t *cli_device_db_number(double value);
+json_t *cli_device_db_text(const char *text);
+enum status_code cli_device_db_print(json_t *object, struct status *status);
+
+/* A CSV row's number: empty for NaN. */
+void cli_device_db_csv_number(double value);
+
+int cli_device_db_list(int argc, char **argv);
+int cli_device_db_why(int argc, char **argv);
+int cli_device_db_quarantine(int argc, char **argv);
+int cli_device_db_trust(int argc, char **argv);
+int cli_device_db_forget(int argc, char **argv);
+int cli_device_db_withdraw(int argc, char **argv);
+
+#endif

@@ -17,11 +17,10 @@ struct waiting {
     bool out_of_memory;
 };
 
-static void keep(void *context, const struct study_want *want, int32_t failures, int32_t failed_places)
+static void keep(void *context, const struct study_want *want, const struct store_attempts *attempts)
 {
     struct waiting *waiting = context;
-    (void)failures;
-    (void)failed_places;
+    (void)attempts;
     if (want->kind != STUDY_WANT_MEASURE || waiting->out_of_memory)
         return;
     if (waiting->count == waiting->room) {

@@ -152,6 +152,23 @@ static int ignore_everything(void)
     return 0;
 }
 
+static void say_goodbye(int number)
+{
+    (void)number;
+    write_all(STDOUT_FILENO, "goodbye\n", 8);
+    _exit(0);
+}
+
+/* Stops, and would end well if it were told to. */
+static int stop_politely(void)
+{
+    signal(SIGTERM, say_goodbye);
+    close(open("ready", O_CREAT | O_WRONLY, 0600));
+    raise(SIGSTOP);
+    wait_for_ever();
+    return 0;
+}
+
 static int allocate(long mib)
 {
     for (long i = 0; i < mib; i++) {
@@ -271,6 +288,8 @@ static int act(const char *action, int count, char **arguments)
         close(STDERR_FILENO);
         wait_for_ever();
     }
+    if (strcmp(action, "stop-politely") == 0)
+        return stop_politely();
     if (strcmp(action, "ignore") == 0)
         return ignore_everything();
     if (strcmp(action, "flood") == 0)

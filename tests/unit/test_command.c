@@ -1,6 +1,7 @@
 /* command, warden and workdir: what a program is given, what comes out of it, how it ends, and that nothing of it is left. */
 #include "tests/support/test.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -148,6 +149,36 @@ static void a_program_is_ended_when_its_result_is_not_wanted(void **state)
     assert_int_equal(calls, 3);
     assert_non_null(strstr(tried.status.message, "no longer wanted"));
     try_free(&tried);
+}
+
+/* Whether the program, which is in the one folder of the test's temporary ones, is ready. */
+static bool when_ready(void *context)
+{
+    DIR *folder = opendir(context);
+    bool ready = false;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        char path[PATH_MAX + 300];
+        snprintf(path, sizeof path, "%s/%s/ready", (const char *)context, entry->d_name);
+        ready |= access(path, F_OK) == 0;
+    }
+    closedir(folder);
+    return ready;
+}
+
+static void one_that_has_stopped_may_still_end_well(void **state)
+{
+    (void)state;
+    char folder[PATH_MAX];
+    struct status status;
+    assert_ok(workdir_create(NULL, folder, &status), status);
+    setenv("TMPDIR", folder, 1);
+    struct trial_options options = {.stop = when_ready, .context = folder, .grace_ms = 15000};
+    struct tried tried = try_with(&options, "stop-politely", NULL);
+    unsetenv("TMPDIR");
+    assert_int_equal(tried.result.end, COMMAND_CANCELLED);
+    assert_string_equal(tried.result.out.text, "goodbye\n");
+    try_free(&tried);
+    assert_ok(workdir_remove(folder, &status), status);
 }
 
 static void memory_beyond_the_limit_is_refused_and_told_as_such(void **state)
@@ -317,7 +348,7 @@ static void what_runs_dies_with_the_process_that_runs_it(void **state)
         char fifo[64];
         snprintf(fifo, sizeof fifo, "/proc/%d/fd/%d", (int)getpid(), told[1]);
         close(told[0]);
-        const char *const argv[] = {"/bin/sh", "-c", "exec 3>$0; echo r >&3; setsid sleep 60 & sleep 60", fifo, NULL};
+        const char *const argv[] = {"/bin/sh", "-c", "trap '' TERM; exec 3>$0; echo r >&3; setsid sleep 60 & sleep 60", fifo, NULL};
         const char *const environment[] = {"PATH=/usr/bin:/bin", NULL};
         const struct command command = {.argv = argv, .environment = environment, .folder = "/", .timeout_ms = 60000};
         struct command_result result;
@@ -379,6 +410,7 @@ int main(void)
         cmocka_unit_test(a_program_that_takes_too_long_is_ended),
         cmocka_unit_test(one_that_ignores_every_signal_it_can_is_ended_too),
         cmocka_unit_test(a_program_is_ended_when_its_result_is_not_wanted),
+        cmocka_unit_test(one_that_has_stopped_may_still_end_well),
         cmocka_unit_test(memory_beyond_the_limit_is_refused_and_told_as_such),
         cmocka_unit_test(files_beyond_the_limit_are_refused),
         cmocka_unit_test(what_cannot_be_run_is_told_by_name_and_reason),

@@ -9,6 +9,7 @@
 #include "common/host.h"
 #include "common/log.h"
 #include "common/version.h"
+#include "worker/measure_runner.h"
 #include "worker/runner_open.h"
 #include "worker/session.h"
 
@@ -85,7 +86,7 @@ static int measure_until_stopped(struct options *options, const struct logger *l
     int exit_code = 2;
     if (options->board != NULL && config_board_load(options->board, &board, status) != STATUS_OK)
         return exit_code;
-    if (runner_open(board, options->cpu, &runner, status) != STATUS_OK) {
+    if (runner_open(board, options->cpu, &runner, status) != STATUS_OK || measure_runner_check(&runner, status) != STATUS_OK) {
         exit_code = status_exit_code(status->code);
     } else {
         warn_of_conditions(&runner, logger);

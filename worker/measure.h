@@ -144,6 +144,11 @@ double measure_median(double *values, int n);
 enum status_code measure_take(const struct measure_board *board, const struct measure_options *options,
                               struct measure_result *result, struct status *status);
 
+/* Whether a board in that state may be measured as far as its governor goes: STATUS_UNAVAILABLE with what to do when measuring is
+ * to be strict and it is another one than `performance`. An unknown governor is no reason. */
+enum status_code measure_check_governor(const struct measure_options *options, const struct measure_view *view,
+                                        struct status *status);
+
 /* Whether nothing about the result is doubtful. */
 bool measure_is_steady(const struct measure_result *result);
 

@@ -99,18 +99,30 @@ void measure_view_of(const char *conditions, struct measure_view *out)
     out->throttled = bits > 0 && bits < 0x80000000u ? (unsigned)bits : 0;
 }
 
+static void look_at(const struct runner *runner, struct measure_view *out)
+{
+    char line[WIRE_CONDITIONS_BYTES] = "";
+    runner->ops->conditions(runner, line, sizeof line);
+    measure_view_of(line, out);
+}
+
 static void look(void *context, struct measure_view *out)
 {
     const struct sampling *sampling = context;
-    char line[WIRE_CONDITIONS_BYTES] = "";
-    sampling->runner->ops->conditions(sampling->runner, line, sizeof line);
-    measure_view_of(line, out);
+    look_at(sampling->runner, out);
 }
 
 static bool wait_here(void *context, double seconds)
 {
     const struct sampling *sampling = context;
     return runner_wait(sampling->job, seconds);
+}
+
+enum status_code measure_runner_check(const struct runner *runner, struct status *status)
+{
+    struct measure_view view;
+    look_at(runner, &view);
+    return measure_check_governor(&runner->protocol, &view, status);
 }
 
 enum status_code measure_runner(struct runner *runner, const struct runner_job *job, const struct measure_options *options,

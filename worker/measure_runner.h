@@ -10,6 +10,10 @@
 enum status_code measure_runner(struct runner *runner, const struct runner_job *job, const struct measure_options *options,
                                 struct runner_note *note, struct measure_result *result, struct status *status);
 
+/* Whether the runner's board may be measured now (measure_check_governor): for an agent to ask before it offers the board, because
+ * every measurement on it would fail. */
+enum status_code measure_runner_check(const struct runner *runner, struct status *status);
+
 /* What a line of conditions (key=value pairs) says of governor, boost (on, off), frequency_mhz, frequency_max_mhz, temperature_c,
  * throttle_count, throttled (a Raspberry Pi's bits, 0x...), gpu_mhz and gpu_fixed (yes, no). */
 void measure_view_of(const char *conditions, struct measure_view *out);

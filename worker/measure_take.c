@@ -75,12 +75,13 @@ static enum status_code wait_for(const struct taking *taking, double seconds)
 
 /* --- before --- */
 
-static enum status_code check_governor(const struct taking *taking)
+enum status_code measure_check_governor(const struct measure_options *options, const struct measure_view *view,
+                                        struct status *status)
 {
-    const char *governor = taking->before.governor;
-    if (!taking->options->strict || governor[0] == '\0' || strcmp(governor, "performance") == 0)
+    const char *governor = view->governor;
+    if (!options->strict || governor[0] == '\0' || strcmp(governor, "performance") == 0)
         return STATUS_OK;
-    return status_set(taking->status, STATUS_UNAVAILABLE,
+    return status_set(status, STATUS_UNAVAILABLE,
                       "the clock is governed by '%s' and measuring is to be strict: cpupower frequency-set -g performance",
                       governor);
 }
@@ -263,7 +264,7 @@ static enum status_code take_once(struct taking *taking, struct measure_result *
     enum status_code code = STATUS_OK;
     while (code == STATUS_OK) {
         taking->before = look(taking);
-        code = check_governor(taking);
+        code = measure_check_governor(taking->options, &taking->before, taking->status);
         if (code == STATUS_OK)
             code = cool_down(taking, &result->hot_start);
         if (code == STATUS_OK)

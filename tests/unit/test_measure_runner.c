@@ -233,6 +233,20 @@ static void a_line_of_conditions_is_what_the_board_shows(void **state)
     assert_near(view.gpu_mhz, 1300, 0, 0);
 }
 
+static void a_board_with_another_governor_is_not_to_be_offered_where_measuring_is_strict(void **state)
+{
+    (void)state;
+    struct fake fake = {.conditions = "governor=powersave"};
+    struct runner runner = {.ops = &one_by_one, .state = &fake, .protocol = measure_defaults()};
+    struct status status = {0};
+    assert_ok(measure_runner_check(&runner, &status), status);
+    runner.protocol.strict = true;
+    assert_int_equal(measure_runner_check(&runner, &status), STATUS_UNAVAILABLE);
+    assert_non_null(strstr(status.message, "'powersave'"));
+    strcpy(fake.conditions, "temperature_c=40");
+    assert_ok(measure_runner_check(&runner, &status), status);
+}
+
 static void what_a_line_does_not_say_is_unknown(void **state)
 {
     (void)state;
@@ -282,6 +296,7 @@ int main(void)
         cmocka_unit_test(a_build_that_fails_runs_nothing),
         cmocka_unit_test(a_job_that_is_called_off_stops_before_its_next_run),
         cmocka_unit_test(a_line_of_conditions_is_what_the_board_shows),
+        cmocka_unit_test(a_board_with_another_governor_is_not_to_be_offered_where_measuring_is_strict),
         cmocka_unit_test(what_a_line_does_not_say_is_unknown),
         cmocka_unit_test(the_json_holds_the_doubts_the_views_and_the_note),
     };

@@ -1,6 +1,6 @@
 /* runner_simulated: plays a board. Opened by runner_open for board files with `runner: simulated`.
  *
- * Chance comes from the digest of what it is for, never from time: one generator a measurement. Samples take no time; only delay_s
+ * Chance comes from the digest of what it is for: one generator a measurement. Samples take no time; only delay_s
  * and a hang are real, and both end early when the job is cancelled. Called on one thread, but for board, conditions and warning,
  * which read what never changes after opening. */
 #include "worker/runner_simulated.h"
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/digest.h"
 #include "common/table.h"
 
@@ -294,6 +295,8 @@ enum status_code runner_simulated_open(const struct runner_simulated_options *op
         return status_set(status, STATUS_NO_MEMORY, "no memory for the simulated board");
     *out = (struct runner){.ops = &simulated_ops, .state = simulated, .protocol = measure_defaults()};
     simulated->options = *options;
+    if (options->seed == 0) /* what an agent measures after a restart is no replay of what it measured before */
+        simulated->options.seed = (uint64_t)clock_wall_ms() << 20 ^ (uint64_t)clock_monotonic_ns();
     enum status_code code = load(simulated, status);
     if (code != STATUS_OK) {
         runner_close(out);

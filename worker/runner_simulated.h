@@ -3,7 +3,8 @@
  *
  * What happens is a function of (seed, architecture, how many measurements this runner began before) and of nothing else: the same
  * agent given the same tasks in the same order does the same again. A crash ends the process, so the agent that takes its place
- * counts from 0 again: an architecture that crashes a fresh board crashes it every time, as broken kernels do. */
+ * counts from 0 again: with a seed of its own, an architecture that crashes a fresh board crashes it every time, as broken kernels
+ * do, and what it measures first has the very samples that it had before, which a master takes for a replay. */
 #ifndef HWNAS_WORKER_RUNNER_SIMULATED_H
 #define HWNAS_WORKER_RUNNER_SIMULATED_H
 
@@ -32,7 +33,7 @@ struct runner_simulated_options {
     double crash;                       /* probability that it ends this process with abort() */
     double hang;                        /* probability that it hangs: until it is cancelled, or for hang_s (class `timeout`) */
     double hang_s;
-    uint64_t seed;
+    uint64_t seed; /* 0: another one at every start */
 };
 
 /* All zero but lie 1, hang_s 600 and seed 1. */

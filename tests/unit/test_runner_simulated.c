@@ -85,11 +85,8 @@ static struct candidate candidate_of(const char *space, const char *text)
 static enum status_code measure_one(struct runner *runner, struct candidate *candidate, struct measure_result *result,
                                     struct runner_note *note, struct status *status)
 {
-    struct runner_job job = {.net = &candidate->net,
-                             .space = &candidate->space,
-                             .arch = &candidate->arch,
-                             .cancelled = cancelled,
-                             .context = candidate};
+    struct runner_job job = {
+        .net = &candidate->net, .space = &candidate->space, .arch = &candidate->arch, .cancelled = cancelled, .context = candidate};
     runner_note_init(note);
     return measure_runner(runner, &job, &runner->protocol, note, result, status);
 }

@@ -14,10 +14,12 @@
  *     when no RMI task waits, or measure_batch measurements wait, or one has waited measure_wait_ms, the host takes no new RMI
  * task, drains, measures what was wanted before the turn began, and goes back. Hosts without workers always measure.
  *   - A board (what an agent measures on) that is not the agent's own machine may hold as many measurements as its agent has slots:
- * the agent builds one while another runs. Before a board's first measurement after each connection, and after every canary_every
- * further ones, it is given a canary and nothing else until that is judged; so too when the last canary left doubts. A quarantined
- * board loses what it measures and is given canaries alone, as often as trust says, and only while a measurement waits for it. A
- * canary that is lost or handed back is due again. Boards that calculate latency have one after connecting, no more.
+ *     the agent builds one while another runs.
+ *   - Before a board's first measurement after each connection, and after every canary_every further ones, it is given a canary
+ *     and nothing else until that is judged; so too when the last canary left doubts. A canary that is lost or handed back is due
+ *     again. Boards that calculate latency have one after connecting, no more.
+ *   - A quarantined board loses what it measures and is given canaries alone, as often as trust says, and only while a measurement
+ *     waits for it.
  *   - A failed or lost measurement is one of its board, whatever the process was called.
  *   - A lease restored from the store keeps its peer's place for one full lease_ms; until its node has come back it could be on any
  *     host, so nothing starts that must not run beside it.

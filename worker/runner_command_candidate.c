@@ -231,7 +231,8 @@ void *command_candidate_prepare(struct runner *runner, const struct runner_job *
 static char *text_to_parse(const struct command_board *owner, const struct command_result *result, size_t *size)
 {
     enum config_board_parser parser = owner->board->command.parser;
-    bool machine = parser == CONFIG_BOARD_JSON || parser == CONFIG_BOARD_TRTEXEC_TIMES || parser == CONFIG_BOARD_HLS_XML;
+    bool machine = parser == CONFIG_BOARD_JSON || parser == CONFIG_BOARD_TRTEXEC_TIMES || parser == CONFIG_BOARD_TIMELOOP ||
+                   parser == CONFIG_BOARD_HLS_XML;
     size_t more = machine || result->err.size == 0 ? 0 : result->err.size + 1;
     char *text = malloc(result->out.size + more + 1);
     if (text == NULL)

@@ -259,7 +259,8 @@ static void judge_early(struct trust_board *board, double value, bool off, int64
 
 static void judge_in_quarantine(struct trust_board *board, double value, bool off, struct trust_opinion *out)
 {
-    double level = ring_median(&board->first);
+    /* A board that never measured its canary has no level; it is not asked for below. */
+    double level = board->first.count > 0 ? ring_median(&board->first) : value;
     off = off || fabs(value - level) > allowed_off(board);
     out->verdict = off ? TRUST_BAD : TRUST_GOOD;
     if (off) {

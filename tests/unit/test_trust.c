@@ -152,6 +152,19 @@ static void canaries_that_cannot_be_measured_quarantine_too(void **state)
     assert_non_null(strstr(board.reason, "could not be measured"));
 }
 
+static void a_board_that_never_measured_its_canary_waits_longer_and_is_let_out_once_it_does(void **state)
+{
+    (void)state;
+    canary(NAN);
+    canary(NAN);
+    assert_true(board.quarantined);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(canary(NAN), TRUST_BAD);
+    assert_int_equal(board.wait_ms, TRUST_WAIT_MAX_MS);
+    settle(4, 10);
+    assert_false(board.quarantined);
+}
+
 /* --- quarantine --- */
 
 static void quarantine_board(void)
@@ -534,6 +547,7 @@ int main(void)
         TEST(faster_is_as_strange_as_slower),
         TEST(a_board_cannot_walk_away_in_small_steps),
         TEST(canaries_that_cannot_be_measured_quarantine_too),
+        TEST(a_board_that_never_measured_its_canary_waits_longer_and_is_let_out_once_it_does),
         TEST(in_quarantine_a_canary_comes_after_a_minute_then_ever_later),
         TEST(three_good_canaries_in_a_row_lift_it),
         TEST(a_level_that_has_changed_for_good_stays_in_quarantine_and_is_told_how_to_be_accepted),

@@ -31,7 +31,7 @@ enum config_board_parser {
 enum config_board_unit { CONFIG_BOARD_NS, CONFIG_BOARD_US, CONFIG_BOARD_MS, CONFIG_BOARD_S };
 enum config_board_power_unit { CONFIG_BOARD_UW, CONFIG_BOARD_MW, CONFIG_BOARD_W };
 
-enum { CONFIG_BOARD_WORDS_MAX = 64, CONFIG_BOARD_VARIABLES_MAX = 64 };
+enum { CONFIG_BOARD_VARIABLES_MAX = 64 };
 
 /* A list of texts: an argv, or NAME=VALUE of an environment. The array ends with NULL, so that it can be given to execve; words
  * is NULL when the key was left out (count 0). */

@@ -13,7 +13,7 @@ int onnx_constant_make(struct onnx_constant *constant, size_t limit)
     constant->count = 1;
     constant->data = NULL;
     for (int i = 0; i < constant->rank; i++) {
-        if (constant->dims[i] < 0 || __builtin_mul_overflow(constant->count, (size_t)constant->dims[i], &constant->count))
+        if (constant->dims[i] < 0 || __builtin_mul_overflow(constant->count, constant->dims[i], &constant->count))
             return -1;
     }
     if (constant->count > limit)
@@ -97,7 +97,7 @@ static enum status_code read_shape(const Onnx__TensorProto *tensor, const char *
     *count = 1;
     for (int i = 0; i < out->rank; i++) {
         out->dims[i] = tensor->dims[i];
-        if (out->dims[i] < 0 || __builtin_mul_overflow(*count, (size_t)out->dims[i], count))
+        if (out->dims[i] < 0 || __builtin_mul_overflow(*count, out->dims[i], count))
             return status_set(status, STATUS_BAD_INPUT, "%s: its shape is negative or overflows", what);
     }
     return STATUS_OK;

@@ -209,7 +209,7 @@ static enum status_code fold_reshape(struct onnx_reader *reader)
             target.items[i] = from->dims[i];
         if (target.items[i] == -1 && open < 0)
             open = i;
-        else if (target.items[i] < 0 || __builtin_mul_overflow(known, (size_t)target.items[i], &known))
+        else if (target.items[i] < 0 || __builtin_mul_overflow(known, target.items[i], &known))
             return onnx_fail(reader, STATUS_BAD_INPUT, "its target shape is not possible");
     }
     if (open >= 0)

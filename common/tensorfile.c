@@ -73,7 +73,7 @@ static int measure(struct tensorfile_entry *entry)
 {
     size_t count = 1;
     for (int i = 0; i < entry->rank; i++) {
-        if (entry->dims[i] < 0 || __builtin_mul_overflow(count, (size_t)entry->dims[i], &count))
+        if (entry->dims[i] < 0 || __builtin_mul_overflow(count, entry->dims[i], &count))
             return -1;
     }
     entry->count = count;

@@ -177,7 +177,8 @@ struct parse_options parse_options_of(const struct config_board_command *command
 {
     return (struct parse_options){.parser = command->parser,
                                   .file = command->result_file,
-                                  .file_bytes = command->output_bytes,
+                                  .file_bytes =
+                                      (size_t)(command->output_bytes < SIZE_MAX / 2 ? command->output_bytes : SIZE_MAX / 2),
                                   .pattern = command->regex_pattern,
                                   .unit = command->regex_unit,
                                   .clock_hz = command->timeloop_clock_hz};

@@ -24,9 +24,9 @@
         }                                                                                                                          \
     } while (0)
 
-/* Runs the tests of an array and is main's return value. */
+/* Runs the tests of an array and is main's return value. TEST_ONLY=PATTERN (with * and ?) runs those of such names alone. */
 #define TEST_RUN(tests)                                                                                                            \
-    (setvbuf(stdout, NULL, _IOLBF, 0), cmocka_set_message_output(CM_OUTPUT_TAP),                                                   \
+    (setvbuf(stdout, NULL, _IOLBF, 0), cmocka_set_message_output(CM_OUTPUT_TAP), cmocka_set_test_filter(getenv("TEST_ONLY")),      \
      cmocka_run_group_tests_name(__FILE__, (tests), NULL, NULL))
 
 /* got within rel*|want| or abs of want; NaN fails. Prints both. */

@@ -350,6 +350,24 @@ static void cross_entropy_and_its_gradient_are_right_and_stable(void **state)
     assert_near((double)slopes[16], 0.25 / 3, 1e-6, 0);
 }
 
+/* A machine of 32 bits refuses what needs more, in place of taking less than it needs. */
+static void sizes_of_a_large_net_do_not_wrap_around(void **state)
+{
+    (void)state;
+    struct net net;
+    size_t bytes = 0;
+    const struct engine_options options = {.mode = ENGINE_INFER, .batch = 16};
+    net_init_empty(&net);
+    const int input = net_add_input(&net, (struct net_shape){16, 4096, 4096}, &status); /* 2^28 values, 16 times */
+    assert_ok(net_add_output(&net, net_add_global_avg_pool(&net, "pool", input, &status), &status), status);
+    const enum status_code code = engine_plan_bytes(&net, &options, &bytes, &status);
+    if (sizeof(size_t) == 4)
+        assert_int_equal(code, STATUS_NO_MEMORY);
+    else
+        assert_true(code == STATUS_OK && bytes / 4 > 2ULL << 32);
+    net_free(&net);
+}
+
 static void openblas_is_as_wide_as_the_cpu_when_the_environment_is_clean(void **state)
 {
     (void)state;
@@ -396,6 +414,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(steps_keep_groups_apart),
         cmocka_unit_test(a_batch_of_no_images_is_refused),
         cmocka_unit_test(cross_entropy_and_its_gradient_are_right_and_stable),
+        cmocka_unit_test(sizes_of_a_large_net_do_not_wrap_around),
         cmocka_unit_test(openblas_is_as_wide_as_the_cpu_when_the_environment_is_clean),
         cmocka_unit_test(a_forced_narrow_openblas_is_warned_of_on_a_wide_cpu),
     };

@@ -170,9 +170,15 @@ static void run_trial(struct trial *t)
     naive_free(v);
 }
 
+/* ENGINE_OPS=inference: only what agents do, one image in inference; for emulated boards, where all of it takes minutes. */
 static void run_everywhere(struct net *net, const char *what, uint64_t seed)
 {
     static const int batches[] = {1, 3};
+    const char *part = getenv("ENGINE_OPS");
+    if (part != NULL && strcmp(part, "inference") == 0) {
+        run_trial(&(struct trial){.net = net, .batch = 1, .mode = ENGINE_INFER, .what = what, .seed = seed});
+        return;
+    }
     for (int b = 0; b < 2; b++)
         for (enum engine_mode mode = ENGINE_TRAIN; mode <= ENGINE_INFER; mode++)
             run_trial(&(struct trial){.net = net, .batch = batches[b], .mode = mode, .what = what, .seed = seed});
@@ -212,6 +218,20 @@ static void try_conv(int c_in, int c_out, int h, int w, int kernel, int stride, 
     if (relu)
         x = net_add_relu(&net, "relu", x, &status);
     finish(&net, net_add_conv(&net, "conv", x, c_out, kernel, stride, pad, 1, bias, &status), what);
+}
+
+static void dense_layers_of_every_size_agree_with_the_naive_ones(void **state)
+{
+    (void)state;
+    static const int sizes[] = {1, 3, 4, 5, 16, 31, 34};
+    for (int i = 0; i < 7; i++)
+        for (int k = 0; k < 7; k += 2) {
+            struct net net;
+            char what[64];
+            snprintf(what, sizeof what, "dense %d->%d", sizes[i], sizes[k]);
+            const int pooled = net_add_global_avg_pool(&net, "g", start(&net, 3, 4, 5, sizes[i]), &status);
+            finish(&net, net_add_dense(&net, "dense", pooled, sizes[k], &status), what);
+        }
 }
 
 static void convolutions_of_every_channel_count_agree_with_the_naive_ones(void **state)
@@ -630,6 +650,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(naive_gradients_agree_with_finite_differences),
         cmocka_unit_test(the_finite_difference_check_refuses_a_wrong_gradient),
+        cmocka_unit_test(dense_layers_of_every_size_agree_with_the_naive_ones),
         cmocka_unit_test(convolutions_of_every_channel_count_agree_with_the_naive_ones),
         cmocka_unit_test(convolutions_of_every_kernel_stride_and_padding_agree_with_the_naive_ones),
         cmocka_unit_test(convolutions_on_long_rows_and_several_chunks_agree_with_the_naive_ones),

@@ -3,6 +3,7 @@
 #include "worker/engine/engine.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,10 +29,27 @@ static enum status_code check_options(const struct net *net, const struct engine
     return net_check(net, status);
 }
 
+/* Whether all sizes of a plan fit into a size_t, from a bound that counts every value and, for every weight, its gradient, its
+ * velocity and the zeros between groups. On 64-bit machines they always do. */
+static int fits_addresses(const struct net *net, int batch, int lanes)
+{
+    double elements = 0;
+    for (int i = 0; i < net->node_count; i++) {
+        const struct net_shape *s = &net->nodes[i].shape;
+        elements += (double)batch * (s->c + lanes) * s->h * s->w;
+    }
+    for (int t = 0; t < net->tensor_count; t++)
+        elements += 3.0 * lanes * (double)net->tensors[t].count;
+    return elements * sizeof(engine_real) < (double)(SIZE_MAX / 4);
+}
+
 static enum status_code make_plan(const struct net *net, const struct engine_options *options, const struct kernels **kernels,
                                   struct plan *plan, struct status *status)
 {
     enum status_code code = check_options(net, options, kernels, status);
+    if (code == STATUS_OK && !fits_addresses(net, options->batch, (*kernels)->lanes))
+        code = status_set(status, STATUS_NO_MEMORY, "the net (batch %d) is too large for the addresses of a %zu-bit machine",
+                          options->batch, 8 * sizeof(size_t));
     return code == STATUS_OK ? plan_make(net, options, *kernels, plan, status) : code;
 }
 

@@ -63,14 +63,12 @@ static void explain_unknown(const char *device, const struct store_board *boards
         keys[i] = boards[i].device_key;
     if (strcmp(device, "host") == 0)
         snprintf(out, SENTENCE_BYTES, "no agent on this host has ever been connected: `hwnas study resume` starts one");
-    else if (keys != NULL)
-        snprintf(out, SENTENCE_BYTES, "no board of device %s has ever been connected; the nearest that has is %s", device,
-                 keys[nearest_word(device, keys, count)]);
     else
-        snprintf(out, SENTENCE_BYTES,
-                 "no board of device %s has ever been connected: start `hwnas-agent --connect ADDRESS --board FILE.yaml` "
-                 "where it is",
-                 device);
+        snprintf(
+            out, SENTENCE_BYTES,
+            "no board of device %s has ever been connected%s%s: `hwnas study resume --board FILE.yaml` or `hwnas-agent --board "
+            "FILE.yaml` brings one",
+            device, keys != NULL ? "; the nearest that has is " : "", keys != NULL ? keys[nearest_word(device, keys, count)] : "");
     free(keys);
 }
 
@@ -90,8 +88,8 @@ static void explain(const char *device, const struct store_board *boards, size_t
     if (trusted != NULL) {
         cli_device_db_time(trusted->seen_wall_ms, when);
         snprintf(out, SENTENCE_BYTES,
-                 "board %s, last seen %s: no master runs; `hwnas study resume` starts one for it to connect to", trusted->name,
-                 when);
+                 "board %s, last seen %s; no master runs: `hwnas study resume` starts one, with --board FILE.yaml its agent too",
+                 trusted->name, when);
     } else if (quarantined != NULL) {
         cli_device_db_time(quarantined->since_wall_ms, when);
         snprintf(out, SENTENCE_BYTES,

@@ -111,6 +111,12 @@ static bool disagrees(const struct checked_net *net)
     return net->done > 0 && !(net->spread <= agreement);
 }
 
+/* Rounds may agree by chance when what disturbs them lasts as long as they do; then their samples scatter. */
+static bool doubtful(const struct checked_net *net)
+{
+    return 2 * net->steady < net->done;
+}
+
 /* Whether two sentences differ in numbers alone: the load before and after is one problem. */
 static bool says_the_same(const char *a, const char *b)
 {
@@ -161,7 +167,7 @@ static void add_findings(const struct check *check, json_t *out)
                      name, 100 * net->spread);
             json_array_append_new(out, json_string(text));
         }
-        if (2 * net->steady < net->done) {
+        if (doubtful(net)) {
             snprintf(text, sizeof text, "%d of %d rounds of %s were doubtful: %s", net->done - net->steady, net->done, name,
                      net->doubt);
             json_array_append_new(out, json_string(text));
@@ -175,7 +181,7 @@ static bool flagged(const struct check *check)
 {
     bool any = false;
     for (int i = 0; i < NETS; i++)
-        any = any || disagrees(&check->nets[i]) || check->nets[i].throttled > 0;
+        any = any || disagrees(&check->nets[i]) || doubtful(&check->nets[i]) || check->nets[i].throttled > 0;
     return any;
 }
 
@@ -193,7 +199,7 @@ static const char *verdict_of(const struct checked_net *net)
         return "FAILED";
     if (net->throttled > 0)
         return "THROTTLED";
-    return disagrees(net) ? "ROUNDS DIFFER" : "agrees";
+    return disagrees(net) ? "ROUNDS DIFFER" : doubtful(net) ? "DOUBTFUL" : "agrees";
 }
 
 static json_t *net_json(const struct checked_net *net, const char *name)

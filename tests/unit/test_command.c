@@ -307,7 +307,7 @@ static void a_crowd_of_processes_is_ended(void **state)
 static void one_that_is_never_the_same_process_twice_is_caught(void **state)
 {
     (void)state;
-    struct tried tried = try_tool("comet", "2000000", NULL);
+    struct tried tried = try_tool("comet", "20000", NULL);
     assert_ok(tried.code, tried.status);
     assert_int_equal(tried.result.stuck, 0);
     try_free(&tried);

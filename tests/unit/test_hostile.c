@@ -313,7 +313,7 @@ static void what_multiplies_is_ended(void **state)
     ends_as(&few, COMMAND_CROWDED, "bomb-apart", "9", NULL);
     ends_as(&short_time, COMMAND_TIMED_OUT, "bomb", "6", NULL);
     ends_as(&short_time, COMMAND_TIMED_OUT, "bomb-apart", "6", NULL);
-    ends_as(&few, COMMAND_EXITED, "comet", "1000000", NULL);
+    ends_as(&few, COMMAND_EXITED, "comet", "20000", NULL);
     ends_as(&few, COMMAND_EXITED, "daemon", NULL, NULL);
 }
 

@@ -160,7 +160,7 @@ static enum status_code open_dispatch(struct coord *coord, struct status *status
 {
     enum status_code code = search_begin(coord->search, status);
     if (code == STATUS_OK)
-        code = store_epoch_next(search_store(coord->search), &coord->epoch, status);
+        code = store_epoch_next(search_store(coord->search), clock_wall_ms(), &coord->epoch, status);
     if (code == STATUS_OK)
         code = search_commit(coord->search, status);
     search_rollback(coord->search);

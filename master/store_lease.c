@@ -11,10 +11,11 @@ static const char *const state_names[] = {[STORE_LEASE_OPEN] = "open",
                                           [STORE_LEASE_LOST] = "lost",
                                           [STORE_LEASE_RETURNED] = "returned"};
 
-enum status_code store_epoch_next(struct store *store, int64_t *epoch, struct status *status)
+enum status_code store_epoch_next(struct store *store, int64_t wall_ms, int64_t *epoch, struct status *status)
 {
     struct query query;
-    sql_begin_write(&query, store, "UPDATE master SET epoch = epoch + 1 WHERE id = 1", status);
+    sql_begin_write(&query, store, "UPDATE master SET epoch = max(epoch + 1, ?1) WHERE id = 1", status);
+    sql_bind_int(&query, wall_ms);
     sql_run(&query);
     enum status_code code = sql_end(&query);
     if (code != STATUS_OK)

@@ -85,5 +85,17 @@ says 2 'beyond this machine' 'a master does not listen beyond this machine' \
 says 2 'needs workers' 'a master that needs workers wants an address' \
     "$HWNAS_BUILD/hwnas-master" --study "$tap_folder/one.yaml" --set name=other --db "$tap_folder/other.db"
 
+# One worker, two masters with databases of their own: lease numbers begin anew, and the worker is not misled by that.
+study before "$macs"
+study after "$macs"
+start_worker loyal
+start_master before
+wait "$master"
+start_master after
+wait "$master"
+stop "$worker"
+same 'a worker that goes to another database: the same best and front' "$(front after)" "$wanted"
+same 'and takes every task at once' "$(sql after "SELECT count(*) FROM lease WHERE state <> 'done'")" 0
+
 [ $tap_failed -eq 0 ] || show_logs
 done_testing

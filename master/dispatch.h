@@ -161,8 +161,8 @@ const char *dispatch_device(const struct dispatch *dispatch, uint32_t link);
 void dispatch_each_link(const struct dispatch *dispatch, void (*each)(void *context, uint32_t link), void *context);
 
 /* Says in one sentence what waiting tasks lack or wait for: "a worker: none is connected"; "an agent for device D: none is
- * connected"; "board B of device D, which is quarantined since ..."; and when nothing but measurements is going on, "a canary on
- * board B first", or behind how many others. Empty otherwise. */
+ * connected"; "board B of device D, which is quarantined since ..."; and when nothing else is going on, "a canary on
+ * board B first". Empty otherwise. */
 void dispatch_waiting_for(const struct dispatch *dispatch, char *out, size_t size);
 
 /* For the simulation's invariants: queue and peers as they are. */

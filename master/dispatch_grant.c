@@ -3,6 +3,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "common/nearest.h"
 #include "master/dispatch_parts.h"
 
 /* Silent for more than 2.5 heartbeats: it may be dead, so it gets no new work; what it has it may still finish. */
@@ -261,10 +262,29 @@ static struct takers find_takers(const struct dispatch *dispatch, const struct t
     return takers;
 }
 
-static bool says_what_is_missing(const struct task *task, const struct takers *takers, char *out, size_t size)
+/* What is connected in place of a device nobody has: the key that looks most like it. NULL: no agent at all. */
+static const char *nearest_device(const struct dispatch *dispatch, const char *device)
 {
+    const char *nearest = NULL;
+    for (const struct peer *peer = dispatch->peers.by_node; peer != NULL; peer = peer->hh.next) {
+        if (peer->role != WIRE_AGENT)
+            continue;
+        if (strncmp(peer->device_key, device, strlen(device)) == 0)
+            return peer->device_key;
+        if (nearest == NULL || nearest_distance(device, peer->device_key) < nearest_distance(device, nearest))
+            nearest = peer->device_key;
+    }
+    return nearest;
+}
+
+static bool says_what_is_missing(const struct dispatch *dispatch, const struct task *task, const struct takers *takers, char *out,
+                                 size_t size)
+{
+    const char *nearest = takers->any == NULL ? nearest_device(dispatch, task->device) : NULL;
     if (takers->any == NULL && strcmp(task->device, "host") == 0)
         snprintf(out, size, "an agent on this host: none is connected");
+    else if (takers->any == NULL && nearest != NULL)
+        snprintf(out, size, "an agent for device %s: none is connected; the nearest that is here is %s", task->device, nearest);
     else if (takers->any == NULL)
         snprintf(out, size, "an agent for device %s: none is connected", task->device);
     else if (takers->trusted == NULL)
@@ -283,7 +303,7 @@ void dispatch_waiting_for(const struct dispatch *dispatch, char *out, size_t siz
     }
     for (const struct task *task = queue->waiting_measure; task != NULL; task = task->next) {
         struct takers takers = find_takers(dispatch, task);
-        if (says_what_is_missing(task, &takers, out, size))
+        if (says_what_is_missing(dispatch, task, &takers, out, size))
             return;
     }
     if (queue->waiting_measure == NULL || queue->waiting_rmi_count + queue->leased_rmi > 0)
@@ -291,7 +311,4 @@ void dispatch_waiting_for(const struct dispatch *dispatch, char *out, size_t siz
     struct takers takers = find_takers(dispatch, queue->waiting_measure);
     if (takers.checked != NULL && queue->leased_measure == 0)
         snprintf(out, size, "a canary on board %s first", takers.checked->key.name);
-    else if (queue->leased_measure > 0)
-        snprintf(out, size, "a board: %u measurements wait behind %u that are being taken", queue->waiting_measure_count,
-                 queue->leased_measure);
 }

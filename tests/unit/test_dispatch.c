@@ -936,9 +936,18 @@ static void what_a_measurement_waits_for_is_said_in_words(void **state)
     canary_result(1, 7, 1, WIRE_OK);
     dispatch_trust(dispatch, 1, "dev", "pi", &trusted);
     tick(1);
-    assert_string_equal(waiting_for(), "a board: 2 measurements wait behind 1 that are being taken");
+    assert_string_equal(waiting_for(), ""); /* it is being measured on, which is nothing to wait for */
     dispatch_trust(dispatch, 2, "dev", "pi", &(struct peers_trust){.quarantined = true, .reason = "since noon because it lies"});
     assert_string_equal(waiting_for(), "board pi of device dev, which is quarantined since noon because it lies");
+}
+
+static void a_device_that_nobody_has_is_told_with_the_nearest_that_is_here(void **state)
+{
+    (void)state;
+    join_board(0, 7, "pi", 1, 1);
+    dispatch_want(dispatch, 0, key(1), WIRE_MEASURE, "de", &(struct queue_tries){0});
+    tick(0);
+    assert_string_equal(waiting_for(), "an agent for device de: none is connected; the nearest that is here is dev");
 }
 
 static void a_restored_canary_is_waited_for(void **state)
@@ -1015,6 +1024,7 @@ int main(void)
         BOARD_TEST(a_board_that_calculates_latency_is_checked_when_it_connects_and_no_more),
         BOARD_TEST(a_quarantined_board_does_not_keep_the_workers_of_its_host_waiting),
         BOARD_TEST(what_a_measurement_waits_for_is_said_in_words),
+        BOARD_TEST(a_device_that_nobody_has_is_told_with_the_nearest_that_is_here),
         BOARD_TEST(a_restored_canary_is_waited_for),
         TEST(without_canaries_nothing_is_checked),
         TEST(a_board_builds_ahead_and_this_machine_does_not),

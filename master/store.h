@@ -119,8 +119,8 @@ struct store_lease {
     int64_t granted_wall_ms, closed_wall_ms;
 };
 
-/* Raises the epoch (once per master start) and returns it: to the milliseconds since 1970, so that peers who go from one database to
- * another never meet an epoch again, or by one where the clock does not allow that. */
+/* Raises the epoch (once per master start) and returns it: to the milliseconds since 1970, so that peers who go from one database
+ * to another never meet an epoch again, or by one where the clock does not allow that. */
 enum status_code store_epoch_next(struct store *store, int64_t wall_ms, int64_t *epoch, struct status *status);
 /* Inserts an open lease; id is chosen by the store. */
 enum status_code store_lease_grant(struct store *store, struct store_lease *lease, struct status *status);

@@ -7,12 +7,10 @@
 
 enum engine_isa cli_option_isa(const char *text, struct argp_state *state)
 {
-    static const char *const words[] = {
-        [ENGINE_ISA_AUTO] = "auto", [ENGINE_ISA_PORTABLE] = "portable", [ENGINE_ISA_AVX2] = "avx2", [ENGINE_ISA_AVX512] = "avx512"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (strcmp(text, words[i]) == 0)
-            return (enum engine_isa)i;
-    argp_error(state, "--isa is '%.40s'; it must be auto, avx512, avx2 or portable", text);
+    for (enum engine_isa isa = ENGINE_ISA_AUTO; isa <= ENGINE_ISA_AVX512; isa++)
+        if (strcmp(text, engine_isa_word(isa)) == 0)
+            return isa;
+    argp_error(state, "--isa is '%.40s'; it must be auto, avx512, avx2, neon or portable", text);
     return ENGINE_ISA_AUTO;
 }
 

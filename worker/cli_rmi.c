@@ -44,7 +44,7 @@ static const struct argp_option option_table[] = {
     {"exact", KEY_EXACT, NULL, 0, "build the cell as it is written, not its canonical form", 3},
     {"weights", KEY_WEIGHTS, "FILE", 0, "initial weights by name (safetensors) instead of drawn ones; implies --exact", 3},
     {"gradients", KEY_GRADIENTS, "FILE", 0, "write the loss's gradients at step 0 there (safetensors)", 3},
-    {"isa", KEY_ISA, "NAME", 0, "auto (default), avx512, avx2 or portable", 3},
+    {"isa", KEY_ISA, "NAME", 0, "auto (default), avx512, avx2, neon or portable", 3},
     {"format", 'f', "FORMAT", 0, "table (default), csv or json", 4},
     {0}};
 

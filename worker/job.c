@@ -63,16 +63,6 @@ static json_t *trace_row(const struct evaluate_trace *trace, int step)
     return row;
 }
 
-static const char *isa_name(enum engine_isa isa)
-{
-    switch (isa) {
-    case ENGINE_ISA_PORTABLE: return "portable";
-    case ENGINE_ISA_AVX2: return "avx2";
-    case ENGINE_ISA_AVX512: return "avx512";
-    default: return engine_best_isa();
-    }
-}
-
 static char *trace_detail(const struct evaluate_trace *trace, enum engine_isa isa)
 {
     int every = 1 + (trace->steps - 1) / TRACE_ROWS_MAX;
@@ -82,7 +72,8 @@ static char *trace_detail(const struct evaluate_trace *trace, enum engine_isa is
             json_array_append_new(rows, trace_row(trace, step));
     }
     return dump(json_pack("{s:i,s:i,s:i,s:s,s:I,s:o}", "taps", trace->taps, "steps", trace->steps, "every", every, "isa",
-                          isa_name(isa), "arena_bytes", (json_int_t)trace->arena_bytes, "trace", rows));
+                          isa == ENGINE_ISA_AUTO ? engine_best_isa() : engine_isa_word(isa), "arena_bytes",
+                          (json_int_t)trace->arena_bytes, "trace", rows));
 }
 
 static bool stop_scoring(void *slot)

@@ -17,7 +17,7 @@ static const struct argp_option option_list[] = {
     {"connect", 'c', "ADDRESS", 0, "where the master listens: ipc://FOLDER/SOCKET or tcp://127.0.0.1:PORT", 1},
     {"slots", 's', "N", 0, "candidates scored at once, each on one thread (1)", 1},
     {"name", 'n', "NODE", 0, "this process's name, unique in the cluster (HOST-worker-PID)", 1},
-    {"isa", KEY_ISA, "WORD", 0, "auto (default), avx512, avx2 or portable", 1},
+    {"isa", KEY_ISA, "WORD", 0, "auto (default), avx512, avx2, neon or portable", 1},
     {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "error, warn, info (default) or debug", 2},
     {"exit-with-parent", KEY_EXIT_WITH_PARENT, NULL, 0, "stop when the process that started this one ends", 2},
     {0}};

@@ -236,7 +236,7 @@ int main(int argc, char **argv)
     struct stage s = {.at.n = argc > 1 ? atoi(argv[1]) : 32};
     enum engine_isa isa = ENGINE_ISA_AUTO;
     for (enum engine_isa i = ENGINE_ISA_AUTO; argc > 2 && i <= ENGINE_ISA_AVX512; i++)
-        if (strcmp(argv[2], isa_name(i)) == 0)
+        if (strcmp(argv[2], engine_isa_word(i)) == 0)
             isa = i;
     s.k = isa_kernels(isa);
     if (s.at.n < 1 || s.at.n > 4096 || !s.k) {

@@ -181,14 +181,14 @@ int main(int argc, char **argv)
         return 2;
     }
     for (enum engine_isa isa = ENGINE_ISA_AUTO; argc > 3 && isa <= ENGINE_ISA_AVX512; isa++)
-        if (strcmp(argv[3], isa_name(isa)) == 0)
+        if (strcmp(argv[3], engine_isa_word(isa)) == 0)
             b.isa = isa;
     if (space_open("nb201", &b.space, &status) != STATUS_OK)
         fail("space", &status);
     make_batch(&b);
     start_peer(&b, getenv("BENCH_PEER"));
     printf("# batch %d, %d rounds, kernels %s, OpenBLAS %s, one thread\n", b.batch, b.rounds,
-           b.isa == ENGINE_ISA_AUTO ? engine_best_isa() : isa_name(b.isa), engine_blas_core());
+           b.isa == ENGINE_ISA_AUTO ? engine_best_isa() : engine_isa_word(b.isa), engine_blas_core());
     if (engine_blas_warning())
         printf("# %s\n", engine_blas_warning());
     for (int k = 0; k < 2; k++) {

@@ -22,8 +22,8 @@ static enum status_code check_options(const struct net *net, const struct engine
         return status_set(status, STATUS_BAD_INPUT, "a batch of %d images cannot be run: give 1 to %d", options->batch, BATCH_MAX);
     *kernels = isa_kernels(options->isa);
     if (!*kernels)
-        return status_set(status, STATUS_UNSUPPORTED, "this CPU has no %s: its best instruction set is %s", isa_name(options->isa),
-                          isa_name(isa_best()));
+        return status_set(status, STATUS_UNSUPPORTED, "this CPU has no %s: its best instruction set is %s",
+                          engine_isa_word(options->isa), engine_isa_word(isa_best()));
     if (net->output_count < 1)
         return status_set(status, STATUS_BAD_INPUT, "the net has no output: declare one with net_add_output");
     return net_check(net, status);
@@ -148,7 +148,7 @@ const char *engine_isa_name(const struct engine *engine)
 
 const char *engine_best_isa(void)
 {
-    return isa_name(isa_best());
+    return engine_isa_word(isa_best());
 }
 
 const char *engine_blas_core(void)

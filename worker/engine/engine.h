@@ -67,6 +67,9 @@ size_t engine_arena_bytes(const struct engine *engine);
 /* The ISA in use: "avx512", "avx2", "portable". */
 const char *engine_isa_name(const struct engine *engine);
 
+/* "auto", "portable", "neon", "avx2", "avx512". */
+const char *engine_isa_word(enum engine_isa isa);
+
 /* "avx512", ... the best ISA of this CPU; and the core OpenBLAS runs as ("Cooperlake", "Haswell", ...). */
 const char *engine_best_isa(void);
 const char *engine_blas_core(void);

@@ -57,7 +57,7 @@ enum engine_isa isa_next(enum engine_isa isa)
     return isa;
 }
 
-const char *isa_name(enum engine_isa isa)
+const char *engine_isa_word(enum engine_isa isa)
 {
     static const char *const names[] = {"auto", "portable", "neon", "avx2", "avx512"};
     return isa >= ENGINE_ISA_AUTO && isa <= ENGINE_ISA_AVX512 ? names[isa] : "unknown";

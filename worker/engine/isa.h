@@ -13,7 +13,4 @@ const struct kernels *isa_kernels(enum engine_isa isa);
 /* The next one above `isa` that isa_kernels has; the first after AUTO, AUTO after the last: a loop over all of them. */
 enum engine_isa isa_next(enum engine_isa isa);
 
-/* "auto", "portable", "neon", "avx2", "avx512". */
-const char *isa_name(enum engine_isa isa);
-
 #endif

@@ -146,7 +146,7 @@ static void print_list_row(const struct seen *seen, enum cli_format format)
     cli_device_db_time(board->seen_wall_ms, when);
     per_cent(seen->canaries.drift, drift);
     if (format == CLI_TABLE) {
-        printf("%-20s  %-11s  %8" PRId64 "  %7" PRId64 "  %-8s  %8s  %7d  %-20s  %s\n", board->name, state_of(board),
+        printf("%-20s  %-11s  %8" PRId64 "  %9" PRId64 "  %-8s  %8s  %7d  %-20s  %s\n", board->name, state_of(board),
                seen->figures.measured, seen->figures.withdrawn, verdict, drift, (int)board->strikes, when, board->device_key);
         return;
     }
@@ -163,7 +163,7 @@ static void print_list_head(enum cli_format format)
     if (format == CLI_CSV)
         puts("board,device,state,measurements,withdrawn,last_canary,drift,strikes,seen,reason");
     else if (format == CLI_TABLE)
-        printf("%-20s  %-11s  %8s  %7s  %-8s  %8s  %7s  %-20s  %s\n", "board", "state", "measured", "taken", "canary", "drift",
+        printf("%-20s  %-11s  %8s  %9s  %-8s  %8s  %7s  %-20s  %s\n", "board", "state", "measured", "withdrawn", "canary", "drift",
                "strikes", "seen", "device");
 }
 

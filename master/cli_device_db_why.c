@@ -214,6 +214,8 @@ int cli_device_db_why(int argc, char **argv)
                "never connected, one in quarantine and why, one that is away; and how many stand before it."};
     struct cli_device_db command = {.command = "device why", .word_is = "study", .mode = STORE_READ};
     int exit_code = cli_device_db_run(argc, argv, &argp, &command, study_is_there);
+    if (exit_code == 3)
+        fputs("hwnas device why: while a master runs, its line of progress says what is waited for\n", stderr);
     if (exit_code != 0)
         return exit_code;
     struct search_options options = {.resume = command.word, .db = command.db};

@@ -176,6 +176,7 @@ for command in 'list' 'why half' 'withdraw honest'; do
     # shellcheck disable=SC2086
     says 3 'half.db' "$command is refused while a master holds the database" "$hwnas" device $command --db half.db
 done
+says 3 'its line of progress says what is waited for' 'why says where else to look meanwhile' "$hwnas" device why half --db half.db
 stop "$master"
 
 [ $tap_failed -eq 0 ] || show_logs

@@ -15,6 +15,7 @@ static const double MAD_TO_SIGMA = 1.4826;
 static const double MEDIAN_ERROR = 1.2533;
 static const double OUTLIER_SIGMAS = 3.5;
 static const double DRIFT_ERRORS = 4.0;
+static const double RUNS_SLACK = 4.0;
 
 struct measure_options measure_defaults(void)
 {
@@ -68,6 +69,13 @@ struct measure_options measure_sustained(double minutes)
     options.tail = 1.0 / 3.0;
     options.repeat = false;
     return options;
+}
+
+/* Attempts: those discarded, the one that counts, and the second of a doubtful one. */
+double measure_limit_s(const struct measure_options *options, double run_s)
+{
+    double waits_s = options->cooldown_s + options->throttled_wait_s * ldexp(1, options->throttled_max);
+    return (options->throttled_max + 1) * (RUNS_SLACK * options->seconds_max + options->start_wait_s + run_s) + waits_s;
 }
 
 const char *measure_mode_name(enum measure_mode mode)

@@ -121,6 +121,11 @@ struct measure_options measure_strict(void);
 /* Runs for so many minutes without warm-up; the last third is the headline and throttling is not discarded. Never repeated. */
 struct measure_options measure_sustained(double minutes);
 
+/* The real seconds after which a measurement is given up, however its time went: the bounds of all attempts and waits the options
+ * allow, runs counted fourfold because a few of a slow network are taken whatever they take. run_s: what a single run may take at
+ * the most by the runner's own time-out, 0 when it has none. */
+double measure_limit_s(const struct measure_options *options, double run_s);
+
 /* "quick", "strict", "sustained". */
 const char *measure_mode_name(enum measure_mode mode);
 

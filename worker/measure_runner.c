@@ -3,16 +3,37 @@
  * The protocol's runs, looks and waits are the runner's samples, its line of conditions, and real time. */
 #include "worker/measure_runner.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/clock.h"
 
+/* How long one that waits for its turn may go on unaware that nobody wants it. */
+enum { LOOK_MS = 50 };
+
+/* When a measurement is stopped: nobody wants it any more, or it has taken too long. Heartbeats go on while it runs, so nobody but
+ * this side would end one that hangs. */
+struct bounds {
+    const struct runner_job *job;
+    int64_t until_ns;
+    bool late;
+};
+
+static bool shall_stop(void *context)
+{
+    struct bounds *bounds = context;
+    bounds->late = bounds->late || clock_monotonic_ns() >= bounds->until_ns;
+    return bounds->late || runner_cancelled(bounds->job);
+}
+
 struct sampling {
     const struct runner *runner;
-    const struct runner_job *job;
+    const struct runner_job *job; /* cancelled when it shall stop */
     void *prepared;
     struct runner_note *note; /* of the whole measurement */
 };
@@ -125,22 +146,60 @@ enum status_code measure_runner_check(const struct runner *runner, struct status
     return measure_check_governor(&runner->protocol, &view, status);
 }
 
+/* False when nobody wants the job any more: the one that runs may take long. */
+static bool take_turn(const struct runner_job *job)
+{
+    for (int failed = job->turn == NULL ? 0 : EBUSY; failed != 0;) {
+        struct timespec until;
+        if (runner_cancelled(job))
+            return false;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += LOOK_MS * 1000000;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        failed = pthread_mutex_timedlock(job->turn, &until);
+    }
+    return true;
+}
+
+static enum status_code take_bounded(const struct measure_board *view, const struct measure_options *options, struct bounds *bounds,
+                                     struct runner_note *note, struct measure_result *result, struct status *status)
+{
+    const struct sampling *sampling = view->context;
+    double limit_s = measure_limit_s(options, sampling->runner->run_s);
+    bounds->until_ns = clock_monotonic_ns() + (int64_t)(1e9 * limit_s);
+    enum status_code code = measure_take(view, options, result, status);
+    if (code == STATUS_OK || !bounds->late)
+        return code;
+    note->failure = WIRE_FAILURE_TIMEOUT;
+    return status_set(status, STATUS_UNAVAILABLE, "the measurement was given up after %.6g s, the most that its mode allows",
+                      limit_s);
+}
+
 enum status_code measure_runner(struct runner *runner, const struct runner_job *job, const struct measure_options *options,
                                 struct runner_note *note, struct measure_result *result, struct status *status)
 {
-    struct sampling sampling = {.runner = runner, .job = job, .note = note};
+    struct bounds bounds = {.job = job, .until_ns = INT64_MAX};
+    struct runner_job bounded = *job;
+    bounded.cancelled = shall_stop;
+    bounded.context = &bounds;
+    struct sampling sampling = {.runner = runner, .job = &bounded, .note = note};
     struct measure_board view = {.context = &sampling, .whole = runner->ops->whole, .run = run, .look = look, .wait = wait_here};
     struct runner_board board;
     runner_describe(runner, &board);
     view.deterministic = board.deterministic;
-    sampling.prepared = runner->ops->prepare(runner, job, note, status);
+    sampling.prepared = runner->ops->prepare(runner, &bounded, note, status);
     if (sampling.prepared == NULL)
         return status->code;
-    if (job->turn != NULL)
-        pthread_mutex_lock(job->turn);
-    enum status_code code = measure_take(&view, options, result, status);
-    if (job->turn != NULL)
-        pthread_mutex_unlock(job->turn);
+    memset(result, 0, sizeof *result);
+    enum status_code code = STATUS_OK;
+    if (!take_turn(job)) {
+        code = status_set(status, STATUS_UNAVAILABLE, "the measurement was called off while it waited for its turn");
+    } else {
+        code = take_bounded(&view, options, &bounds, note, result, status);
+        if (job->turn != NULL)
+            pthread_mutex_unlock(job->turn);
+    }
     runner->ops->release(sampling.prepared);
     note->energy_mj = code == STATUS_OK ? result->energy_mj : NAN;
     note->power_samples = code == STATUS_OK ? result->power_samples : 0;

@@ -6,7 +6,9 @@
 #include "worker/runner.h"
 
 /* Prepares the job's candidate, takes its measurement and releases it. Blocks as long as that takes; job->cancelled ends it early
- * (STATUS_UNAVAILABLE). On failure status has the runner's sentence and note->failure its class. The caller frees the note. */
+ * (STATUS_UNAVAILABLE), while it waits for job->turn too, and so does measure_limit_s after that turn has come (class timeout); how
+ * long a build may take is the runner's own to bound. On failure status has the runner's sentence and note->failure its class. The
+ * caller frees the note. */
 enum status_code measure_runner(struct runner *runner, const struct runner_job *job, const struct measure_options *options,
                                 struct runner_note *note, struct measure_result *result, struct status *status);
 

@@ -73,6 +73,7 @@ struct runner {
     const struct runner_ops *ops;
     void *state;
     struct measure_options protocol; /* how this board is to be measured */
+    double run_s;                    /* what one call of `sample` takes at the most, by its own time-outs; 0: it has none */
     /* What a board file says in place of what the runner says; empty and 0: nothing. */
     char name[WIRE_NAME_BYTES];
     double peak_macs_per_s, peak_bytes_per_s;

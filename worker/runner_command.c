@@ -213,6 +213,13 @@ static enum status_code ask_version(struct command_board *owner, struct status *
     return code;
 }
 
+/* With the question whether it was throttled behind it, and the grace that a program gets to end by itself. */
+static double longest_run_s(const struct config_board_command *settings)
+{
+    double asking_s = settings->throttled.argv.words == NULL ? 0 : settings->throttled.timeout_s;
+    return settings->run.timeout_s + asking_s + 2 * GRACE_MS / 1e3;
+}
+
 static void identify(struct command_board *owner)
 {
     const struct config_board *file = owner->board;
@@ -249,6 +256,7 @@ enum status_code runner_command_open(const struct config_board *board_file, cons
         return code;
     }
     identify(owner);
-    *out = (struct runner){.ops = &command_ops, .state = owner, .protocol = measure_defaults()};
+    *out = (struct runner){
+        .ops = &command_ops, .state = owner, .protocol = measure_defaults(), .run_s = longest_run_s(&board_file->command)};
     return STATUS_OK;
 }

@@ -2,6 +2,7 @@
 #include "tests/support/test.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -216,6 +217,29 @@ static void a_job_that_is_called_off_stops_before_its_next_run(void **state)
     runner_note_free(&outcome.note);
 }
 
+static void a_job_that_is_called_off_does_not_wait_for_its_turn(void **state)
+{
+    (void)state;
+    struct fake fake = {.cancelled_at = 2};
+    pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+    struct runner runner = {.ops = &one_by_one, .state = &fake};
+    struct runner_job job = {.cancelled = cancelled, .context = &fake, .turn = &turn};
+    struct measure_options options = measure_defaults();
+    struct outcome outcome = {0};
+    runner_note_init(&outcome.note);
+    pthread_mutex_lock(&turn); /* another candidate runs, and does not end */
+    assert_int_equal(measure_runner(&runner, &job, &options, &outcome.note, &outcome.result, &outcome.status), STATUS_UNAVAILABLE);
+    assert_non_null(strstr(outcome.status.message, "waited for its turn"));
+    assert_int_equal(fake.runs, 0);
+    assert_int_equal(fake.released, 1);
+    pthread_mutex_unlock(&turn);
+    fake.cancelled_at = 0;
+    assert_ok(measure_runner(&runner, &job, &options, &outcome.note, &outcome.result, &outcome.status), outcome.status);
+    assert_int_equal(pthread_mutex_trylock(&turn), 0); /* it has been given back */
+    pthread_mutex_unlock(&turn);
+    runner_note_free(&outcome.note);
+}
+
 static void a_line_of_conditions_is_what_the_board_shows(void **state)
 {
     (void)state;
@@ -295,6 +319,7 @@ int main(void)
         cmocka_unit_test(a_failing_run_leaves_its_class_sentence_and_output),
         cmocka_unit_test(a_build_that_fails_runs_nothing),
         cmocka_unit_test(a_job_that_is_called_off_stops_before_its_next_run),
+        cmocka_unit_test(a_job_that_is_called_off_does_not_wait_for_its_turn),
         cmocka_unit_test(a_line_of_conditions_is_what_the_board_shows),
         cmocka_unit_test(a_board_with_another_governor_is_not_to_be_offered_where_measuring_is_strict),
         cmocka_unit_test(what_a_line_does_not_say_is_unknown),

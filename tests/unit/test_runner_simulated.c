@@ -347,6 +347,31 @@ static void a_board_that_hangs_is_given_up_after_its_time(void **state)
     assert_int_equal(failure_of(&options, "nb201", "421211", &status), WIRE_FAILURE_TIMEOUT);
 }
 
+/* Nobody calls it off: an agent's heartbeats go on while its board hangs. */
+static void a_hang_that_nobody_calls_off_ends_when_the_mode_allows_no_more(void **state)
+{
+    (void)state;
+    struct runner_simulated_options options = options_of();
+    options.hang = 1;
+    options.hang_s = 5;
+    struct runner runner = opened(&options);
+    struct candidate candidate = candidate_of("nb201", "421211");
+    struct measure_options quick = measure_defaults();
+    struct measure_result result;
+    struct runner_note note;
+    struct status status = {0};
+    quick.seconds_max = 0.01;
+    quick.start_wait_s = quick.throttled_wait_s = quick.cooldown_s = 0;
+    runner_note_init(&note);
+    struct runner_job job = {.net = &candidate.net, .space = &candidate.space, .arch = &candidate.arch};
+    assert_int_equal(measure_runner(&runner, &job, &quick, &note, &result, &status), STATUS_UNAVAILABLE);
+    assert_int_equal(note.failure, WIRE_FAILURE_TIMEOUT);
+    assert_non_null(strstr(status.message, "given up after 0.16 s"));
+    runner_note_free(&note);
+    space_close(&candidate.space);
+    runner_close(&runner);
+}
+
 static void a_hang_and_a_delay_end_when_the_measurement_is_called_off(void **state)
 {
     (void)state;
@@ -427,6 +452,7 @@ int main(void)
         cmocka_unit_test(a_network_of_another_space_is_one_the_board_cannot_run),
         cmocka_unit_test(failures_come_as_often_as_stated),
         cmocka_unit_test(a_board_that_hangs_is_given_up_after_its_time),
+        cmocka_unit_test(a_hang_that_nobody_calls_off_ends_when_the_mode_allows_no_more),
         cmocka_unit_test(a_hang_and_a_delay_end_when_the_measurement_is_called_off),
         cmocka_unit_test(a_board_that_crashes_takes_its_process_with_it),
         cmocka_unit_test(a_wrong_table_is_refused_with_its_sentence),

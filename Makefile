@@ -111,7 +111,7 @@ BENCHES    := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
 
 # --- what people type ----------------------------------------------------------------------------------------------------------------
 .DEFAULT_GOAL := all
-.PHONY: all agent board-tests help test test-quick demo bench fmt lint check install clean deps
+.PHONY: all agent board-tests help test test-all test-quick demo bench fmt lint check install clean deps
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -128,6 +128,9 @@ deps: ## install the Debian packages that are missing (needs root)
 
 test: $(PROGRAMS) $(UNIT_TESTS) $(addprefix board-,$(BOARDS)) ## run every test; ends with prove's `Result: PASS`
 	$(Q)scripts/run-tests $(B) $(UNIT_TESTS) $(E2E_TESTS)
+
+test-all: ## every test at its full length (docs/RELIABILITY.md): hours of faults instead of minutes
+	+$(Q)HWNAS_FULL=1 $(MAKE) --no-print-directory test
 
 board-tests: $(PROGRAMS) $(BOARD_TESTS)
 

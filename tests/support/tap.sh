@@ -59,6 +59,11 @@ until_true() {
     done
 }
 
+# amount QUICK FULL: how often something is repeated: QUICK in make test, FULL in make test-all (HWNAS_FULL=1).
+amount() {
+    if [ -n "${HWNAS_FULL:-}" ]; then echo "$2"; else echo "$1"; fi
+}
+
 done_testing() {
     echo "1..$tap_number"
     exit $tap_failed

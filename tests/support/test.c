@@ -1,4 +1,4 @@
-/* test: assertions that cmocka lacks. */
+/* test: assertions that cmocka lacks, and how much of something is enough. */
 #include "tests/support/test.h"
 
 #include <math.h>
@@ -10,4 +10,10 @@ void test_near(double got, double want, double rel, double abs, const char *what
         return;
     print_error("%s = %.12g, wanted %.12g (error %.3g)\n", what, got, want, error);
     _fail(file, line);
+}
+
+long test_amount(long quick, long full)
+{
+    const char *word = getenv("HWNAS_FULL");
+    return word != NULL && *word != '\0' ? full : quick;
 }

@@ -29,6 +29,9 @@
     (setvbuf(stdout, NULL, _IOLBF, 0), cmocka_set_message_output(CM_OUTPUT_TAP), cmocka_set_test_filter(getenv("TEST_ONLY")),      \
      cmocka_run_group_tests_name(__FILE__, (tests), NULL, NULL))
 
+/* How often something is repeated: `quick` in make test, `full` in make test-all (HWNAS_FULL=1). */
+long test_amount(long quick, long full);
+
 /* got within rel*|want| or abs of want; NaN fails. Prints both. */
 void test_near(double got, double want, double rel, double abs, const char *what, const char *file, int line);
 #define assert_near(got, want, rel, abs) test_near((got), (want), (rel), (abs), #got, __FILE__, __LINE__)

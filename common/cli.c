@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/line.h"
 #include "common/nearest.h"
 
 enum status_code cli_parse_format(const char *word, enum cli_format *out, struct status *status)
@@ -23,12 +24,13 @@ enum status_code cli_parse_format(const char *word, enum cli_format *out, struct
 
 void cli_print_safe(FILE *out, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c >= 0x20 && c != 0x7f)
-            fputc(c, out);
+    for (size_t left = strlen(text), length; left > 0; left -= length, text += length) {
+        length = line_shown(text, left);
+        if (length > 0)
+            fwrite(text, 1, length, out);
         else
-            fprintf(out, "\\x%02x", c);
+            fprintf(out, "\\x%02x", (unsigned char)*text);
+        length = length > 0 ? length : 1;
     }
 }
 

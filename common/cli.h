@@ -34,7 +34,7 @@ int cli_fail(const char *verb, const struct status *status);
  * verb that printed a result ends with `return cli_flush("verb")`. */
 int cli_flush(const char *verb);
 
-/* Prints text with control characters as \\xNN: for names and messages that came from files or the wire. */
+/* Prints text with what could drive a terminal (line_shown) as \\xNN: for names and messages that came from files or the wire. */
 void cli_print_safe(FILE *out, const char *text);
 
 /* Whether a redrawn progress display is welcome on that stream: a terminal whose TERM is set and not dumb; and colour too: NO_COLOR

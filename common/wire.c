@@ -201,6 +201,37 @@ static const char *take_chunk(const Hwnas__BundleChunk *from, struct wire_messag
     return NULL;
 }
 
+static const char *take_question(const Hwnas__Question *from, struct wire_question *out)
+{
+    out->id = from->id;
+    out->kind = (enum wire_question_kind)from->kind;
+    out->format = (enum wire_format)from->format;
+    out->offset_bytes = from->offset_bytes;
+    if (!take_text(from->study, out->study, sizeof out->study))
+        return "study";
+    if (!take_text(from->board, out->board, sizeof out->board))
+        return "board";
+    if (!take_text(from->device, out->device, sizeof out->device))
+        return "device";
+    return take_text(from->text, out->text, sizeof out->text) ? NULL : "text";
+}
+
+static const char *take_answer(const Hwnas__Answer *from, struct wire_message *message)
+{
+    struct wire_answer *out = &message->answer;
+    out->id = from->id;
+    out->code = (enum wire_answer_code)from->code;
+    out->total_bytes = from->total_bytes;
+    out->offset_bytes = from->offset_bytes;
+    if (!take_text(from->sentence, out->sentence, sizeof out->sentence))
+        return "sentence";
+    if (from->text.len > WIRE_CHUNK_MAX || !take_bytes(&from->text, &message->memory))
+        return "text";
+    out->text = message->memory;
+    out->size = from->text.len;
+    return NULL;
+}
+
 static const char *take_body(const Hwnas__Frame *frame, struct wire_message *out)
 {
     switch (frame->body_case) {
@@ -250,6 +281,8 @@ static const char *take_body(const Hwnas__Frame *frame, struct wire_message *out
         out->type = WIRE_REFUSE;
         out->refuse.code = (enum wire_refuse_code)frame->refuse->code;
         return take_text(frame->refuse->sentence, out->refuse.sentence, sizeof out->refuse.sentence) ? NULL : "sentence";
+    case HWNAS__FRAME__BODY_QUESTION: out->type = WIRE_QUESTION; return take_question(frame->question, &out->question);
+    case HWNAS__FRAME__BODY_ANSWER: out->type = WIRE_ANSWER; return take_answer(frame->answer, out);
     default: return "body";
     }
 }
@@ -264,7 +297,7 @@ static enum status_code take_frame(const Hwnas__Frame *frame, size_t size, struc
     if (field != NULL)
         return status_set(status, STATUS_BAD_INPUT, "message %s: field %s is missing, too long or malformed",
                           wire_type_name(out->type), field);
-    bool bulk = out->type == WIRE_RESULT || out->type == WIRE_BUNDLE_CHUNK;
+    bool bulk = out->type == WIRE_RESULT || out->type == WIRE_BUNDLE_CHUNK || out->type == WIRE_ANSWER;
     if (!bulk && size > WIRE_CONTROL_MAX)
         return status_set(status, STATUS_BAD_INPUT, "message %s of %zu bytes; at most %d are accepted", wire_type_name(out->type),
                           size, WIRE_CONTROL_MAX);
@@ -507,6 +540,38 @@ static enum status_code encode_bundle(const struct wire_message *message, void *
     return pack_frame(&frame, data, size, status);
 }
 
+static enum status_code encode_question(const struct wire_question *from, void **data, size_t *size, struct status *status)
+{
+    Hwnas__Question question = HWNAS__QUESTION__INIT;
+    question.id = from->id;
+    question.kind = (Hwnas__QuestionKind)from->kind;
+    question.format = (Hwnas__Format)from->format;
+    question.study = (char *)from->study;
+    question.board = (char *)from->board;
+    question.device = (char *)from->device;
+    question.text = (char *)from->text;
+    question.offset_bytes = from->offset_bytes;
+    Hwnas__Frame frame = HWNAS__FRAME__INIT;
+    frame.body_case = HWNAS__FRAME__BODY_QUESTION;
+    frame.question = &question;
+    return pack_frame(&frame, data, size, status);
+}
+
+static enum status_code encode_answer(const struct wire_answer *from, void **data, size_t *size, struct status *status)
+{
+    Hwnas__Answer answer = HWNAS__ANSWER__INIT;
+    answer.id = from->id;
+    answer.code = (Hwnas__AnswerCode)from->code;
+    answer.sentence = (char *)from->sentence;
+    answer.total_bytes = from->total_bytes;
+    answer.offset_bytes = from->offset_bytes;
+    answer.text = (ProtobufCBinaryData){.len = from->size, .data = (uint8_t *)from->text};
+    Hwnas__Frame frame = HWNAS__FRAME__INIT;
+    frame.body_case = HWNAS__FRAME__BODY_ANSWER;
+    frame.answer = &answer;
+    return pack_frame(&frame, data, size, status);
+}
+
 /* The messages of two or three plain fields. */
 static enum status_code encode_short(const struct wire_message *message, struct packing *packing, void **data, size_t *size,
                                      struct status *status)
@@ -560,6 +625,8 @@ enum status_code wire_encode(const struct wire_message *message, void **data, si
     case WIRE_RESULT: code = encode_result(&message->result, &packing, data, size, status); break;
     case WIRE_BUNDLE_REQUEST:
     case WIRE_BUNDLE_CHUNK: code = encode_bundle(message, data, size, status); break;
+    case WIRE_QUESTION: code = encode_question(&message->question, data, size, status); break;
+    case WIRE_ANSWER: code = encode_answer(&message->answer, data, size, status); break;
     default: code = encode_short(message, &packing, data, size, status); break;
     }
     free(packing.held_keys);
@@ -590,6 +657,6 @@ const char *wire_type_name(enum wire_type type)
 {
     static const char *const names[] = {"?",      "Hello",   "Welcome",   "Heartbeat",     "HeartbeatAnswer",
                                         "Task",   "Result",  "ResultAck", "BundleRequest", "BundleChunk",
-                                        "Return", "Goodbye", "Refuse"};
-    return type >= WIRE_HELLO && type <= WIRE_REFUSE ? names[type] : names[0];
+                                        "Return", "Goodbye", "Refuse",    "Question",      "Answer"};
+    return type >= WIRE_HELLO && type < WIRE_TYPES ? names[type] : names[0];
 }

@@ -26,7 +26,8 @@ enum {
     WIRE_NAME_BYTES = 64,
     WIRE_DEVICE_BYTES = 128,
     WIRE_SENTENCE_BYTES = 256,
-    WIRE_CONDITIONS_BYTES = 1024
+    WIRE_CONDITIONS_BYTES = 1024,
+    WIRE_ANSWER_MAX = 64 << 20 /* bytes of an answer's whole text */
 };
 
 enum wire_role { WIRE_WORKER = 1, WIRE_AGENT = 2 };
@@ -56,6 +57,32 @@ enum wire_refuse_code {
     WIRE_REFUSE_NOT_REGISTERED = 4
 };
 
+/* What an operator may ask; from DEVICE_QUARANTINE on the answer changes something. */
+enum wire_question_kind {
+    WIRE_ASK_STUDY_LIST = 1,
+    WIRE_ASK_STUDY_SHOW,
+    WIRE_ASK_STUDY_WHY,
+    WIRE_ASK_FRONT,
+    WIRE_ASK_DEVICE_LIST,
+    WIRE_ASK_DEVICE_SHOW,
+    WIRE_ASK_DEVICE_WHY,
+    WIRE_ASK_DEVICE_QUARANTINE,
+    WIRE_ASK_DEVICE_TRUST,
+    WIRE_ASK_BACKUP,
+    WIRE_ASK_LOG_LEVEL
+};
+enum wire_format { WIRE_TABLE = 1, WIRE_CSV = 2, WIRE_JSON = 3 };
+enum wire_answer_code {
+    WIRE_ANSWER_OK = 1,
+    WIRE_ANSWER_WORKING, /* ask again with the same id */
+    WIRE_ANSWER_BAD_INPUT,
+    WIRE_ANSWER_NOT_FOUND,
+    WIRE_ANSWER_CONFLICT,
+    WIRE_ANSWER_FAILED,
+    WIRE_ANSWER_UNSUPPORTED,
+    WIRE_ANSWER_UNAVAILABLE
+};
+
 enum wire_type {
     WIRE_HELLO = 1,
     WIRE_WELCOME,
@@ -68,7 +95,10 @@ enum wire_type {
     WIRE_BUNDLE_CHUNK,
     WIRE_RETURN,
     WIRE_GOODBYE,
-    WIRE_REFUSE
+    WIRE_REFUSE,
+    WIRE_QUESTION,
+    WIRE_ANSWER,
+    WIRE_TYPES /* one more than the last */
 };
 
 struct wire_held {
@@ -196,6 +226,28 @@ struct wire_refuse {
     char sentence[WIRE_SENTENCE_BYTES];
 };
 
+/* Texts that a kind has no use for are empty; those it needs are not. */
+struct wire_question {
+    uint64_t id; /* > 0 */
+    enum wire_question_kind kind;
+    enum wire_format format;
+    char study[WIRE_NAME_BYTES];      /* STUDY_SHOW, STUDY_WHY, FRONT, DEVICE_WHY: [A-Za-z0-9._-]+ */
+    char board[WIRE_DEVICE_BYTES];    /* DEVICE_SHOW, _QUARANTINE, _TRUST: a board's name or device key, [A-Za-z0-9._+-]+ */
+    char device[WIRE_DEVICE_BYTES];   /* these: a device key, or empty */
+    char text[WIRE_CONDITIONS_BYTES]; /* one line; _QUARANTINE: why; BACKUP: an absolute path; LOG_LEVEL: the word */
+    uint64_t offset_bytes;            /* < WIRE_ANSWER_MAX */
+};
+
+struct wire_answer {
+    uint64_t id; /* > 0 */
+    enum wire_answer_code code;
+    char sentence[STATUS_MESSAGE_BYTES]; /* one line; not empty unless OK */
+    uint64_t total_bytes;                /* OK: at most WIRE_ANSWER_MAX, offset + size <= total; else 0 */
+    uint64_t offset_bytes;
+    const char *text; /* lines of what line_shown takes, cut at a character's edge */
+    size_t size;      /* 0 .. WIRE_CHUNK_MAX; 0 only where nothing is left */
+};
+
 struct wire_message {
     enum wire_type type;
     union {
@@ -211,8 +263,10 @@ struct wire_message {
         struct wire_return return_lease;
         struct wire_goodbye goodbye;
         struct wire_refuse refuse;
+        struct wire_question question;
+        struct wire_answer answer;
     };
-    void *memory; /* owned by a decoded message: what detail and data point into; NULL in messages to be encoded */
+    void *memory; /* owned by a decoded message: what detail, data and text point into; NULL in messages to be encoded */
 };
 
 /* Reads one frame. STATUS_OK: *out is checked and must be given to wire_free. STATUS_UNSUPPORTED: another wire version (the answer

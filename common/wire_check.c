@@ -207,6 +207,68 @@ static enum status_code check_chunk(const struct wire_bundle_chunk *chunk, struc
     return STATUS_OK;
 }
 
+/* Which texts a kind of question needs. */
+static bool asks_about_study(enum wire_question_kind kind)
+{
+    return kind == WIRE_ASK_STUDY_SHOW || kind == WIRE_ASK_STUDY_WHY || kind == WIRE_ASK_FRONT || kind == WIRE_ASK_DEVICE_WHY;
+}
+
+static bool asks_about_board(enum wire_question_kind kind)
+{
+    return kind == WIRE_ASK_DEVICE_SHOW || kind == WIRE_ASK_DEVICE_QUARANTINE || kind == WIRE_ASK_DEVICE_TRUST;
+}
+
+static bool text_fits(const struct wire_question *question)
+{
+    switch (question->kind) {
+    case WIRE_ASK_DEVICE_QUARANTINE: return question->text[0] != '\0' && strlen(question->text) < WIRE_SENTENCE_BYTES;
+    case WIRE_ASK_BACKUP: return question->text[0] == '/';
+    case WIRE_ASK_LOG_LEVEL: return is_name(question->text);
+    default: return question->text[0] == '\0';
+    }
+}
+
+static enum status_code check_question(const struct wire_question *question, struct status *status)
+{
+    bool board = asks_about_board(question->kind);
+    REQUIRE(question->id > 0, "Question", "id");
+    REQUIRE(question->kind >= WIRE_ASK_STUDY_LIST && question->kind <= WIRE_ASK_LOG_LEVEL, "Question", "kind");
+    REQUIRE(question->format >= WIRE_TABLE && question->format <= WIRE_JSON, "Question", "format");
+    REQUIRE(asks_about_study(question->kind) ? is_name(question->study) : question->study[0] == '\0', "Question", "study");
+    REQUIRE(board ? is_device(question->board) : question->board[0] == '\0', "Question", "board");
+    REQUIRE(question->device[0] == '\0' || (board && is_device(question->device)), "Question", "device");
+    REQUIRE(is_line(question->text) && text_fits(question), "Question", "text");
+    REQUIRE(question->offset_bytes < WIRE_ANSWER_MAX, "Question", "offset_bytes");
+    return STATUS_OK;
+}
+
+/* Lines that may be shown to a person as they are. */
+static bool is_page(const char *text, size_t size)
+{
+    while (size > 0) {
+        size_t length = *text == '\n' ? 1 : line_shown(text, size);
+        if (length == 0)
+            return false;
+        text += length;
+        size -= length;
+    }
+    return true;
+}
+
+static enum status_code check_answer(const struct wire_answer *answer, struct status *status)
+{
+    bool whole = answer->code == WIRE_ANSWER_OK;
+    REQUIRE(answer->id > 0, "Answer", "id");
+    REQUIRE(answer->code >= WIRE_ANSWER_OK && answer->code <= WIRE_ANSWER_UNAVAILABLE, "Answer", "code");
+    REQUIRE(is_line(answer->sentence) && (whole || answer->sentence[0] != '\0'), "Answer", "sentence");
+    REQUIRE(answer->total_bytes <= (whole ? WIRE_ANSWER_MAX : 0), "Answer", "total_bytes");
+    REQUIRE(answer->offset_bytes <= answer->total_bytes, "Answer", "offset_bytes");
+    REQUIRE(answer->size <= WIRE_CHUNK_MAX && answer->size <= answer->total_bytes - answer->offset_bytes, "Answer", "text");
+    REQUIRE(answer->size > 0 || answer->offset_bytes == answer->total_bytes, "Answer", "text");
+    REQUIRE(is_page(answer->text, answer->size), "Answer", "text");
+    return STATUS_OK;
+}
+
 enum status_code wire_check(const struct wire_message *message, struct status *status)
 {
     switch (message->type) {
@@ -235,6 +297,9 @@ enum status_code wire_check(const struct wire_message *message, struct status *s
                 "code");
         REQUIRE(is_line(message->refuse.sentence), "Refuse", "sentence");
         return STATUS_OK;
+    case WIRE_QUESTION: return check_question(&message->question, status);
+    case WIRE_ANSWER: return check_answer(&message->answer, status);
+    case WIRE_TYPES: break;
     }
     return status_set(status, STATUS_BAD_INPUT, "the frame holds no message that is known here");
 }

@@ -17,6 +17,7 @@ static void fill_held(struct wire_held_list *held)
 }
 
 static const char detail[] = "{\"taps\":3,\"rows\":[[0.5,0.25,0.125]]}";
+static const char page[] = "naïve\n\n{}";
 static const uint8_t chunk_bytes[] = {0, 1, 2, 254, 255};
 
 /* A valid message of each type. */
@@ -85,6 +86,19 @@ static struct wire_message sample(enum wire_type type)
     case WIRE_RETURN: message.return_lease = (struct wire_return){.lease_id = 11, .key = KEY}; break;
     case WIRE_GOODBYE: message.goodbye = (struct wire_goodbye){.finished = true, .sentence = "the study is finished"}; break;
     case WIRE_REFUSE: message.refuse = (struct wire_refuse){.code = WIRE_REFUSE_REPLACED, .sentence = "naïve"}; break;
+    case WIRE_QUESTION:
+        message.question = (struct wire_question){.id = 4,
+                                                  .kind = WIRE_ASK_DEVICE_QUARANTINE,
+                                                  .format = WIRE_JSON,
+                                                  .board = "kitchen",
+                                                  .device = "host-xeon-hwnas0.1+avx512-f32",
+                                                  .text = "its fan stopped"};
+        break;
+    case WIRE_ANSWER:
+        message.answer = (struct wire_answer){
+            .id = 4, .code = WIRE_ANSWER_OK, .total_bytes = 1000, .offset_bytes = 990, .text = page, .size = sizeof page - 1};
+        break;
+    case WIRE_TYPES: break;
     }
     return message;
 }
@@ -98,7 +112,7 @@ static void encode(const struct wire_message *message, void **data, size_t *size
 static void every_message_comes_back_as_it_was_sent(void **state)
 {
     (void)state;
-    for (enum wire_type type = WIRE_HELLO; type <= WIRE_REFUSE; type++) {
+    for (enum wire_type type = WIRE_HELLO; type < WIRE_TYPES; type++) {
         struct wire_message sent = sample(type), got;
         struct status status = {0};
         void *data, *again;
@@ -279,6 +293,70 @@ static void a_chunk_beyond_its_bundle_is_refused(void **state)
     refused(&message, "total_bytes");
 }
 
+static void a_question_has_what_its_kind_needs_and_nothing_else(void **state)
+{
+    (void)state;
+    struct wire_message message = sample(WIRE_QUESTION);
+    message.question.kind = WIRE_ASK_STUDY_WHY;
+    refused(&message, "study");
+    message = sample(WIRE_QUESTION);
+    message.question.board[0] = '\0';
+    refused(&message, "board");
+    message = sample(WIRE_QUESTION);
+    strcpy(message.question.board, "a\nb");
+    refused(&message, "board");
+    message = sample(WIRE_QUESTION);
+    message.question.text[0] = '\0';
+    refused(&message, "text");
+    strcpy(message.question.text, "two\nlines");
+    refused(&message, "text");
+    message = sample(WIRE_QUESTION);
+    message.question.kind = (enum wire_question_kind)(WIRE_ASK_LOG_LEVEL + 1);
+    refused(&message, "kind");
+    message = sample(WIRE_QUESTION);
+    message.question.format = (enum wire_format)0;
+    refused(&message, "format");
+    message = sample(WIRE_QUESTION);
+    message.question.id = 0;
+    refused(&message, "id");
+    message = sample(WIRE_QUESTION);
+    message.question.offset_bytes = WIRE_ANSWER_MAX;
+    refused(&message, "offset_bytes");
+    message.question = (struct wire_question){.id = 1, .kind = WIRE_ASK_BACKUP, .format = WIRE_TABLE, .text = "copy.db"};
+    refused(&message, "text");
+    message.question.device[0] = 'x';
+    refused(&message, "device");
+}
+
+static void an_answer_is_lines_of_text_within_what_it_announces(void **state)
+{
+    (void)state;
+    const char *const bad[] = {"a\x1b[2J", "a\rb", "\x80", "\xc3", "\xed\xa0\x80", "a\x7f"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct wire_message message = sample(WIRE_ANSWER);
+        message.answer.text = bad[i];
+        message.answer.size = strlen(bad[i]);
+        refused(&message, "text");
+    }
+    struct wire_message message = sample(WIRE_ANSWER);
+    message.answer.offset_bytes = 999;
+    refused(&message, "text");
+    message.answer.offset_bytes = 1001;
+    refused(&message, "offset_bytes");
+    message = sample(WIRE_ANSWER);
+    message.answer.size = 0;
+    refused(&message, "text");
+    message.answer.total_bytes = WIRE_ANSWER_MAX + 1;
+    refused(&message, "total_bytes");
+    message = sample(WIRE_ANSWER);
+    message.answer.code = WIRE_ANSWER_NOT_FOUND;
+    refused(&message, "sentence");
+    strcpy(message.answer.sentence, "no such study");
+    refused(&message, "total_bytes");
+    message.answer.code = (enum wire_answer_code)9;
+    refused(&message, "code");
+}
+
 /* Frame.wire_version is field 1, a varint: the second byte of every frame. */
 static void another_version_is_told_apart_from_nonsense(void **state)
 {
@@ -355,7 +433,7 @@ static void mutated_frames_are_refused_or_stay_within_their_ranges(void **state)
     struct rng rng;
     rng_seed(&rng, seed);
     for (int round = 0; round < 40000; round++) {
-        struct wire_message sent = sample((enum wire_type)(1 + rng_below(&rng, WIRE_REFUSE))), got;
+        struct wire_message sent = sample((enum wire_type)(1 + rng_below(&rng, WIRE_TYPES - 1))), got;
         struct status status = {0};
         void *data;
         size_t size;
@@ -389,6 +467,8 @@ int main(void)
         cmocka_unit_test(names_that_could_harm_a_log_or_a_path_are_refused),
         cmocka_unit_test(detail_must_be_a_json_object),
         cmocka_unit_test(a_chunk_beyond_its_bundle_is_refused),
+        cmocka_unit_test(a_question_has_what_its_kind_needs_and_nothing_else),
+        cmocka_unit_test(an_answer_is_lines_of_text_within_what_it_announces),
         cmocka_unit_test(another_version_is_told_apart_from_nonsense),
         cmocka_unit_test(a_megabyte_of_empty_sub_messages_is_refused),
         cmocka_unit_test(a_control_message_above_its_limit_is_refused),

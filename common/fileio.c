@@ -101,6 +101,26 @@ static enum status_code cannot_write(const char *path, int reason, struct status
     return status_set(status, STATUS_IO, "%s: cannot be written: %s", path, strerror(reason));
 }
 
+/* Not every file system can rename without replacing; every one that can link does that instead. */
+static int rename_new(const char *temporary, const char *path)
+{
+    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno == EEXIST || link(temporary, path) != 0)
+        return -1;
+    unlink(temporary);
+    return 0;
+}
+
+enum status_code fileio_take_name(const char *temporary, const char *path, struct status *status)
+{
+    if (rename_new(temporary, path) != 0)
+        return errno == EEXIST ? status_set(status, STATUS_CONFLICT, "%s: exists already, and nothing is overwritten", path)
+                               : cannot_write(path, errno, status);
+    fileio_sync_folder(path);
+    return STATUS_OK;
+}
+
 /* A device or a pipe takes the bytes as they come; a file in its place would take it away from everybody. */
 static enum status_code pour(const char *path, const void *data, size_t size, struct status *status)
 {

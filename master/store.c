@@ -6,7 +6,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/fileio.h"
+#include "master/store_backup_parts.h"
 #include "master/store_schema.h"
 #include "master/store_sql.h"
 
@@ -65,26 +65,10 @@ static enum status_code check_header(sqlite3 *db, const char *path, int known, s
 
 /* --- pragmas --- */
 
-/* The first column of the first row, as text. */
-static enum status_code ask_text(sqlite3 *db, const char *path, const char *sql, char *out, size_t size, struct status *status)
-{
-    sqlite3_stmt *statement = NULL;
-    int result = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
-    if (result == SQLITE_OK)
-        result = sqlite3_step(statement);
-    const unsigned char *text = result == SQLITE_ROW ? sqlite3_column_text(statement, 0) : NULL;
-    snprintf(out, size, "%s", text != NULL ? (const char *)text : "");
-    enum status_code code = STATUS_OK;
-    if (result != SQLITE_ROW && result != SQLITE_DONE)
-        code = store_failure(db, path, sqlite3_extended_errcode(db), status);
-    sqlite3_finalize(statement);
-    return code;
-}
-
 static enum status_code ask_int(sqlite3 *db, const char *path, const char *sql, int *out, struct status *status)
 {
     char text[32];
-    enum status_code code = ask_text(db, path, sql, text, sizeof text, status);
+    enum status_code code = store_ask_text(db, path, sql, text, sizeof text, status);
     *out = atoi(text);
     return code;
 }
@@ -106,7 +90,7 @@ static const char durable_sql[] = "PRAGMA synchronous = FULL; PRAGMA wal_autoche
 static enum status_code enter_wal(sqlite3 *db, const char *path, struct status *status)
 {
     char mode[16];
-    enum status_code code = ask_text(db, path, "PRAGMA journal_mode = WAL", mode, sizeof mode, status);
+    enum status_code code = store_ask_text(db, path, "PRAGMA journal_mode = WAL", mode, sizeof mode, status);
     if (code == STATUS_OK && strcmp(mode, "wal") != 0)
         return status_set(status, STATUS_IO, "%s: SQLite cannot keep a write-ahead log beside this file (journal mode %s)", path,
                           mode);
@@ -116,7 +100,7 @@ static enum status_code enter_wal(sqlite3 *db, const char *path, struct status *
 static enum status_code check_sound(sqlite3 *db, const char *path, struct status *status)
 {
     char answer[128];
-    enum status_code code = ask_text(db, path, "PRAGMA quick_check(1)", answer, sizeof answer, status);
+    enum status_code code = store_ask_text(db, path, "PRAGMA quick_check(1)", answer, sizeof answer, status);
     if (code == STATUS_OK && strcmp(answer, "ok") != 0)
         return status_set(
             status, STATUS_BAD_INPUT,
@@ -153,33 +137,13 @@ static enum status_code migrate(sqlite3 *db, const char *path, int from, const s
     return code;
 }
 
-static enum status_code copy_into(sqlite3 *db, const char *path, const char *copy, struct status *status)
-{
-    sqlite3_stmt *statement = NULL;
-    int result = sqlite3_prepare_v2(db, "VACUUM INTO ?1", -1, &statement, NULL);
-    if (result == SQLITE_OK)
-        result = sqlite3_bind_text(statement, 1, copy, -1, SQLITE_STATIC);
-    if (result == SQLITE_OK)
-        result = sqlite3_step(statement);
-    enum status_code code = result == SQLITE_DONE ? STATUS_OK : store_failure(db, path, sqlite3_extended_errcode(db), status);
-    sqlite3_finalize(statement);
-    return code;
-}
-
 /* A copy of the old version stays beside the file, complete or not at all. */
-static enum status_code back_up(sqlite3 *db, const char *path, int version, struct status *status)
+static enum status_code back_up(struct store *store, int version, struct status *status)
 {
-    char copy[PATH_MAX], partial[PATH_MAX];
-    if (snprintf(copy, sizeof copy, "%s.schema%d", path, version) >= (int)sizeof copy ||
-        snprintf(partial, sizeof partial, "%s.schema%d.partial", path, version) >= (int)sizeof partial)
-        return status_set(status, STATUS_BAD_INPUT, "%s: the path is too long", path);
-    unlink(partial);
-    enum status_code code = copy_into(db, path, partial, status);
-    if (code == STATUS_OK && rename(partial, copy) != 0)
-        code = file_failure(copy, "the copy before the migration cannot be made", status);
-    if (code == STATUS_OK)
-        fileio_sync_folder(copy);
-    return code;
+    char copy[PATH_MAX];
+    if (snprintf(copy, sizeof copy, "%s.schema%d", store->path, version) >= (int)sizeof copy)
+        return status_set(status, STATUS_BAD_INPUT, "%s: the path is too long", store->path);
+    return store_backup_whole(store, copy, true, status);
 }
 
 /* --- creating --- */
@@ -205,13 +169,11 @@ static enum status_code create(const char *path, const struct store_migration *m
         return status_set(status, STATUS_BAD_INPUT, "%s: the path is too long", path);
     unlink(fresh);
     enum status_code code = fill_new(fresh, migrations, count, status);
-    if (code == STATUS_OK && renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_NOREPLACE) != 0 &&
-        (errno == EEXIST || link(fresh, path) != 0) && errno != EEXIST)
-        code = file_failure(path, "cannot be created", status);
-    unlink(fresh);
     if (code == STATUS_OK)
-        fileio_sync_folder(path);
-    return code;
+        code = fileio_take_name(fresh, path, status);
+    if (code != STATUS_OK)
+        unlink(fresh);
+    return code == STATUS_CONFLICT ? STATUS_OK : code; /* somebody else was faster: then that one is opened */
 }
 
 /* --- open and close --- */
@@ -226,7 +188,7 @@ static enum status_code find_file(const char *path, enum store_mode mode, bool *
         return STATUS_OK;
     if (errno != ENOENT)
         return file_failure(path, "cannot be opened", status);
-    if (mode == STORE_READ)
+    if (mode != STORE_WRITE)
         return status_set(status, STATUS_NOT_FOUND, "%s: there is no such database; name one with --db", path);
     return STATUS_OK;
 }
@@ -242,13 +204,13 @@ static enum status_code accept_version(struct store *store, const struct store_m
         return newer(store->path, version, (int)count, status);
     if (version < 1)
         return status_set(status, STATUS_BAD_INPUT, "%s: is not a complete database of hwnas (schema %d)", store->path, version);
-    if (version == (int)count)
+    if (version == (int)count || store->mode == STORE_COPY)
         return STATUS_OK;
     if (store->mode == STORE_READ)
         return status_set(status, STATUS_BAD_INPUT,
                           "%s: was made by an older hwnas (schema %d; this one has %d); `hwnas study resume` brings it up to date",
                           store->path, version, (int)count);
-    code = back_up(store->db, store->path, version, status);
+    code = back_up(store, version, status);
     return code == STATUS_OK ? migrate(store->db, store->path, version, migrations, count, status) : code;
 }
 
@@ -270,7 +232,7 @@ static enum status_code open_existing(struct store *store, const struct store_mi
         code = store_run(store->db, store->path, durable_sql, status);
     if (code == STATUS_OK)
         code = accept_version(store, migrations, count, status);
-    if (code == STATUS_OK && store->mode == STORE_READ)
+    if (code == STATUS_OK && store->mode != STORE_WRITE)
         code = store_run(store->db, store->path, "PRAGMA query_only = ON", status);
     if (code == STATUS_OK && store->mode == STORE_WRITE)
         sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
@@ -307,12 +269,24 @@ enum status_code store_open(const char *path, enum store_mode mode, struct store
     return store_open_with(path, mode, migrations, count, out, status);
 }
 
+/* Looking into a database in WAL mode makes a log beside it. Who was not accepted as a writer keeps his hands off a log that holds
+ * something; an empty one he made himself, or nobody misses it. */
+static void forget_empty_log(const struct store *store)
+{
+    char log[PATH_MAX];
+    struct stat info;
+    if (store->db != NULL && snprintf(log, sizeof log, "%s-wal", store->path) < (int)sizeof log && stat(log, &info) == 0 &&
+        info.st_size == 0)
+        sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+}
+
 void store_close(struct store *store)
 {
     if (store == NULL)
         return;
     store_rollback(store);
     store_statements_free(store);
+    forget_empty_log(store);
     sqlite3_close(store->db);
     free(store->path);
     free(store);

@@ -20,7 +20,8 @@ struct store;
 
 enum store_mode {
     STORE_WRITE, /* create if absent, migrate, hold the file alone */
-    STORE_READ   /* must exist; never changes it; refused while a master holds it */
+    STORE_READ,  /* must exist; never changes it; refused while a master holds it */
+    STORE_COPY   /* as STORE_READ, but of any version up to this one's: for store_backup, and nothing else */
 };
 
 /* Opens and checks the database (quick_check). STATUS_CONFLICT: another process holds it. STATUS_BAD_INPUT: not ours, damaged, or

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,21 @@ enum status_code store_run(sqlite3 *db, const char *path, const char *sql, struc
 {
     int result = sqlite3_exec(db, sql, NULL, NULL, NULL);
     return result == SQLITE_OK ? STATUS_OK : store_failure(db, path, sqlite3_extended_errcode(db), status);
+}
+
+enum status_code store_ask_text(sqlite3 *db, const char *path, const char *sql, char *out, size_t size, struct status *status)
+{
+    sqlite3_stmt *statement = NULL;
+    int result = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+    if (result == SQLITE_OK)
+        result = sqlite3_step(statement);
+    const unsigned char *text = result == SQLITE_ROW ? sqlite3_column_text(statement, 0) : NULL;
+    snprintf(out, size, "%s", text != NULL ? (const char *)text : "");
+    enum status_code code = STATUS_OK;
+    if (result != SQLITE_ROW && result != SQLITE_DONE)
+        code = store_failure(db, path, sqlite3_extended_errcode(db), status);
+    sqlite3_finalize(statement);
+    return code;
 }
 
 static void fail(struct query *query, int result)

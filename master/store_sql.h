@@ -65,6 +65,9 @@ void sql_fail(struct query *query, enum status_code code, const char *what);
 /* Runs statements that need no parameters; several may stand in one text. */
 enum status_code store_run(sqlite3 *db, const char *path, const char *sql, struct status *status);
 
+/* The first column of the first row, as text; empty when there is none. */
+enum status_code store_ask_text(sqlite3 *db, const char *path, const char *sql, char *out, size_t size, struct status *status);
+
 /* Turns an SQLite result into a code and a sentence. */
 enum status_code store_failure(sqlite3 *db, const char *path, int result, struct status *status);
 

@@ -88,6 +88,25 @@ static void a_folder_is_refused_by_its_name(void **state)
     assert_non_null(strstr(status.message, folder));
 }
 
+static void a_name_is_taken_but_never_from_another_file(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    char path[128], fresh[128];
+    path_of(path, "name"), path_of(fresh, "fresh");
+    assert_ok(fileio_write(fresh, "first", 5, &status), status);
+    assert_ok(fileio_take_name(fresh, path, &status), status);
+    assert_holds(path, "first");
+    assert_true(access(fresh, F_OK) != 0);
+    assert_ok(fileio_write(fresh, "2nd", 3, &status), status);
+    assert_int_equal(fileio_take_name(fresh, path, &status), STATUS_CONFLICT);
+    assert_holds(path, "first");
+    assert_holds(fresh, "2nd");
+    unlink(fresh);
+    unlink(path);
+    assert_int_equal(fileio_take_name(fresh, path, &status), STATUS_IO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +114,7 @@ int main(void)
         cmocka_unit_test(a_link_stays_and_its_file_is_replaced),
         cmocka_unit_test(a_pipe_takes_the_bytes_and_stays_a_pipe),
         cmocka_unit_test(a_folder_is_refused_by_its_name),
+        cmocka_unit_test(a_name_is_taken_but_never_from_another_file),
     };
     if (mkdtemp(folder) == NULL)
         return 1;

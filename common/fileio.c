@@ -135,7 +135,7 @@ static enum status_code pour(const char *path, const void *data, size_t size, st
     return failed ? cannot_write(path, reason, status) : STATUS_OK;
 }
 
-static enum status_code replace(const char *path, const void *data, size_t size, struct status *status)
+static enum status_code replace(const char *path, const void *data, size_t size, mode_t mode, struct status *status)
 {
     char temporary[PATH_MAX];
     if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary)
@@ -145,7 +145,7 @@ static enum status_code replace(const char *path, const void *data, size_t size,
         return cannot_write(path, errno, status);
     mode_t mask = umask(0);
     umask(mask);
-    int failed = fchmod(fd, 0666 & ~mask) != 0 || write_all(fd, data, size) != 0 || fsync(fd) != 0;
+    int failed = fchmod(fd, mode & ~mask) != 0 || write_all(fd, data, size) != 0 || fsync(fd) != 0;
     int reason = errno;
     if (close(fd) != 0 && !failed) {
         failed = 1;
@@ -168,9 +168,14 @@ enum status_code fileio_write(const char *path, const void *data, size_t size, s
     char target[PATH_MAX];
     struct stat at;
     if (stat(path, &at) != 0)
-        return replace(path, data, size, status);
+        return replace(path, data, size, 0666, status);
     if (!S_ISREG(at.st_mode) && !S_ISDIR(at.st_mode))
         return pour(path, data, size, status);
     /* /dev/stdout of a shell's `> file` is a link too. */
-    return replace(realpath(path, target) != NULL ? target : path, data, size, status);
+    return replace(realpath(path, target) != NULL ? target : path, data, size, 0666, status);
+}
+
+enum status_code fileio_write_private(const char *path, const void *data, size_t size, struct status *status)
+{
+    return replace(path, data, size, 0600, status);
 }

@@ -15,6 +15,9 @@ enum status_code fileio_read(const char *path, size_t max_bytes, void **data, si
  * STATUS_IO naming the path. */
 enum status_code fileio_write(const char *path, const void *data, size_t size, struct status *status);
 
+/* The same with mode 0600, whatever the file's mode was before. */
+enum status_code fileio_write_private(const char *path, const void *data, size_t size, struct status *status);
+
 /* Gives a complete file its name and fsyncs the folder; never replaces anything. Both names are in one folder. STATUS_CONFLICT when
  * there is something of that name, STATUS_IO; the file then still has its temporary name. */
 enum status_code fileio_take_name(const char *temporary, const char *path, struct status *status);

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -47,6 +48,24 @@ void host_process_name(const char *program, char *out, size_t size)
     host_name(host, sizeof host);
     snprintf(out, size, "%s-%s-%ld", host, program, (long)getpid());
     make_name(out);
+}
+
+uint64_t host_process_start(long pid)
+{
+    char path[64], text[1024] = "";
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    /* The 22nd field; the second, the program's name, may hold anything, so the count goes on from its closing parenthesis. */
+    const char *at = strrchr(text, ')');
+    if (at == NULL || at[1] == '\0' || at[2] == 'Z')
+        return 0;
+    for (int field = 2; field < 22 && at != NULL; field++)
+        at = strchr(at + 1, ' ');
+    return at != NULL ? strtoull(at, NULL, 10) : 0;
 }
 
 int host_cpu_count(void)

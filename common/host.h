@@ -3,6 +3,7 @@
 #define HWNAS_COMMON_HOST_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum { HOST_ID_BYTES = 64 };
 
@@ -15,6 +16,10 @@ void host_name(char *out, size_t size);
 
 /* Writes a name for a process of that program: HOSTNAME-PROGRAM-PID, cut to fit, only [A-Za-z0-9._-]. */
 void host_process_name(const char *program, char *out, size_t size);
+
+/* When the process of that number started, in the kernel's ticks since it booted: with the number and host_identify it names one
+ * process for good. 0: there is none, or it has ended and nobody has looked. Reads a file. */
+uint64_t host_process_start(long pid);
 
 /* CPUs this process may use (its affinity), at least 1. */
 int host_cpu_count(void);

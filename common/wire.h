@@ -27,7 +27,7 @@ enum {
     WIRE_DEVICE_BYTES = 128,
     WIRE_SENTENCE_BYTES = 256,
     WIRE_CONDITIONS_BYTES = 1024,
-    WIRE_ANSWER_MAX = 64 << 20 /* bytes of an answer's whole text */
+    WIRE_ANSWER_MAX = 16 << 20 /* bytes of an answer's whole text */
 };
 
 enum wire_role { WIRE_WORKER = 1, WIRE_AGENT = 2 };

@@ -1,22 +1,17 @@
-/* cli_device_db: the shared command line of the commands on a database's boards. The commands: cli_device_db_look.c (list, show),
- * cli_device_db_act.c (quarantine, trust, forget, withdraw), cli_device_db_why.c. */
+/* cli_device_db: the shared command line of the commands on a database's boards, and list and show, which look.h answers. The
+ * others: cli_device_db_act.c (quarantine, trust, forget, withdraw), cli_device_db_why.c. */
 #include "master/cli_device_db.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "common/decimal.h"
-#include "common/line.h"
-#include "common/nearest.h"
 #include "master/cli_device_db_parts.h"
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct cli_device_db *command = state->input;
     switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &command->way; return 0;
     case CLI_DEVICE_DB_KEY_DB: command->db = text; return 0;
     case CLI_DEVICE_DB_KEY_DEVICE: command->device = text; return 0;
     case 'f': command->format = cli_option_format(text, state); return 0;
@@ -36,7 +31,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     }
 }
 
+static const struct argp_child way_child[] = {{.argp = &cli_ask_argp}, {0}};
 const struct argp cli_device_db_argp = {
+    .children = way_child,
     .options = (const struct argp_option[]){{"db", CLI_DEVICE_DB_KEY_DB, "FILE", 0, "the database (needed)", 8},
                                             {"device", CLI_DEVICE_DB_KEY_DEVICE, "KEY", 0,
                                              "the board's device key, where several have the same name", 8},
@@ -44,110 +41,101 @@ const struct argp cli_device_db_argp = {
                                             {0}},
     .parser = parse};
 
+static enum status_code open_and_run(const struct cli_device_db *command,
+                                     enum status_code (*run)(struct store *, const struct cli_device_db *, struct status *),
+                                     struct status *status)
+{
+    struct store *store = NULL;
+    /* A store opened for writing makes a file that is not there. */
+    enum status_code code = access(command->db, F_OK) == 0
+                                ? store_open(command->db, command->mode, &store, status)
+                                : status_set(status, STATUS_NOT_FOUND, "%.300s: there is no such database", command->db);
+    if (code == STATUS_OK)
+        code = run(store, command, status);
+    store_close(store);
+    return code;
+}
+
 int cli_device_db_run(int argc, char **argv, const struct argp *argp, struct cli_device_db *command,
                       enum status_code (*run)(struct store *, const struct cli_device_db *, struct status *))
 {
     struct status status = {0};
-    struct store *store = NULL;
     argp_parse(argp, argc, argv, 0, NULL, command);
-    /* A store opened for writing makes a file that is not there. */
-    enum status_code code = access(command->db, F_OK) == 0
-                                ? store_open(command->db, command->mode, &store, &status)
-                                : status_set(&status, STATUS_NOT_FOUND, "%.300s: there is no such database", command->db);
-    if (code == STATUS_OK)
-        code = run(store, command, &status);
-    store_close(store);
-    return code == STATUS_OK ? cli_flush(command->command) : cli_fail(command->command, &status);
+    enum status_code code = open_and_run(command, run, &status);
+    return code == STATUS_OK ? cli_flush(command->command) : cli_ask_stop_first(command->command, command->db, &status);
 }
 
-/* --- which board ------------------------------------------------------------------------------------------------ */
+/* A question with what else the command needs to answer it without a master. */
+struct asked {
+    struct cli_ask ask; /* first: a pointer to it is one to the whole */
+    const struct cli_device_db *command;
+    enum status_code (*run)(struct store *, const struct cli_device_db *, struct status *);
+};
 
-static enum status_code say_nearest(struct store *store, const char *word, const char *db, struct status *status)
+static enum status_code answer_here(const struct cli_ask *ask, FILE *out, struct status *status)
 {
-    struct store_board *boards = NULL;
-    size_t count = 0;
-    enum status_code code = store_board_list(store, &boards, &count, status);
-    const char **names = code == STATUS_OK && count > 0 ? calloc(2 * count, sizeof *names) : NULL;
-    for (size_t i = 0; i < count && names != NULL; i++) {
-        names[i] = boards[i].name;
-        names[count + i] = boards[i].device_key;
-    }
-    if (names != NULL)
-        code = status_set(status, STATUS_NOT_FOUND,
-                          "there is no board '%.60s'; did you mean %.120s? `hwnas device list --db %.100s` names them", word,
-                          names[nearest_word(word, names, 2 * count)], db);
-    else if (code == STATUS_OK)
-        code =
-            status_set(status, STATUS_NOT_FOUND, "there is no board '%.60s': none has ever been connected to this database", word);
-    free(names);
-    free(boards);
-    return code;
+    const struct asked *asked = (const struct asked *)ask;
+    (void)out; /* the commands print on standard output */
+    return open_and_run(asked->command, asked->run, status);
 }
 
-enum status_code cli_device_db_find(struct store *store, const struct cli_device_db *command, struct store_board *out,
-                                    struct status *status)
+int cli_device_db_ask(int argc, char **argv, const struct argp *argp, struct cli_device_db *command, enum wire_question_kind kind,
+                      enum status_code (*run)(struct store *, const struct cli_device_db *, struct status *))
 {
-    struct store_board *boards = NULL;
-    size_t count = 0, kept = 0;
-    enum status_code code = store_board_find(store, command->word, &boards, &count, status);
-    for (size_t i = 0; i < count; i++)
-        if (command->device == NULL || strcmp(boards[i].device_key, command->device) == 0)
-            boards[kept++] = boards[i];
-    if (code == STATUS_OK && kept == 0)
-        code = say_nearest(store, count > 0 ? command->device : command->word, command->db, status);
-    else if (code == STATUS_OK && kept > 1)
-        code = strcmp(boards[0].name, boards[1].name) == 0
-                   ? status_set(status, STATUS_BAD_INPUT,
-                                "%zu boards are called '%.60s'; say which with --device %.120s, or another key", kept,
-                                command->word, boards[0].device_key)
-                   : status_set(status, STATUS_BAD_INPUT, "%zu boards have the device key %.120s; name one: %.60s, %.60s, ...",
-                                kept, command->word, boards[0].name, boards[1].name);
-    if (code == STATUS_OK)
-        *out = boards[0];
-    free(boards);
-    return code;
+    struct status status = {0};
+    argp_parse(argp, argc, argv, 0, NULL, command);
+    struct asked asked = {
+        .ask = {.command = command->command, .db = command->db, .way = command->way}, .command = command, .run = run};
+    struct wire_question *question = &asked.ask.question;
+    question->kind = kind;
+    question->format = cli_ask_format(command->format);
+    asked.ask.here = run != NULL ? answer_here : NULL;
+    bool study = command->word_is != NULL && strcmp(command->word_is, "study") == 0;
+    const char *reason = kind == WIRE_ASK_DEVICE_QUARANTINE ? command->reason : "";
+    if (cli_ask_word(study ? command->word : "", question->study, sizeof question->study, &status) != STATUS_OK ||
+        cli_ask_word(study || command->word == NULL ? "" : command->word, question->board, sizeof question->board, &status) !=
+            STATUS_OK ||
+        cli_ask_word(study || command->word == NULL || command->device == NULL ? "" : command->device, question->device,
+                     sizeof question->device, &status) != STATUS_OK ||
+        cli_ask_word(reason, question->text, sizeof question->text, &status) != STATUS_OK)
+        return cli_fail(command->command, &status);
+    return cli_ask_run(&asked.ask);
 }
 
-/* --- printing --------------------------------------------------------------------------------------------------- */
+/* --- list and show ---------------------------------------------------------------------------------------------- */
 
-void cli_device_db_time(int64_t wall_ms, char out[CLI_DEVICE_DB_TIME_BYTES])
+static error_t parse_child(int key, char *text, struct argp_state *state)
 {
-    time_t seconds = (time_t)(wall_ms / 1000);
-    struct tm utc;
-    if (wall_ms <= 0 || gmtime_r(&seconds, &utc) == NULL ||
-        strftime(out, CLI_DEVICE_DB_TIME_BYTES, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
-        strcpy(out, "never");
+    (void)text;
+    if (key != ARGP_KEY_INIT)
+        return ARGP_ERR_UNKNOWN;
+    state->child_inputs[0] = state->input;
+    return 0;
 }
 
-json_t *cli_device_db_number(double value)
+static const struct argp_child children[] = {{.argp = &cli_device_db_argp}, {0}};
+
+int cli_device_db_list(int argc, char **argv)
 {
-    return isfinite(value) ? json_real(value) : json_null();
+    static const struct argp argp = {
+        .parser = parse_child,
+        .children = children,
+        .doc = "Lists the boards that were ever connected: state, measurements and how many were taken back, "
+               "the last canary, drift of the canaries against the first ones, strikes."};
+    struct cli_device_db command = {.command = "device list", .mode = STORE_READ};
+    return cli_device_db_ask(argc, argv, &argp, &command, WIRE_ASK_DEVICE_LIST, NULL);
 }
 
-json_t *cli_device_db_text(const char *text)
+int cli_device_db_show(int argc, char **argv)
 {
-    char *line = line_dup(text);
-    json_t *string = line != NULL ? json_string(line) : NULL;
-    free(line);
-    return string;
-}
-
-enum status_code cli_device_db_print(json_t *object, struct status *status)
-{
-    if (object == NULL)
-        return status_set(status, STATUS_NO_MEMORY, "no memory for the result as JSON");
-    int failed = json_dumpf(object, stdout, JSON_COMPACT | JSON_ENSURE_ASCII) != 0;
-    json_decref(object);
-    putchar('\n');
-    return failed ? status_set(status, STATUS_IO, "standard output did not take the result") : STATUS_OK;
-}
-
-void cli_device_db_csv_number(double value)
-{
-    char text[DECIMAL_BYTES] = "";
-    if (isfinite(value))
-        decimal_print(value, text);
-    printf(",%s", text);
+    static const struct argp argp = {
+        .parser = parse_child,
+        .children = children,
+        .args_doc = "BOARD",
+        .doc = "Shows one board: its state and why, what it measured, failures by class, time in queue, build and "
+               "run, and its canaries. BOARD is its name, or its device key when no other board has it."};
+    struct cli_device_db command = {.command = "device show", .word_is = "board", .mode = STORE_READ};
+    return cli_device_db_ask(argc, argv, &argp, &command, WIRE_ASK_DEVICE_SHOW, NULL);
 }
 
 const struct cli_verb cli_device_db_commands[CLI_DEVICE_DB_COMMANDS] = {

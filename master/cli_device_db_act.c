@@ -8,6 +8,8 @@
 
 #include "common/clock.h"
 #include "master/cli_device_db_parts.h"
+#include "master/look.h"
+#include "master/look_text.h"
 #include "master/report.h"
 
 enum { KEY_REASON = CLI_DEVICE_DB_KEY_OWN, KEY_SINCE, KEY_MEASUREMENTS };
@@ -24,45 +26,33 @@ static enum status_code end(struct store *store, enum status_code code, struct s
     return code;
 }
 
-static enum status_code say(const struct cli_device_db *command, const struct store_board *board, const char *did,
-                            const char *state, struct status *status)
-{
-    if (command->format == CLI_JSON)
-        return cli_device_db_print(json_pack("{s:s,s:s,s:s}", "board", board->name, "device", board->device_key, "state", state),
-                                   status);
-    if (command->format == CLI_CSV)
-        printf("board,device,state\n%s,%s,%s\n", board->name, board->device_key, state);
-    else
-        printf("%s (%s) %s\n", board->name, board->device_key, did);
-    return STATUS_OK;
-}
-
 static enum status_code quarantine(struct store *store, const struct cli_device_db *command, struct status *status)
 {
     struct store_board board;
-    enum status_code code = cli_device_db_find(store, command, &board, status);
+    enum status_code code = look_board_find(store, command->word, command->device, &board, status);
     if (code == STATUS_OK)
         code = store_begin(store, status);
     if (code != STATUS_OK)
         return code;
     code = store_board_quarantine(store, board.device_key, board.name, command->reason, clock_wall_ms(), status);
     code = end(store, code, status);
-    return code == STATUS_OK
-               ? say(command, &board, "is quarantined: it gets no measurements until `hwnas device trust`", "quarantined", status)
-               : code;
+    return code == STATUS_OK ? look_board_done(&board, "is quarantined: it gets no measurements until `hwnas device trust`",
+                                               "quarantined", command->format, stdout, status)
+                             : code;
 }
 
 static enum status_code trust(struct store *store, const struct cli_device_db *command, struct status *status)
 {
     struct store_board board;
-    enum status_code code = cli_device_db_find(store, command, &board, status);
+    enum status_code code = look_board_find(store, command->word, command->device, &board, status);
     if (code == STATUS_OK)
         code = store_begin(store, status);
     if (code != STATUS_OK)
         return code;
     code = store_board_trust(store, board.device_key, board.name, true, clock_wall_ms(), status);
     code = end(store, code, status);
-    return code == STATUS_OK ? say(command, &board, "is trusted: its next canaries are what it is held against", "trusted", status)
+    return code == STATUS_OK ? look_board_done(&board, "is trusted: its next canaries are what it is held against", "trusted",
+                                               command->format, stdout, status)
                              : code;
 }
 
@@ -153,8 +143,8 @@ struct withdrawn {
 static json_t *withdrawn_json(const struct withdrawn *withdrawn)
 {
     json_t *studies = json_array();
-    char when[CLI_DEVICE_DB_TIME_BYTES];
-    cli_device_db_time(withdrawn->horizon.wall_ms, when);
+    char when[LOOK_TEXT_TIME_BYTES];
+    look_text_time(withdrawn->horizon.wall_ms, when);
     for (size_t i = 0; i < withdrawn->count; i++)
         if (withdrawn->studies[i].after < withdrawn->studies[i].before)
             json_array_append_new(studies, json_pack("{s:s,s:I,s:I}", "study", withdrawn->studies[i].name, "before",
@@ -183,8 +173,8 @@ static void print_withdrawn_csv(const struct withdrawn *withdrawn)
 
 static void print_withdrawn(const struct withdrawn *withdrawn, const char *db)
 {
-    char when[CLI_DEVICE_DB_TIME_BYTES];
-    cli_device_db_time(withdrawn->horizon.wall_ms, when);
+    char when[LOOK_TEXT_TIME_BYTES];
+    look_text_time(withdrawn->horizon.wall_ms, when);
     printf("withdrew %" PRId64 " measurement(s) of %s (%s): ", withdrawn->sums.rows, withdrawn->board.name,
            withdrawn->board.device_key);
     if (withdrawn->horizon.canary > 0)
@@ -221,7 +211,7 @@ static enum status_code withdraw_all(struct store *store, const struct cli_devic
 static enum status_code withdraw(struct store *store, const struct cli_device_db *command, struct status *status)
 {
     struct withdrawn withdrawn = {.count = 0};
-    enum status_code code = cli_device_db_find(store, command, &withdrawn.board, status);
+    enum status_code code = look_board_find(store, command->word, command->device, &withdrawn.board, status);
     if (code == STATUS_OK)
         code = find_horizon(store, command, &withdrawn.board, &withdrawn.horizon, status);
     if (code == STATUS_OK)
@@ -229,7 +219,7 @@ static enum status_code withdraw(struct store *store, const struct cli_device_db
     if (code == STATUS_OK)
         code = end(store, withdraw_all(store, command, &withdrawn, status), status);
     if (code == STATUS_OK && command->format == CLI_JSON)
-        code = cli_device_db_print(withdrawn_json(&withdrawn), status);
+        code = look_text_print_json(withdrawn_json(&withdrawn), stdout, status);
     else if (code == STATUS_OK && command->format == CLI_CSV)
         print_withdrawn_csv(&withdrawn);
     else if (code == STATUS_OK)
@@ -243,7 +233,7 @@ static enum status_code withdraw(struct store *store, const struct cli_device_db
 static enum status_code forget(struct store *store, const struct cli_device_db *command, struct status *status)
 {
     struct withdrawn withdrawn = {.count = 0};
-    enum status_code code = cli_device_db_find(store, command, &withdrawn.board, status);
+    enum status_code code = look_board_find(store, command->word, command->device, &withdrawn.board, status);
     if (code == STATUS_OK)
         code = store_begin(store, status);
     if (code != STATUS_OK)
@@ -258,9 +248,9 @@ static enum status_code forget(struct store *store, const struct cli_device_db *
         print_withdrawn(&withdrawn, command->db);
     }
     free(withdrawn.studies);
-    return code == STATUS_OK
-               ? say(command, &withdrawn.board, "is forgotten: when it connects again it is a new board", "forgotten", status)
-               : code;
+    return code == STATUS_OK ? look_board_done(&withdrawn.board, "is forgotten: when it connects again it is a new board",
+                                               "forgotten", command->format, stdout, status)
+                             : code;
 }
 
 /* --- the command lines ------------------------------------------------------------------------------------------ */
@@ -293,7 +283,7 @@ int cli_device_db_quarantine(int argc, char **argv)
         .args_doc = "BOARD",
         .doc = "Gives the board no more measurements, whatever its canaries say, until `hwnas device trust`."};
     struct cli_device_db command = {.command = "device quarantine", .word_is = "board", .mode = STORE_WRITE};
-    return cli_device_db_run(argc, argv, &argp, &command, quarantine);
+    return cli_device_db_ask(argc, argv, &argp, &command, WIRE_ASK_DEVICE_QUARANTINE, quarantine);
 }
 
 int cli_device_db_trust(int argc, char **argv)
@@ -304,7 +294,7 @@ int cli_device_db_trust(int argc, char **argv)
         .args_doc = "BOARD",
         .doc = "Ends the board's quarantine and accepts the level it has now: its canaries so far count no more."};
     struct cli_device_db command = {.command = "device trust", .word_is = "board", .mode = STORE_WRITE, .reason = ""};
-    return cli_device_db_run(argc, argv, &argp, &command, trust);
+    return cli_device_db_ask(argc, argv, &argp, &command, WIRE_ASK_DEVICE_TRUST, trust);
 }
 
 int cli_device_db_forget(int argc, char **argv)

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "common/cli.h"
+#include "master/cli_ask.h"
 #include "master/store_board.h"
 
 /* Keys from CLI_DEVICE_DB_KEY_OWN on are a command's own. */
@@ -23,6 +24,7 @@ struct cli_device_db {
     bool measurements;   /* forget */
     enum cli_format format;
     enum store_mode mode;
+    struct cli_ask_way way;
 };
 
 /* The argp child that every command has; the command's own parser hands its struct cli_device_db to it at ARGP_KEY_INIT. */
@@ -32,21 +34,10 @@ extern const struct argp cli_device_db_argp;
 int cli_device_db_run(int argc, char **argv, const struct argp *argp, struct cli_device_db *command,
                       enum status_code (*run)(struct store *, const struct cli_device_db *, struct status *));
 
-/* The one board that word and device mean. STATUS_NOT_FOUND with the nearest name, or what to do when there are several. */
-enum status_code cli_device_db_find(struct store *store, const struct cli_device_db *command, struct store_board *out,
-                                    struct status *status);
-
-/* "2026-11-21T15:00:00Z", or "never" for 0. */
-enum { CLI_DEVICE_DB_TIME_BYTES = 32 };
-void cli_device_db_time(int64_t wall_ms, char out[CLI_DEVICE_DB_TIME_BYTES]);
-
-/* A JSON number, null for NaN; a JSON text that is well-formed whatever the bytes; the object on one line, released. */
-json_t *cli_device_db_number(double value);
-json_t *cli_device_db_text(const char *text);
-enum status_code cli_device_db_print(json_t *object, struct status *status);
-
-/* A CSV row's number: empty for NaN. */
-void cli_device_db_csv_number(double value);
+/* Parses; then the master that holds the database is asked that question, and where none does, `run` answers, or look.h where it is
+ * NULL. Returns the exit code. */
+int cli_device_db_ask(int argc, char **argv, const struct argp *argp, struct cli_device_db *command, enum wire_question_kind kind,
+                      enum status_code (*run)(struct store *, const struct cli_device_db *, struct status *));
 
 int cli_device_db_list(int argc, char **argv);
 int cli_device_db_why(int argc, char **argv);

@@ -6,6 +6,8 @@
 #include "common/host.h"
 #include "common/nearest.h"
 #include "master/cli_device_db_parts.h"
+#include "master/look.h"
+#include "master/look_text.h"
 #include "master/report.h"
 #include "master/search.h"
 
@@ -75,7 +77,7 @@ static void explain_unknown(const char *device, const struct store_board *boards
 /* One sentence about what a measurement for that device waits for. */
 static void explain(const char *device, const struct store_board *boards, size_t count, const char *db, char out[SENTENCE_BYTES])
 {
-    char host[WIRE_NAME_BYTES], when[CLI_DEVICE_DB_TIME_BYTES];
+    char host[WIRE_NAME_BYTES], when[LOOK_TEXT_TIME_BYTES];
     const struct store_board *trusted = NULL, *quarantined = NULL;
     host_name(host, sizeof host);
     for (size_t i = 0; i < count; i++) {
@@ -86,12 +88,12 @@ static void explain(const char *device, const struct store_board *boards, size_t
             *kind = &boards[i];
     }
     if (trusted != NULL) {
-        cli_device_db_time(trusted->seen_wall_ms, when);
+        look_text_time(trusted->seen_wall_ms, when);
         snprintf(out, SENTENCE_BYTES,
                  "board %s, last seen %s; no master runs: `hwnas study resume` starts one, with --board FILE.yaml its agent too",
                  trusted->name, when);
     } else if (quarantined != NULL) {
-        cli_device_db_time(quarantined->since_wall_ms, when);
+        look_text_time(quarantined->since_wall_ms, when);
         snprintf(out, SENTENCE_BYTES,
                  "board %s is quarantined since %s: %s; if its new level is right: hwnas device trust %s --db %.100s",
                  quarantined->name, when, quarantined->reason, quarantined->name, db);
@@ -121,9 +123,9 @@ static enum status_code print_json(const struct cli_device_db *command, const st
         explain(want->device, boards, count, command->db, sentence);
         json_array_append_new(list,
                               json_pack("{s:s,s:s,s:s,s:I,s:o}", "arch", want->arch_text, "device", want->device, "key", want->key,
-                                        "before", (json_int_t)before(waiting, i), "waits_for", cli_device_db_text(sentence)));
+                                        "before", (json_int_t)before(waiting, i), "waits_for", look_text_string(sentence)));
     }
-    return cli_device_db_print(json_pack("{s:s,s:o}", "study", command->word, "waiting", list), status);
+    return look_text_print_json(json_pack("{s:s,s:o}", "study", command->word, "waiting", list), stdout, status);
 }
 
 static void print_csv(const struct cli_device_db *command, const struct waiting *waiting, const struct store_board *boards,

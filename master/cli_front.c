@@ -1,23 +1,25 @@
-/* cli_front: the verb `front`. Reads a database that no master holds at the moment. */
+/* cli_front: the verb `front`. */
 #include "master/cli_front.h"
 
 #include <argp.h>
 
 #include "common/config.h"
-#include "master/report.h"
+#include "master/cli_ask.h"
 
 enum { KEY_DB = 256 };
 
 struct front_options {
-    const char *study, *db;
+    const char *study;
     enum cli_format format;
+    struct cli_ask ask;
 };
 
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
     struct front_options *options = state->input;
     switch (key) {
-    case KEY_DB: options->db = text; return 0;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &options->ask.way; return 0;
+    case KEY_DB: options->ask.db = text; return 0;
     case 'f': options->format = cli_option_format(text, state); return 0;
     case ARGP_KEY_ARG:
         if (options->study != NULL)
@@ -36,26 +38,26 @@ static int run_verb(int argc, char **argv)
         {"format", 'f', "FORMAT", 0,
          "table (default), csv, or json: {\"study\":...,\"front\":[{\"arch\":...,\"fitness\":...,\"costs\":{...}},...]}", 0},
         {0}};
+    static const struct argp_child children[] = {{.argp = &cli_ask_argp}, {0}};
     static const struct argp argp = {
         .options = option_table,
+        .children = children,
         .parser = parse_option,
         .args_doc = "STUDY",
         .doc =
             "Prints the candidates of a study that satisfy its constraints and that no other such candidate beats in fitness and "
             "every minimised cost at once, sorted by the first of these."};
-    struct front_options options = {.format = CLI_TABLE};
-    struct report report;
+    struct front_options options = {.format = CLI_TABLE, .ask = {.command = "front", .question.kind = WIRE_ASK_FRONT}};
     struct status status = {0};
     char db[CONFIG_NAME_BYTES + 8];
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     snprintf(db, sizeof db, "%.*s.db", CONFIG_NAME_BYTES, options.study);
-    if (report_read(options.db != NULL ? options.db : db, options.study, &report, &status) != STATUS_OK)
+    if (options.ask.db == NULL)
+        options.ask.db = db;
+    options.ask.question.format = cli_ask_format(options.format);
+    if (cli_ask_word(options.study, options.ask.question.study, WIRE_NAME_BYTES, &status) != STATUS_OK)
         return cli_fail("front", &status);
-    report_print_front(&report, options.format, stdout);
-    if (report.front_count == 0)
-        fprintf(stderr, "hwnas front: no candidate of %s satisfies its constraints\n", options.study);
-    report_free(&report);
-    return cli_flush("front");
+    return cli_ask_run(&options.ask);
 }
 
 const struct cli_verb cli_front_verb = {"front", "print the non-dominated candidates of a study", run_verb};

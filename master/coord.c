@@ -13,7 +13,6 @@
 
 enum { ADVANCE_LIMIT = 512, PROGRESS_MS = 500, PROBE_MS = 1000, GOODBYE_LINGER_MS = 1000 };
 
-static void turn(struct coord *coord);
 static void on_probe(uv_timer_t *timer);
 
 /* --- the outbox --- */
@@ -80,6 +79,8 @@ static void close_loop(struct coord *coord, int linger_ms)
     close_handle((uv_handle_t *)&coord->idle);
     close_handle((uv_handle_t *)&coord->sigterm);
     close_handle((uv_handle_t *)&coord->sigint);
+    coord_questions_close(coord);
+    master_file_remove(store_path(search_store(coord->search)));
 }
 
 void coord_fail(struct coord *coord, const struct status *status)
@@ -122,7 +123,7 @@ static void on_signal(uv_signal_t *handle, int number)
              number == SIGINT ? "SIGINT" : "SIGTERM");
     if (!coord->stalled) {
         dispatch_stop(coord->dispatch);
-        turn(coord);
+        coord_turn(coord);
     }
     if (coord->leaving || coord->failure.code != STATUS_OK)
         return;
@@ -207,7 +208,7 @@ static void on_probe(uv_timer_t *timer)
     log_info(coord->logger, "the database can be written again; going on");
     coord->stalled = false;
     uv_timer_stop(&coord->probe);
-    turn(coord);
+    coord_turn(coord);
 }
 
 /* --- a turn --- */
@@ -313,15 +314,15 @@ static enum status_code carry_out(struct coord *coord, bool *freed, struct statu
 
 static void on_tick(uv_timer_t *timer)
 {
-    turn(timer->data);
+    coord_turn(timer->data);
 }
 
 static void on_idle(uv_idle_t *idle)
 {
-    turn(idle->data);
+    coord_turn(idle->data);
 }
 
-static void turn(struct coord *coord)
+void coord_turn(struct coord *coord)
 {
     if (coord->leaving || coord->failure.code != STATUS_OK)
         return;
@@ -360,7 +361,7 @@ static void turn(struct coord *coord)
 
 static void on_batch_end(void *context)
 {
-    turn(context);
+    coord_turn(context);
 }
 
 static void on_progress(uv_timer_t *timer)
@@ -391,8 +392,20 @@ static enum status_code listen_at_all(struct coord *coord, struct status *status
         if (code != STATUS_OK)
             return code;
         log_info(coord->logger, "listening at %s", bound);
+        snprintf(coord->place.addresses[i], sizeof coord->place.addresses[i], "%s", bound);
+        coord->place.address_count++;
     }
     return STATUS_OK;
+}
+
+/* Where a verb that finds the database held can ask. Nothing else depends on it. */
+static void leave_word(struct coord *coord)
+{
+    struct status status = {0};
+    master_file_describe(&coord->place);
+    snprintf(coord->place.study, sizeof coord->place.study, "%s", search_config(coord->search)->name);
+    if (master_file_write(store_path(search_store(coord->search)), &coord->place, &status) != STATUS_OK)
+        log_warn(coord->logger, "nobody can ask this master: %s", status.message);
 }
 
 static void open_handles(struct coord *coord)
@@ -403,6 +416,7 @@ static void open_handles(struct coord *coord)
     uv_idle_init(&coord->loop, &coord->idle);
     uv_signal_init(&coord->loop, &coord->sigterm);
     uv_signal_init(&coord->loop, &coord->sigint);
+    coord_questions_open(coord);
     coord->tick.data = coord->progress.data = coord->probe.data = coord->idle.data = coord->sigterm.data = coord->sigint.data =
         coord;
     uv_timer_start(&coord->progress, on_progress, PROGRESS_MS, PROGRESS_MS);
@@ -425,9 +439,11 @@ static enum status_code run_loop(struct coord *coord, struct status *status)
     }
     open_handles(coord);
     /* The first turn comes before the first peer: what was in flight before a restart is wanted again, so that its leases fit. */
-    turn(coord);
+    coord_turn(coord);
     if (!coord->leaving && coord->failure.code == STATUS_OK)
         code = listen_at_all(coord, status);
+    if (code == STATUS_OK && !coord->leaving && coord->failure.code == STATUS_OK)
+        leave_word(coord);
     if (code == STATUS_OK)
         uv_run(&coord->loop, UV_RUN_DEFAULT);
     close_loop(coord, 0);

@@ -202,6 +202,38 @@ enum status_code coord_board_here(struct coord *coord, const struct wire_hello *
     return code;
 }
 
+/* --- a person's words --- */
+
+/* As after a restart: what is stored now is what is thought of it. */
+static enum status_code load_anew(struct coord *coord, const struct store_board *board, struct status *status)
+{
+    struct known_board *known = find(coord, board->device_key, board->name);
+    struct store_board row;
+    enum status_code code = store_board_get(search_store(coord->search), board->device_key, board->name, &row, status);
+    if (code != STATUS_OK)
+        return code;
+    if (known != NULL) {
+        HASH_DEL(coord->boards, known);
+        free(known);
+    }
+    return load(coord, &row, status);
+}
+
+enum status_code coord_board_quarantine(struct coord *coord, const struct store_board *board, const char *reason,
+                                        struct status *status)
+{
+    enum status_code code =
+        store_board_quarantine(search_store(coord->search), board->device_key, board->name, reason, clock_wall_ms(), status);
+    return code == STATUS_OK ? load_anew(coord, board, status) : code;
+}
+
+enum status_code coord_board_trust(struct coord *coord, const struct store_board *board, struct status *status)
+{
+    enum status_code code =
+        store_board_trust(search_store(coord->search), board->device_key, board->name, true, clock_wall_ms(), status);
+    return code == STATUS_OK ? load_anew(coord, board, status) : code;
+}
+
 /* --- results --- */
 
 static void log_strike(const struct coord *coord, const struct known_board *board, const char *why, bool quarantined)

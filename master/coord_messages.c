@@ -232,6 +232,7 @@ void coord_message(void *context, uint32_t link, const void *data, size_t size)
             dispatch_goodbye(coord->dispatch, now_ms, link);
         }
         break;
+    case WIRE_QUESTION: coord_question(coord, link, &message->question); break;
     default: refuse(coord, link, WIRE_REFUSE_BAD_MESSAGE, "a message that only a master sends"); break;
     }
     wire_free(message);

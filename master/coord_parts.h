@@ -9,11 +9,13 @@
 #include "common/wire.h"
 #include "master/coord.h"
 #include "master/dispatch.h"
+#include "master/master_file.h"
 #include "master/store_board.h"
 #include "master/trust.h"
 #include "master/trust_result.h"
 
 struct known_board; /* coord_boards.c */
+struct question;    /* coord_questions.c */
 
 /* A frame that waits for the commit. */
 struct outgoing {
@@ -36,6 +38,10 @@ struct coord {
     uv_timer_t tick, progress, probe;
     uv_idle_t idle; /* active while the study could go on without waiting for anybody */
     uv_signal_t sigterm, sigint;
+    uv_idle_t thinking;         /* active while a question is being answered */
+    struct question *questions; /* of operators, the oldest first */
+    size_t question_count;
+    struct master_file place; /* who this master is and where it listens */
     bool loop_open, stalled, leaving;
     int exit_code;
     struct status failure; /* why the loop ended, when it should not have */
@@ -57,6 +63,9 @@ void coord_fail(struct coord *coord, const struct status *status);
 
 /* The store failed: drops what was not committed and waits for better times; other failures end the master. */
 void coord_store_failed(struct coord *coord, const struct status *status);
+
+/* Lets the study go on, commits and sends. Not from within a message. */
+void coord_turn(struct coord *coord);
 
 /* Queues a message to be sent after the commit. */
 void coord_post(struct coord *coord, uint32_t link, const struct wire_message *message, uint64_t lease_id);
@@ -98,6 +107,19 @@ const char *coord_board_device(const struct coord *coord, const char *name);
 
 /* Fills in kind, network, space and architecture of a canary's task. */
 void coord_describe_canary(struct wire_task *task);
+
+/* A person quarantines a board, or trusts it again. In a transaction. */
+enum status_code coord_board_quarantine(struct coord *coord, const struct store_board *board, const char *reason,
+                                        struct status *status);
+enum status_code coord_board_trust(struct coord *coord, const struct store_board *board, struct status *status);
+
+/* --- coord_questions.c: what operators ask --- */
+
+void coord_questions_open(struct coord *coord);  /* with the loop's other handles */
+void coord_questions_close(struct coord *coord); /* closes the handle and forgets the questions */
+
+/* A question, new or asked again. */
+void coord_question(struct coord *coord, uint32_t link, const struct wire_question *question);
 
 /* --- coord_progress.c --- */
 

@@ -15,15 +15,14 @@
 /* --- collecting --- */
 
 /* A satisfying architecture, the first time it was told. */
-struct seen {
-    UT_hash_handle hh;
+struct report_seen {
+    UT_hash_handle hh; /* by point.arch, in the order of tells */
     struct report_point point;
 };
 
 struct collector {
-    struct seen *seen; /* by point.arch, in the order of tells */
     struct report *report;
-    const struct seen *best;
+    size_t left; /* candidates that may still be read */
 };
 
 /* Higher fitness; then lower costs in the study's order, of those that are objectives; then told earlier, which `a` (the newcomer)
@@ -50,7 +49,11 @@ static enum status_code collect(void *context, const struct study_candidate *can
 {
     struct collector *collector = context;
     struct report *report = collector->report;
-    struct seen *seen;
+    struct report_seen *seen;
+    if (collector->left == 0)
+        return STATUS_UNAVAILABLE; /* the next call takes it */
+    collector->left--;
+    report->next_told = candidate->told + 1;
     report->asked++;
     report->cached += candidate->cached;
     report->skipped += candidate->skipped;
@@ -61,20 +64,20 @@ static enum status_code collect(void *context, const struct study_candidate *can
     if (!candidate->satisfies)
         return STATUS_OK;
     report->satisfying++;
-    HASH_FIND_STR(collector->seen, candidate->arch_text, seen);
+    HASH_FIND_STR(report->seen, candidate->arch_text, seen);
     if (seen != NULL)
         return STATUS_OK;
     seen = calloc(1, sizeof *seen);
     if (seen == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for the candidates of %s", report->study.name);
     seen->point = point_of(report->settings, candidate);
-    HASH_ADD_STR(collector->seen, point.arch, seen);
+    HASH_ADD_STR(report->seen, point.arch, seen);
     if (seen->hh.tbl == NULL) {
         free(seen);
         return status_set(status, STATUS_NO_MEMORY, "no memory for the candidates of %s", report->study.name);
     }
-    if (collector->best == NULL || is_better(report->settings, &seen->point, &collector->best->point))
-        collector->best = seen;
+    if (report->best_seen == NULL || is_better(report->settings, &seen->point, &report->best_seen->point))
+        report->best_seen = seen;
     return STATUS_OK;
 }
 
@@ -100,17 +103,17 @@ static int by_cost_then_fitness(const void *left, const void *right, void *conte
 }
 
 /* Marks the non-dominated ones of what was seen. *front is calloc'ed, one flag for each, in the order of `seen`. */
-static enum status_code find_front(const struct collector *collector, bool **front, size_t *front_count, struct status *status)
+static enum status_code find_front(const struct report *report, bool **front, size_t *front_count, struct status *status)
 {
-    size_t costs[CONFIG_COSTS_MAX], m = 1 + minimised(collector->report->settings, costs), row = 0;
-    size_t count = HASH_COUNT(collector->seen);
+    size_t costs[CONFIG_COSTS_MAX], m = 1 + minimised(report->settings, costs), row = 0;
+    size_t count = HASH_COUNT(report->seen);
     double *points = calloc(count * m + 1, sizeof *points);
     *front = calloc(count + 1, sizeof **front);
     if (points == NULL || *front == NULL) {
         free(points);
         return status_set(status, STATUS_NO_MEMORY, "no memory for the front of %zu candidates", count);
     }
-    for (const struct seen *seen = collector->seen; seen != NULL; seen = seen->hh.next, row++) {
+    for (const struct report_seen *seen = report->seen; seen != NULL; seen = seen->hh.next, row++) {
         points[row * m] = -seen->point.fitness;
         for (size_t i = 1; i < m; i++)
             points[row * m + i] = seen->point.costs[costs[i - 1]];
@@ -120,14 +123,14 @@ static enum status_code find_front(const struct collector *collector, bool **fro
     return STATUS_OK;
 }
 
-static enum status_code keep_front(const struct collector *collector, struct report *report, struct status *status)
+static enum status_code keep_front(struct report *report, struct status *status)
 {
     bool *front = NULL;
     size_t marked = 0, row = 0;
-    enum status_code code = find_front(collector, &front, &marked, status);
+    enum status_code code = find_front(report, &front, &marked, status);
     if (code == STATUS_OK && (report->front = calloc(marked + 1, sizeof *report->front)) == NULL)
         code = status_set(status, STATUS_NO_MEMORY, "no memory for a front of %zu candidates", marked);
-    for (const struct seen *seen = collector->seen; code == STATUS_OK && seen != NULL; seen = seen->hh.next, row++)
+    for (const struct report_seen *seen = report->seen; code == STATUS_OK && seen != NULL; seen = seen->hh.next, row++)
         if (front[row])
             report->front[report->front_count++] = seen->point;
     free(front);
@@ -136,25 +139,26 @@ static enum status_code keep_front(const struct collector *collector, struct rep
     return code;
 }
 
-static enum status_code keep_best(const struct collector *collector, struct report *report, struct status *status)
+static enum status_code keep_best(struct report *report, struct status *status)
 {
-    if (collector->best == NULL)
+    if (report->best_seen == NULL)
         return STATUS_OK;
     report->best = malloc(sizeof *report->best);
     if (report->best == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for the best candidate");
-    *report->best = collector->best->point;
+    *report->best = report->best_seen->point;
     return STATUS_OK;
 }
 
-static void free_seen(struct collector *collector)
+static void free_seen(struct report *report)
 {
-    struct seen *seen, *next;
-    HASH_ITER(hh, collector->seen, seen, next)
+    struct report_seen *seen, *next;
+    HASH_ITER(hh, report->seen, seen, next)
     {
-        HASH_DEL(collector->seen, seen);
+        HASH_DEL(report->seen, seen);
         free(seen);
     }
+    report->best_seen = NULL;
 }
 
 /* The answer's place, to be filled in when its candidate comes by; without a candidate it has no values. */
@@ -189,9 +193,8 @@ static enum status_code name_what_is_there(struct store *store, const char *name
     return status_set(status, STATUS_NOT_FOUND, "'%.64s' is not in this database; it holds %s", name, names);
 }
 
-enum status_code report_load(struct store *store, const char *name, struct report *out, struct status *status)
+enum status_code report_begin(struct store *store, const char *name, struct report *out, struct status *status)
 {
-    struct collector collector = {.report = out};
     *out = (struct report){.front = NULL};
     enum status_code code = store_study_find(store, name, &out->study, status);
     if (code == STATUS_NOT_FOUND)
@@ -201,16 +204,33 @@ enum status_code report_load(struct store *store, const char *name, struct repor
     code = config_parse(out->study.settings, strlen(out->study.settings), "stored settings", &out->settings, status);
     if (code == STATUS_OK)
         code = expect_answer(out, status);
-    if (code == STATUS_OK)
-        code = store_candidate_each(store, out->study.id, 0, collect, &collector, status);
-    if (code == STATUS_OK)
-        code = keep_best(&collector, out, status);
-    if (code == STATUS_OK)
-        code = keep_front(&collector, out, status);
-    free_seen(&collector);
     if (code != STATUS_OK)
         report_free(out);
     return code;
+}
+
+enum status_code report_go_on(struct store *store, struct report *report, size_t limit, bool *more, struct status *status)
+{
+    struct collector collector = {.report = report, .left = limit};
+    enum status_code code = store_candidate_each(store, report->study.id, report->next_told, collect, &collector, status);
+    *more = code == STATUS_UNAVAILABLE && collector.left == 0;
+    if (*more)
+        return STATUS_OK;
+    if (code == STATUS_OK)
+        code = keep_best(report, status);
+    if (code == STATUS_OK)
+        code = keep_front(report, status);
+    free_seen(report);
+    if (code != STATUS_OK)
+        report_free(report);
+    return code;
+}
+
+enum status_code report_load(struct store *store, const char *name, struct report *out, struct status *status)
+{
+    bool more;
+    enum status_code code = report_begin(store, name, out, status);
+    return code == STATUS_OK ? report_go_on(store, out, SIZE_MAX, &more, status) : code;
 }
 
 enum status_code report_read(const char *db, const char *name, struct report *out, struct status *status)
@@ -226,6 +246,7 @@ enum status_code report_read(const char *db, const char *name, struct report *ou
 
 void report_free(struct report *report)
 {
+    free_seen(report);
     store_study_free(&report->study);
     config_free(report->settings);
     free(report->best);

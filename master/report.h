@@ -25,6 +25,8 @@ struct report_point {
     double costs[CONFIG_COSTS_MAX]; /* in the study's order */
 };
 
+struct report_seen; /* report.c */
+
 struct report {
     struct store_study study;
     struct config_study *settings; /* owned */
@@ -35,10 +37,18 @@ struct report {
     uint64_t asked;
     uint64_t distinct, cached, skipped; /* of asked; they add up to it */
     uint64_t satisfying, valued;        /* of asked; valued: with a fitness and all costs */
+    /* while candidates are read: */
+    struct report_seen *seen;            /* owned */
+    const struct report_seen *best_seen; /* of them */
+    uint64_t next_told;
 };
 
 /* Reads everything of the study of that name. STATUS_NOT_FOUND names the studies that are there. Free with report_free. */
 enum status_code report_load(struct store *store, const char *name, struct report *out, struct status *status);
+/* The same in pieces, for who has other things to do meanwhile: report_begin, then report_go_on, which reads at most `limit`
+ * candidates a call, until *more is false. After a failure the report is free. */
+enum status_code report_begin(struct store *store, const char *name, struct report *out, struct status *status);
+enum status_code report_go_on(struct store *store, struct report *report, size_t limit, bool *more, struct status *status);
 /* The same from a database that no master holds now. */
 enum status_code report_read(const char *db, const char *name, struct report *out, struct status *status);
 void report_free(struct report *report);

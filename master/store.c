@@ -292,6 +292,11 @@ void store_close(struct store *store)
     free(store);
 }
 
+const char *store_path(const struct store *store)
+{
+    return store->path;
+}
+
 /* --- transactions --- */
 
 enum status_code store_begin(struct store *store, struct status *status)

@@ -29,6 +29,9 @@ enum store_mode {
 enum status_code store_open(const char *path, enum store_mode mode, struct store **out, struct status *status);
 void store_close(struct store *store); /* checkpoints; an open transaction is rolled back */
 
+/* As it was given to store_open. */
+const char *store_path(const struct store *store);
+
 enum status_code store_begin(struct store *store, struct status *status);
 enum status_code store_commit(struct store *store, struct status *status);
 void store_rollback(struct store *store);

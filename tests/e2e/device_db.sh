@@ -172,7 +172,10 @@ same 'then none is left' "$(sql half "SELECT count(*) FROM evaluation WHERE kind
 # --- held by a master
 start_master half
 until_true test -s half.db-wal
-for command in 'list' 'why half' 'withdraw honest'; do
+until_true test -e half.db.master
+"$hwnas" device list --db half.db -f json >out
+judge 'a master that holds the database lists its boards' '[b["board"] for b in d["boards"]] == ["liar"]'
+for command in 'why half' 'withdraw honest'; do
     # shellcheck disable=SC2086
     says 3 'half.db' "$command is refused while a master holds the database" "$hwnas" device $command --db half.db
 done

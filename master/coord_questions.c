@@ -1,0 +1,273 @@
+/* coord_questions: what operators ask a master that runs. Part of coord.
+ *
+ * A question is answered in pieces of some milliseconds between the loop's turns, into a text that its asker then fetches page by
+ * page. It is known by connection and id, so one that is asked again is not answered twice. Who asks is no peer: dispatch never
+ * hears of it. The rule it keeps: what an answer changes is committed before the answer leaves. */
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "common/clock.h"
+#include "common/line.h"
+#include "master/coord_parts.h"
+#include "master/look.h"
+
+enum { QUESTIONS_MAX = 16, KEPT_BYTES = 64 << 10 };
+
+struct question {
+    struct question *prev, *next;
+    uint32_t link;
+    struct wire_question asked;
+    struct look *look; /* while it is being answered */
+    FILE *out;         /* grows text */
+    char *text;
+    size_t size;
+    bool answered;
+    enum wire_answer_code code;
+    char sentence[STATUS_MESSAGE_BYTES];
+};
+
+static void forget(struct coord *coord, struct question *question)
+{
+    look_close(question->look);
+    if (question->out != NULL)
+        fclose(question->out);
+    free(question->text);
+    DL_DELETE(coord->questions, question);
+    coord->question_count--;
+    free(question);
+}
+
+static struct question *find(const struct coord *coord, uint32_t link, uint64_t id)
+{
+    struct question *question;
+    DL_FOREACH(coord->questions, question)
+    {
+        if (question->link == link && question->asked.id == id)
+            return question;
+    }
+    return NULL;
+}
+
+/* --- sending --- */
+
+/* Backs off to the edge of a character. */
+static size_t page_size(const struct question *question, size_t offset)
+{
+    size_t size = question->size - offset;
+    if (size <= WIRE_CHUNK_MAX)
+        return size;
+    size = WIRE_CHUNK_MAX;
+    while (((unsigned char)question->text[offset + size] & 0xc0) == 0x80)
+        size--;
+    return size;
+}
+
+static void post(struct coord *coord, struct question *question, uint64_t offset_bytes)
+{
+    struct wire_answer *out = &coord->answer.answer;
+    coord->answer.type = WIRE_ANSWER;
+    *out = (struct wire_answer){.id = question->asked.id, .code = question->answered ? question->code : WIRE_ANSWER_WORKING};
+    line_of(question->answered ? question->sentence : "it is being looked up", out->sentence, sizeof out->sentence);
+    if (question->answered && question->code == WIRE_ANSWER_OK) {
+        size_t offset = offset_bytes < question->size ? (size_t)offset_bytes : question->size;
+        out->total_bytes = question->size;
+        out->offset_bytes = offset;
+        out->text = question->text + offset;
+        out->size = page_size(question, offset);
+    }
+    bool last = out->offset_bytes + out->size == out->total_bytes;
+    coord_post(coord, question->link, &coord->answer, 0);
+    /* A short answer stays a while, should it be asked for again. */
+    if (question->answered && last && question->size > KEPT_BYTES)
+        forget(coord, question);
+}
+
+/* --- answering --- */
+
+static enum wire_answer_code code_of(enum status_code code)
+{
+    switch (code) {
+    case STATUS_OK: return WIRE_ANSWER_OK;
+    case STATUS_BAD_INPUT: return WIRE_ANSWER_BAD_INPUT;
+    case STATUS_NOT_FOUND: return WIRE_ANSWER_NOT_FOUND;
+    case STATUS_CONFLICT: return WIRE_ANSWER_CONFLICT;
+    case STATUS_UNSUPPORTED: return WIRE_ANSWER_UNSUPPORTED;
+    case STATUS_UNAVAILABLE: return WIRE_ANSWER_UNAVAILABLE;
+    default: return WIRE_ANSWER_FAILED;
+    }
+}
+
+/* What the printers copied out of the database may hold anything; a page holds what can be shown. */
+static void make_shown(char *text, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        size_t length = text[at] == '\n' ? 1 : line_shown(text + at, size - at);
+        if (length == 0)
+            text[at] = '?';
+        at += length > 0 ? length : 1;
+    }
+}
+
+/* The text is whole, or the answer is that there is none. */
+static void finish(struct coord *coord, struct question *question, enum status_code code, const struct status *status)
+{
+    if (question->out != NULL && fclose(question->out) != 0 && code == STATUS_OK)
+        code = STATUS_NO_MEMORY;
+    question->out = NULL;
+    if (code == STATUS_OK && question->size > WIRE_ANSWER_MAX) {
+        code = STATUS_UNSUPPORTED;
+        snprintf(question->sentence, sizeof question->sentence,
+                 "the answer has more than %d MiB, which no running master sends: ask when it has stopped", WIRE_ANSWER_MAX >> 20);
+    } else if (code == STATUS_OK) {
+        make_shown(question->text, question->size);
+        snprintf(question->sentence, sizeof question->sentence, "%s", question->look != NULL ? look_note(question->look) : "");
+    } else {
+        snprintf(question->sentence, sizeof question->sentence, "%s",
+                 status->message[0] != '\0' ? status->message : "no memory for the answer");
+    }
+    look_close(question->look);
+    question->look = NULL;
+    question->code = code_of(code);
+    question->answered = true;
+    post(coord, question, question->asked.offset_bytes);
+}
+
+/* --- what changes something --- */
+
+static enum status_code act_on_board(struct coord *coord, const struct question *question, struct status *status)
+{
+    const struct wire_question *asked = &question->asked;
+    bool quarantine = asked->kind == WIRE_ASK_DEVICE_QUARANTINE;
+    struct store_board board;
+    if (coord->stalled)
+        return status_set(status, STATUS_UNAVAILABLE, "the database cannot be written now: %s", coord->stall_reason);
+    enum status_code code = look_board_find(search_store(coord->search), asked->board, asked->device, &board, status);
+    if (code != STATUS_OK)
+        return code;
+    code = search_begin(coord->search, status);
+    if (code == STATUS_OK)
+        code = quarantine ? coord_board_quarantine(coord, &board, asked->text, status) : coord_board_trust(coord, &board, status);
+    if (code != STATUS_OK) {
+        coord_store_failed(coord, status);
+        return code;
+    }
+    log_warn(coord->logger, "an operator: board %s of device %s is %s", board.name, board.device_key,
+             quarantine ? "quarantined" : "trusted");
+    return look_board_done(&board,
+                           quarantine ? "is quarantined: it gets no measurements until `hwnas device trust`"
+                                      : "is trusted: its next canaries are what it is held against",
+                           quarantine ? "quarantined" : "trusted", look_format(asked), question->out, status);
+}
+
+/* --- the work --- */
+
+/* A piece of the answer; *more: it is not whole yet. */
+static enum status_code go_on(struct coord *coord, struct question *question, bool *more, struct status *status)
+{
+    *more = false;
+    switch (question->asked.kind) {
+    case WIRE_ASK_DEVICE_QUARANTINE:
+    case WIRE_ASK_DEVICE_TRUST: return act_on_board(coord, question, status);
+    default: break;
+    }
+    if (question->look == NULL) {
+        enum status_code code = look_open(search_store(coord->search), &question->asked, question->out, &question->look, status);
+        if (code != STATUS_OK)
+            return code;
+    }
+    return look_step(question->look, more, status);
+}
+
+static struct question *next_unanswered(const struct coord *coord)
+{
+    struct question *question;
+    DL_FOREACH(coord->questions, question)
+    {
+        if (!question->answered)
+            return question;
+    }
+    return NULL;
+}
+
+static void on_thinking(uv_idle_t *idle)
+{
+    struct coord *coord = idle->data;
+    struct question *question = next_unanswered(coord);
+    struct status status = {0};
+    bool more = false;
+    if (question == NULL) {
+        uv_idle_stop(idle);
+        return;
+    }
+    enum status_code code = go_on(coord, question, &more, &status);
+    if (code == STATUS_OK && more) {
+        /* Behind the others, so that a long answer keeps nobody waiting. */
+        DL_DELETE(coord->questions, question);
+        DL_APPEND(coord->questions, question);
+        return;
+    }
+    finish(coord, question, code, &status);
+    coord_turn(coord);
+}
+
+/* --- what arrives --- */
+
+static void refuse(struct coord *coord, uint32_t link, uint64_t id, const char *sentence)
+{
+    coord->answer.type = WIRE_ANSWER;
+    coord->answer.answer = (struct wire_answer){.id = id, .code = WIRE_ANSWER_UNAVAILABLE};
+    line_of(sentence, coord->answer.answer.sentence, sizeof coord->answer.answer.sentence);
+    coord_post(coord, link, &coord->answer, 0);
+}
+
+/* Room for one more: the oldest that is answered goes. */
+static bool make_room(struct coord *coord)
+{
+    struct question *question;
+    if (coord->question_count < QUESTIONS_MAX)
+        return true;
+    DL_FOREACH(coord->questions, question)
+    {
+        if (question->answered) {
+            forget(coord, question);
+            return true;
+        }
+    }
+    return false;
+}
+
+void coord_question(struct coord *coord, uint32_t link, const struct wire_question *asked)
+{
+    struct question *question = find(coord, link, asked->id);
+    if (question != NULL) {
+        post(coord, question, asked->offset_bytes);
+        return;
+    }
+    question = make_room(coord) ? calloc(1, sizeof *question) : NULL;
+    if (question != NULL)
+        question->out = open_memstream(&question->text, &question->size);
+    if (question == NULL || question->out == NULL) {
+        free(question);
+        refuse(coord, link, asked->id, "the master has as many questions as it can answer at once; ask again");
+        return;
+    }
+    question->link = link;
+    question->asked = *asked;
+    DL_APPEND(coord->questions, question);
+    coord->question_count++;
+    uv_idle_start(&coord->thinking, on_thinking);
+}
+
+void coord_questions_open(struct coord *coord)
+{
+    uv_idle_init(&coord->loop, &coord->thinking);
+    coord->thinking.data = coord;
+}
+
+void coord_questions_close(struct coord *coord)
+{
+    while (coord->questions != NULL)
+        forget(coord, coord->questions);
+    uv_close((uv_handle_t *)&coord->thinking, NULL);
+}

@@ -1,0 +1,111 @@
+#!/bin/bash
+# Questions to a running master: what a verb would look up in the database, which the master holds. A master that is gone, stale words
+# about one, names that cannot be, twenty questions in a row under load, a master killed while it answers.
+set -u
+. tests/support/tap.sh
+. tests/support/cluster.sh
+hwnas=$HWNAS_BUILD/hwnas
+cd "$tap_folder" || exit 1
+
+# judge SENTENCE PYTHON: d is the JSON object in the file out
+judge() {
+    python3 - out <<END
+import json, sys
+d = json.loads(open(sys.argv[1]).read())
+sys.exit(not ($2))
+END
+    ok $? "$1"
+}
+ask() { # ask ARGUMENT...: the answer in out; what is on standard error in err
+    "$hwnas" "$@" >out 2>err
+}
+
+# --- a study that takes a while: workers come and go, so that it never ends while it is asked
+study live '{name: macs, source: macs}'
+sed -i 's/generations: 4/generations: 400/' live.yaml
+start_master live
+start_worker live-a
+until_true told live 8
+same 'the master says beside its database where it is' "$(python3 -c 'import json; print(json.load(open("live.db.master"))["addresses"][0])')" "$address"
+same 'to its user alone' "$(stat -c %a live.db.master)" 600
+ask study list --db live.db -f json
+judge 'the studies of a held database are listed by its master' '[s["study"] for s in d["studies"]] == ["live"] and d["studies"][0]["state"] == "running"'
+ask study show live --db live.db -f json
+judge 'a study that is running is shown with what it has found so far' 'd["summary"]["asked"] >= 8 and d["result"]["study"] == "live" and d["result"]["evaluations"]["asked"] == d["summary"]["asked"]'
+ask study show live --db live.db
+holds 'as a table, too' out 'candidates asked'
+ask front live --db live.db -f csv
+holds 'a front can be looked at while the search goes on' out 'arch,fitness,macs'
+expect 'and has rows' [ "$(wc -l <out)" -gt 1 ]
+ask device list --db live.db
+holds 'so can the list of boards' out 'strikes'
+says 2 "'lvie' is not in this database; it holds live" 'a mistyped study is told what there is' "$hwnas" front lvie --db live.db
+says 2 "there is no board 'kitchen'" 'a board that is not there is not found' "$hwnas" device show kitchen --db live.db
+says 2 'that is no name' 'what cannot be a name is refused before it is sent' "$hwnas" device show 'a b' --db live.db
+says 2 'longer than any name' 'so is what is longer than any name' "$hwnas" study show "$(printf 'x%.0s' $(seq 100))" --db live.db
+says 3 'stop that first' 'what a master does not do while it runs is refused, with the way there' "$hwnas" device withdraw kitchen --db live.db
+
+# --- many questions at once, under load
+before=$(progress live distinct)
+for i in $(seq 1 20); do ask study show live --db live.db -f json || break; done
+same 'twenty questions in a row are answered' "$i $(python3 -c 'import json; print(json.load(open("out"))["result"]["study"])')" '20 live'
+askers=
+for i in $(seq 1 20); do
+    "$hwnas" study list --db live.db -f json >"many-$i" 2>>many.err &
+    askers="$askers $!"
+done
+answered=0
+for asker in $askers; do wait "$asker" && answered=$((answered + 1)); done
+same 'so are twenty at once' "$answered" 20
+expect 'and the search went on meanwhile' until_true told live $((before + 4))
+same 'nobody who asks counts as a peer' "$(progress live workers) $(progress live agents)" '1 0'
+
+# --- a master that is frozen; one that is gone
+kill -STOP "$master"
+says 1 'did not answer within 1 s' 'a master that is stopped is waited for as long as was said' "$hwnas" study list --db live.db --wait 1
+"$hwnas" study show live --db live.db -f json >out 2>err &
+asker=$!
+kill -9 "$master"
+wait "$master" 2>/dev/null
+wait "$asker"
+same 'a master killed while it is asked: the database is looked into instead' $? 0
+judge 'with all that was stored' "d['summary']['asked'] >= 8"
+expect 'its word is still there' test -e live.db.master
+ask front live --db live.db -f csv
+same 'but stale, so the database itself is opened' $? 0
+cp live.db copy.db && cp live.db-wal copy.db-wal && cp live.db.master copy.db.master
+ask study list --db copy.db -f json
+judge 'a copy of database and word is no held database' '[s["study"] for s in d["studies"]] == ["live"]'
+echo '{"pid": "me"}' >copy.db.master
+ask study list --db copy.db
+same 'nor does nonsense in its place do harm' $? 0
+
+# --- somebody else holds it
+python3 - live.db <<'END' &
+import signal, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA locking_mode = EXCLUSIVE")
+db.execute("BEGIN IMMEDIATE")
+open("held", "w").close()
+signal.pause()
+END
+holder=$!
+children="$children $holder"
+until_true test -e held
+says 3 'live.db.master: is stale' 'held by another program: the stale word is named as such' "$hwnas" study list --db live.db
+kill "$holder"
+wait "$holder" 2>/dev/null
+
+# --- back again
+start_master live
+until_true grep -q 'listening' live.err
+until_true "$hwnas" study list --db live.db
+stop "$master"
+same 'the master ends in order' $stopped 0
+expect 'and takes its word along' test ! -e live.db.master
+says 2 'no such database' 'a database that is not there is held by nobody' "$hwnas" study list --db none.db
+echo 'no database' >wrong.db
+says 2 'wrong.db' 'what is no database is none' "$hwnas" study list --db wrong.db
+
+[ $tap_failed -eq 0 ] || show_logs
+done_testing

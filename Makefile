@@ -95,7 +95,7 @@ PROGRAMS := $(if $(ARCH),,$(B)/hwnas $(B)/hwnas-master $(B)/hwnas-worker) $(B)/h
 # Golden tests compute for long on one thread each: ThreadSanitizer has nothing to find there.
 THREADED   := $(filter thread,$(SAN))
 UNIT_TESTS := $(patsubst %.c,$(B)/%.t,$(sort $(wildcard tests/unit/*.c tests/sim/*.c $(if $(THREADED),,tests/golden/*.c))))
-E2E_TESTS  := $(sort $(wildcard tests/e2e/*.sh))
+E2E_TESTS  := $(sort $(wildcard tests/e2e/*.sh)) $(sort $(filter-out $(addprefix tests/chaos/,tap.py cluster.py judge.py check_ledgers.py),$(wildcard tests/chaos/*.py)))
 # What runs for boards under qemu (tests/support/board.sh), where this machine has what it takes: scripts/install-deps --arch ARCH.
 BOARDS      := $(if $(ARCH)$(SAN),,$(foreach arch,arm64 armhf,$(shell scripts/install-deps --have $(arch) >/dev/null && echo $(arch))))
 BOARD_TESTS := $(addprefix $(B)/tests/unit/,test_engine_ops.t test_engine.t test_space_fbnet.t test_conditions.t test_wire.t test_tensorfile.t)
@@ -105,8 +105,11 @@ REAL64_TESTS := $(patsubst %.c,$(B)/real64/%.t,$(wildcard tests/golden/test_gold
 UNIT_TESTS   += $(if $(THREADED),,$(REAL64_TESTS))
 # What replaces malloc is linked into the programs that are about memory, and into no others.
 # tool.c is a program by itself: what the command runner is tried with.
-TEST_HELP  := $(filter-out tests/support/failing_malloc.c tests/support/tool.c,$(sort $(wildcard tests/support/*.c)))
+TEST_HELP  := $(filter-out $(addprefix tests/support/,failing_malloc.c tool.c crash.c peer_job.c peer_ledger.c),$(sort $(wildcard tests/support/*.c)))
 TEST_TOOL  := $(B)/tests/support/tool
+# What tests/chaos kills, cuts off and starves: a master with crash points, peers that write down what they sent and heard.
+CHAOS      := $(addprefix $(B)/chaos/,hwnas-master hwnas-worker hwnas-agent)
+CRASH_SRC  := $(shell grep -l '"common/crash.h"' $(MASTER_SRC) $(COMMON_SRC))
 BENCHES    := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
 
 # --- what people type ----------------------------------------------------------------------------------------------------------------
@@ -126,7 +129,7 @@ agent: $(B)/hwnas-agent ## build the agent; with ARCH=arm64 or armhf for a board
 deps: ## install the Debian packages that are missing (needs root)
 	scripts/install-deps
 
-test: $(PROGRAMS) $(UNIT_TESTS) $(addprefix board-,$(BOARDS)) ## run every test; ends with prove's `Result: PASS`
+test: $(PROGRAMS) $(CHAOS) $(UNIT_TESTS) $(addprefix board-,$(BOARDS)) ## run every test; ends with prove's `Result: PASS`
 	$(Q)scripts/run-tests $(B) $(UNIT_TESTS) $(E2E_TESTS)
 
 test-all: ## every test at its full length (docs/RELIABILITY.md): hours of faults instead of minutes
@@ -227,6 +230,20 @@ $(B)/hwnas:        $(B)/master/hwnas_main.o  $(MASTER_LIB) $(WORKER_LIB) $(COMMO
 $(B)/hwnas-master: $(B)/master/master_main.o $(MASTER_LIB) $(COMMON_LIB)
 	$(LINK)
 $(B)/hwnas-worker: $(B)/worker/worker_main.o $(WORKER_LIB) $(COMMON_LIB)
+	$(LINK)
+# Objects before the libraries stand in for those of the same functions in them.
+$(B)/chaos/%.o: %.c | $(DEPS_STAMP) $(GEN_HDR)
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CFLAGS) -DHWNAS_CRASH_POINTS $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+
+PEER_WRAP := $(foreach name,wire_encode ledger_ack ledger_welcome job_work,-Wl,--wrap=$(name))
+$(B)/chaos/hwnas-worker $(B)/chaos/hwnas-agent: override LDFLAGS += $(PEER_WRAP)
+$(B)/chaos/hwnas-master: $(B)/master/master_main.o $(patsubst %.c,$(B)/chaos/%.o,$(CRASH_SRC)) $(B)/tests/support/crash.o $(MASTER_LIB) $(COMMON_LIB)
+	$(LINK)
+$(B)/chaos/hwnas-worker: $(B)/worker/worker_main.o $(B)/tests/support/peer_job.o $(B)/tests/support/peer_ledger.o $(WORKER_LIB) $(COMMON_LIB)
+	$(LINK)
+$(B)/chaos/hwnas-agent: $(B)/worker/agent_main.o $(call objects,$(PLAIN_SRC)) $(B)/tests/support/peer_ledger.o $(WORKER_LIB) $(COMMON_LIB)
 	$(LINK)
 AGENT_OBJ := $(B)/worker/agent_main.o $(call objects,$(PLAIN_SRC))
 ifeq ($(ARCH),)

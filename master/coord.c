@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/crash.h"
 #include "common/host.h"
 #include "common/line.h"
 #include "master/coord_parts.h"
@@ -47,7 +48,10 @@ static void send_outbox(struct coord *coord)
 {
     for (size_t i = 0; i < coord->outbox_count; i++) {
         const struct outgoing *out = &coord->outbox[i];
+        if (out->lease_id != 0)
+            crash_point("before-task");
         enum status_code code = bus_send(coord->bus, out->link, out->data, out->size);
+        crash_point(out->lease_id != 0 ? "after-task" : "after-answer");
         if (code == STATUS_OK || coord->dispatch == NULL)
             continue;
         if (code == STATUS_NOT_FOUND)
@@ -56,6 +60,7 @@ static void send_outbox(struct coord *coord)
             dispatch_undelivered(coord->dispatch, clock_monotonic_ms(), out->lease_id);
     }
     empty_outbox(coord);
+    crash_point("after-outbox");
 }
 
 /* --- ending --- */
@@ -110,6 +115,7 @@ static void say_goodbye(struct coord *coord, bool finished, const char *sentence
 static void finish(struct coord *coord)
 {
     log_info(coord->logger, "study %s is finished", search_config(coord->search)->name);
+    crash_point("at-finish");
     say_goodbye(coord, true, "the study is finished");
     close_loop(coord, GOODBYE_LINGER_MS);
 }
@@ -119,6 +125,7 @@ static void on_signal(uv_signal_t *handle, int number)
     struct coord *coord = handle->data;
     struct status status = {0};
     coord->exit_code = number == SIGINT ? 130 : 0;
+    crash_point("at-shutdown");
     log_info(coord->logger, "%s: stopping; what is stored is kept, and the same command goes on",
              number == SIGINT ? "SIGINT" : "SIGTERM");
     if (!coord->stalled) {
@@ -130,7 +137,9 @@ static void on_signal(uv_signal_t *handle, int number)
     if (!coord->stalled && search_begin(coord->search, &status) == STATUS_OK && search_pause(coord->search, &status) == STATUS_OK)
         search_commit(coord->search, &status);
     search_rollback(coord->search);
+    crash_point("shutdown-stored");
     say_goodbye(coord, false, "the master is stopping");
+    crash_point("after-goodbye");
     close_loop(coord, GOODBYE_LINGER_MS);
 }
 
@@ -167,6 +176,7 @@ static enum status_code open_dispatch(struct coord *coord, struct status *status
     search_rollback(coord->search);
     if (code != STATUS_OK)
         return code;
+    crash_point("epoch-raised");
     struct dispatch_options options = {.epoch = (uint64_t)coord->epoch,
                                        .heartbeat_ms = coord->options->heartbeat_ms,
                                        .lease_ms = coord->options->lease_ms,
@@ -230,6 +240,7 @@ static enum status_code store_grant(struct coord *coord, const struct dispatch_a
     enum status_code code = store_lease_grant(search_store(coord->search), &lease, status);
     if (code != STATUS_OK)
         return code;
+    crash_point("lease-stored");
     dispatch_granted(coord->dispatch, action->key, (uint64_t)lease.id);
     coord_post_task(coord, action, (uint64_t)lease.id);
     log_debug(coord->logger, "lease %lld, attempt %u, to %s%s", (long long)lease.id, action->attempt, action->node,
@@ -250,6 +261,7 @@ static enum status_code store_close_of(struct coord *coord, const struct dispatc
     enum status_code code = store_lease_close(search_store(coord->search), (int64_t)action->lease_id, (int64_t)action->epoch,
                                               (int32_t)action->attempt, action->node, states[action->close],
                                               wire_failure_name(action->failure), action->reason, clock_wall_ms(), &closed, status);
+    crash_point("lease-closed");
     if (code == STATUS_OK && !closed)
         log_warn(coord->logger, "lease %llu was not open in the database", (unsigned long long)action->lease_id);
     return code;
@@ -333,6 +345,7 @@ void coord_turn(struct coord *coord)
     struct status status = {0};
     bool more = false, freed = true;
     int64_t now_ms = clock_monotonic_ms(), wake_ms = now_ms;
+    crash_point("before-begin");
     enum status_code code = search_begin(coord->search, &status);
     while (code == STATUS_OK && freed) {
         code = search_advance(coord->search, ADVANCE_LIMIT, on_task, coord, &more, &status);
@@ -341,12 +354,14 @@ void coord_turn(struct coord *coord)
         wake_ms = dispatch_tick(coord->dispatch, now_ms);
         code = carry_out(coord, &freed, &status);
     }
+    crash_point("before-commit");
     if (code == STATUS_OK)
         code = search_commit(coord->search, &status);
     if (code != STATUS_OK) {
         coord_store_failed(coord, &status);
         return;
     }
+    crash_point("after-commit");
     send_outbox(coord);
     if (search_finished(coord->search)) {
         finish(coord);
@@ -388,12 +403,14 @@ static enum status_code listen_at_all(struct coord *coord, struct status *status
                           search_config(coord->search)->name);
     for (size_t i = 0; i < options->listen_count; i++) {
         char bound[256];
+        crash_point("before-listen");
         enum status_code code = bus_listen(coord->bus, options->listen[i], bound, sizeof bound, status);
         if (code != STATUS_OK)
             return code;
         log_info(coord->logger, "listening at %s", bound);
         snprintf(coord->place.addresses[i], sizeof coord->place.addresses[i], "%s", bound);
         coord->place.address_count++;
+        crash_point("after-listen");
     }
     return STATUS_OK;
 }
@@ -481,6 +498,7 @@ int coord_run(const struct coord_options *options, const struct logger *logger, 
     int exit_code = code == STATUS_OK ? coord->exit_code : status_exit_code(code);
     dispatch_close(coord->dispatch);
     coord_boards_close(coord);
+    crash_point("before-close");
     search_close(coord->search);
     empty_outbox(coord);
     free(coord->outbox);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/crash.h"
 #include "master/search_parts.h"
 
 enum { ADVANCE_MS = 100 }; /* a strategy that thinks keeps signals, messages and commits waiting for this and one pump more */
@@ -156,7 +157,9 @@ static enum status_code store_snapshot(struct search *search, struct status *sta
     if (code != STATUS_OK)
         return code;
     study_count(search->study, &counts);
+    crash_point("before-snapshot");
     code = store_snapshot_put(search->store, search->id, counts.told, data, size, status);
+    crash_point("snapshot-stored");
     free(data);
     return code;
 }
@@ -167,6 +170,7 @@ static enum status_code store_told(struct search *search, size_t *told, struct s
     *told = 0;
     while (study_told(search->study, &candidate)) {
         enum status_code code = store_candidate_put(search->store, search->id, &candidate, search->config->cost_count, status);
+        crash_point("candidate-stored");
         if (code == STATUS_OK && study_snapshot_due(search->study))
             code = store_snapshot(search, status);
         if (code != STATUS_OK)
@@ -194,6 +198,8 @@ static enum status_code mark(struct search *search, struct status *status)
     /* Asking a surrogate or a forest can take most of the time, so the clock is read behind it. */
     double seconds = search_seconds(search, clock_monotonic_ms());
     enum status_code code = store_study_update(search->store, search->id, state, finished ? clock_wall_ms() : 0, seconds, status);
+    if (finished)
+        crash_point("finish-stored");
     if (code == STATUS_OK && finished)
         code = store_answer(search, status);
     if (code == STATUS_OK && finished) {
@@ -241,6 +247,7 @@ enum status_code search_accept(struct search *search, const struct store_evaluat
 {
     bool inserted;
     enum status_code code = store_evaluation_put(search->store, evaluation, &inserted, status);
+    crash_point("result-stored");
     if (code == STATUS_OK)
         provide(search, evaluation->key, evaluation);
     return code;

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/crash.h"
 #include "common/fileio.h"
 #include "master/store_backup_parts.h"
 #include "master/store_schema.h"
@@ -121,8 +122,10 @@ static enum status_code migrate_step(sqlite3 *db, const char *path, const struct
         code = ask_int(db, path, "PRAGMA user_version", &version, status);
     if (code == STATUS_OK && version != migration->version)
         code = status_set(status, STATUS_INTERNAL, "%s: migration %d ends at version %d", path, migration->version, version);
+    crash_point("migration-run");
     if (code == STATUS_OK)
         code = store_run(db, path, "COMMIT", status);
+    crash_point("migration-done");
     if (code != STATUS_OK && !sqlite3_get_autocommit(db))
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     return code;
@@ -169,8 +172,10 @@ static enum status_code create(const char *path, const struct store_migration *m
         return status_set(status, STATUS_BAD_INPUT, "%s: the path is too long", path);
     unlink(fresh);
     enum status_code code = fill_new(fresh, migrations, count, status);
+    crash_point("database-made");
     if (code == STATUS_OK)
         code = fileio_take_name(fresh, path, status);
+    crash_point("database-named");
     if (code != STATUS_OK)
         unlink(fresh);
     return code == STATUS_CONFLICT ? STATUS_OK : code; /* somebody else was faster: then that one is opened */

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/crash.h"
 #include "common/fileio.h"
 #include "master/store_backup_parts.h"
 #include "master/store_sql.h"
@@ -102,6 +103,7 @@ static enum status_code begin(struct store_backup *backup, struct status *status
         code = open_copy(backup, status);
     if (code != STATUS_OK)
         return code;
+    crash_point("before-backup");
     backup->copying = sqlite3_backup_init(backup->copy, "main", backup->store->db, "main");
     if (backup->copying == NULL)
         return store_failure(backup->copy, backup->partial, sqlite3_extended_errcode(backup->copy), status);
@@ -192,6 +194,7 @@ static enum status_code copy_some(struct store_backup *backup, struct status *st
         return store_failure(backup->copy, backup->partial, result, status);
     result = sqlite3_backup_finish(backup->copying);
     backup->copying = NULL;
+    crash_point("backup-copied");
     return result == SQLITE_OK ? begin_check(backup, status) : store_failure(backup->copy, backup->partial, result, status);
 }
 
@@ -211,7 +214,9 @@ static enum status_code end_check(struct store_backup *backup, struct status *st
     backup->phase = COPYING; /* no thread to wait for any more */
     if (backup->verdict.code != STATUS_OK)
         return status_set(status, backup->verdict.code, "%s", backup->verdict.message);
+    crash_point("backup-made");
     enum status_code code = take_name(backup, status);
+    crash_point("backup-named");
     if (code == STATUS_OK)
         backup->phase = DONE;
     return code;

@@ -142,7 +142,10 @@ static void renew(struct ledger *ledger, uint64_t sequence)
     int64_t good_until_ms = sent_ms + (int64_t)ledger->lease_ms * 3 / 4;
     for (uint32_t i = 0; i < ledger->capacity; i++) {
         struct ledger_item *item = &ledger->items[i];
-        if (item->state != LEDGER_FREE && item->listed_from <= sequence && item->good_until_ms < good_until_ms)
+        if (item->state == LEDGER_FREE || item->listed_from > sequence)
+            continue;
+        item->known = true;
+        if (item->good_until_ms < good_until_ms)
             item->good_until_ms = good_until_ms;
     }
 }
@@ -254,6 +257,12 @@ bool ledger_forget(struct ledger *ledger, uint64_t lease_id)
         return false;
     item->state = LEDGER_FREE;
     return true;
+}
+
+bool ledger_may_begin(const struct ledger *ledger, uint64_t lease_id, uint32_t attempt)
+{
+    const struct ledger_item *item = find(ledger, lease_id);
+    return item != NULL && (attempt == 1 || item->known);
 }
 
 int64_t ledger_good_until(const struct ledger *ledger, uint64_t lease_id)

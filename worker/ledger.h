@@ -7,7 +7,8 @@
  *   - A lease is good until 3/4 of lease_ms after THIS side sent the last Hello or Heartbeat the master is known to have heard (it
  *     echoes its sequence number). Past that the master may have given the task to another: computing pauses until the next answer.
  *   - A result is kept and sent again until its ResultAck comes with any verdict but RETRY_LATER.
- *   - A Task taken is confirmed by a Heartbeat at once, before it is computed.
+ *   - A Task taken is confirmed by a Heartbeat at once, before it is computed. One that was leased before is begun only when that
+ *     Heartbeat is answered: if it kills its workers, all deaths but perhaps the first are known to the master as attempts.
  *   - A Task is started once: copies are ignored, one that came too late or finds no room is returned. */
 #ifndef HWNAS_WORKER_LEDGER_H
 #define HWNAS_WORKER_LEDGER_H
@@ -24,6 +25,7 @@ enum ledger_state { LEDGER_FREE, LEDGER_RUNNING, LEDGER_DONE };
 
 struct ledger_item {
     enum ledger_state state;
+    bool known;   /* the master has answered a message that lists it */
     bool dropped; /* DONE: the master holds the lease ended; no longer listed, but the result is still offered */
     uint64_t lease_id;
     char key[DIGEST_HEX_BYTES];
@@ -85,6 +87,9 @@ bool ledger_done(struct ledger *ledger, int64_t now_ms, uint64_t lease_id);
 
 /* The lease is given up without a result; true when it was held (then send a Return). */
 bool ledger_forget(struct ledger *ledger, uint64_t lease_id);
+
+/* Whether a task of that attempt may be begun now. */
+bool ledger_may_begin(const struct ledger *ledger, uint64_t lease_id, uint32_t attempt);
 
 /* When the lease stops being good, or INT64_MIN when it is not held. */
 int64_t ledger_good_until(const struct ledger *ledger, uint64_t lease_id);

@@ -269,7 +269,8 @@ static void start_tasks(struct session *session)
 {
     for (uint32_t i = 0; i < session->ledger->capacity; i++) {
         struct held *held = &session->held[i];
-        if (held->used && !held->computing && !held->has_result && !start_task(session, held))
+        if (held->used && !held->computing && !held->has_result &&
+            ledger_may_begin(session->ledger, held->task.lease_id, held->task.attempt) && !start_task(session, held))
             return;
     }
 }

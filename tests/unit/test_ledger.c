@@ -56,6 +56,23 @@ static void beat(int64_t now, bool answered)
         ledger_heartbeat_answer(&ledger, now + 1, &answer, &cancel);
 }
 
+static void a_task_that_was_leased_before_waits_for_the_answer(void **state)
+{
+    (void)state;
+    assert_int_equal(offer(10, 1, 1), LEDGER_START);
+    assert_true(ledger_may_begin(&ledger, 1, 1));
+    assert_false(ledger_may_begin(&ledger, 1, 2));
+    beat(11, false);
+    assert_false(ledger_may_begin(&ledger, 1, 2));
+    beat(12, true);
+    assert_true(ledger_may_begin(&ledger, 1, 2));
+    assert_false(ledger_may_begin(&ledger, 2, 1)); /* a lease that is not held */
+    assert_int_equal(offer(20, 3, 2), LEDGER_START);
+    struct wire_heartbeat_answer earlier = {.epoch = 3, .sequence = heartbeat.sequence};
+    ledger_heartbeat_answer(&ledger, 21, &earlier, &cancel); /* of a Heartbeat that did not list it */
+    assert_false(ledger_may_begin(&ledger, 3, 2));
+}
+
 static void the_first_thing_due_is_a_hello(void **state)
 {
     (void)state;
@@ -247,6 +264,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_first_thing_due_is_a_hello, unregistered),
         cmocka_unit_test_setup(the_answer_to_an_earlier_hello_registers_nobody, unregistered),
+        cmocka_unit_test_setup(a_task_that_was_leased_before_waits_for_the_answer, registered),
         cmocka_unit_test_setup(three_unanswered_heartbeats_reopen_the_connection, registered),
         cmocka_unit_test_setup(a_task_is_confirmed_by_a_heartbeat_at_once, registered),
         cmocka_unit_test_setup(a_task_is_started_once, registered),

@@ -1,9 +1,6 @@
 /* dispatch_grant: which waiting task goes to which peer, and when a host computes or measures. Part of dispatch; pure. */
-#include <stdio.h>
 #include <string.h>
-#include <utlist.h>
 
-#include "common/nearest.h"
 #include "master/dispatch_parts.h"
 
 /* Silent for more than 2.5 heartbeats: it may be dead, so it gets no new work; what it has it may still finish. */
@@ -33,7 +30,7 @@ static bool is_blocked(const struct dispatch *dispatch, const struct board *boar
     return board->trust.held || dispatch->options.canary_every == 0 || dispatch->now_ms < board->canary_from_ms;
 }
 
-static bool canary_is_due(const struct dispatch *dispatch, const struct board *board)
+bool dispatch_canary_is_due(const struct dispatch *dispatch, const struct board *board)
 {
     if (board->trust.quarantined)
         return true;
@@ -43,7 +40,7 @@ static bool canary_is_due(const struct dispatch *dispatch, const struct board *b
            (!board->deterministic && board->measurements >= dispatch->options.canary_every);
 }
 
-static bool could_take(const struct dispatch *dispatch, const struct peer *peer, const struct task *task)
+bool dispatch_could_take(const struct dispatch *dispatch, const struct peer *peer, const struct task *task)
 {
     if (task->kind == WIRE_RMI)
         return peer->role == WIRE_WORKER;
@@ -52,87 +49,112 @@ static bool could_take(const struct dispatch *dispatch, const struct peer *peer,
 
 bool dispatch_other_node_exists(const struct dispatch *dispatch, const struct task *task)
 {
-    for (const struct peer *peer = dispatch->peers.by_node; peer != NULL; peer = peer->hh.next) {
+    enum wire_role role = task->kind == WIRE_RMI ? WIRE_WORKER : WIRE_AGENT;
+    for (const struct peer *peer = dispatch->peers.of[role].first; peer != NULL; peer = peer->role_next) {
         bool quarantined = peer->board != NULL && peer->board->trust.quarantined;
-        if (could_take(dispatch, peer, task) && !is_torpid(dispatch, peer) && !quarantined &&
+        if (dispatch_could_take(dispatch, peer, task) && !is_torpid(dispatch, peer) && !quarantined &&
             !queue_failed_on(task, place_of(peer)))
             return true;
     }
     return false;
 }
 
+/* --- lines --- */
+
+/* The tasks that wait for such a peer: for its device, and on the master's own host for "host". */
+struct lines {
+    struct queue_line *of[2]; /* NULL: nobody has wanted such a thing */
+};
+
+static struct lines lines_of(struct dispatch *dispatch, const struct peer *peer)
+{
+    struct lines lines = {{NULL, NULL}};
+    if (peer->role == WIRE_WORKER) {
+        lines.of[0] = &dispatch->queue.rmi;
+        return lines;
+    }
+    if (strcmp(peer->device_key, "host") != 0)
+        lines.of[0] = queue_line(&dispatch->queue, peer->device_key);
+    if (strcmp(peer->host->id, dispatch->options.host_id) == 0)
+        lines.of[1] = queue_line(&dispatch->queue, "host");
+    return lines;
+}
+
+/* The earlier of two tasks; either may be NULL. */
+static struct task *earlier(struct task *a, struct task *b)
+{
+    return a == NULL || (b != NULL && b->order < a->order) ? b : a;
+}
+
 /* --- turns --- */
 
-/* The first waiting measurement that an agent of the host could take, of an order below limit. */
-static const struct task *first_measurement(const struct dispatch *dispatch, const struct host *host, uint64_t limit,
-                                            uint32_t *count)
+/* The first waiting measurement that an agent of the host could take, of an order below limit. *count: how many there are, as far
+ * as it matters. */
+static const struct task *first_measurement(struct dispatch *dispatch, const struct host *host, uint64_t limit, uint32_t *count)
 {
-    const struct task *first = NULL;
+    struct task *first = NULL;
     *count = 0;
-    for (const struct task *task = dispatch->queue.waiting_measure; task != NULL && task->order < limit; task = task->next) {
-        for (const struct peer *peer = dispatch->peers.by_node; peer != NULL; peer = peer->hh.next) {
-            if (peer->host != host || is_torpid(dispatch, peer) || is_blocked(dispatch, peer->board) ||
-                !could_take(dispatch, peer, task))
+    dispatch->rounds++;
+    for (const struct peer *peer = host->of[WIRE_AGENT].first; peer != NULL; peer = peer->host_next) {
+        if (is_torpid(dispatch, peer) || is_blocked(dispatch, peer->board))
+            continue;
+        struct lines lines = lines_of(dispatch, peer);
+        for (int i = 0; i < 2; i++) {
+            struct queue_line *line = lines.of[i];
+            if (line == NULL || line->seen == dispatch->rounds)
                 continue;
-            if (first == NULL)
-                first = task;
-            ++*count;
-            break;
+            line->seen = dispatch->rounds;
+            struct task *task = line->first;
+            if (task != NULL && task->order < limit)
+                first = earlier(first, task);
+            for (; task != NULL && task->order < limit && *count < dispatch->options.measure_batch; task = task->next)
+                ++*count;
         }
-        if (*count >= dispatch->options.measure_batch)
-            break;
     }
     return first;
 }
 
-void dispatch_turn_hosts(struct dispatch *dispatch)
+static void turn_host(struct dispatch *dispatch, struct host *host)
 {
     const struct dispatch_options *options = &dispatch->options;
-    for (struct host *host = dispatch->peers.hosts; host != NULL; host = host->hh.next) {
-        uint32_t count;
-        if (host->measure_turn && host->measuring == 0 && first_measurement(dispatch, host, host->turn_limit, &count) == NULL)
-            host->measure_turn = false;
-        if (host->measure_turn || host->agents == 0)
-            continue;
-        const struct task *first = first_measurement(dispatch, host, UINT64_MAX, &count);
-        if (first == NULL)
-            continue;
-        if (dispatch->queue.waiting_rmi == NULL || count >= options->measure_batch ||
-            dispatch->now_ms - first->wanted_ms >= options->measure_wait_ms) {
-            host->measure_turn = true;
-            host->turn_limit = dispatch->queue.next_order;
-        }
+    uint32_t count;
+    if (host->measure_turn && host->measuring == 0 && first_measurement(dispatch, host, host->turn_limit, &count) == NULL) {
+        host->measure_turn = false;
+        peers_ready_on(&dispatch->peers, host, WIRE_WORKER);
     }
+    if (host->measure_turn)
+        return;
+    const struct task *first = first_measurement(dispatch, host, UINT64_MAX, &count);
+    if (first == NULL)
+        return;
+    if (dispatch->queue.rmi.first == NULL || count >= options->measure_batch ||
+        dispatch->now_ms - first->wanted_ms >= options->measure_wait_ms) {
+        host->measure_turn = true;
+        host->turn_limit = dispatch->queue.next_order;
+        peers_ready_on(&dispatch->peers, host, WIRE_AGENT);
+    }
+}
+
+void dispatch_turn_hosts(struct dispatch *dispatch)
+{
+    for (struct host *host = dispatch->peers.mixed; host != NULL; host = host->mixed_next)
+        turn_host(dispatch, host);
 }
 
 /* --- grants --- */
 
-/* Restored leases whose node has not come back could be on any host: bit 1 an RMI lease, bit 2 a measurement, both if unknown. */
-static unsigned leases_somewhere(const struct dispatch *dispatch)
-{
-    unsigned kinds = 0;
-    const struct lease *lease;
-    DL_FOREACH(dispatch->queue.leases, lease)
-    {
-        if (lease->host != NULL)
-            continue;
-        bool known = lease->task == NULL || lease->task->described;
-        kinds |= !known || lease->kind == 0 ? 3u : lease->kind == WIRE_RMI ? 1u : 2u;
-    }
-    return kinds;
-}
-
-static bool may_start(const struct dispatch *dispatch, const struct peer *peer, unsigned somewhere)
+static bool may_start(const struct dispatch *dispatch, const struct peer *peer)
 {
     if (peer->leases >= peer->slots || peer->last_attempts > 0 || is_torpid(dispatch, peer))
         return false;
     const struct host *host = peer->host;
+    bool alone = host->of[WIRE_WORKER].count == 0 || host->of[WIRE_AGENT].count == 0;
     if (peer->role == WIRE_WORKER)
-        return host->measuring == 0 && !host->measure_turn && (somewhere & 2u) == 0;
+        return host->measuring == 0 && (!host->measure_turn || alone);
     if (is_blocked(dispatch, peer->board) || peer->board->canary != NULL)
         return false;
     bool ahead = host->is_board && host->measuring == peer->leases; /* built while the other one runs */
-    return (host->measuring == 0 || ahead) && host->computing == 0 && (host->measure_turn || host->workers == 0) && somewhere == 0;
+    return (host->measuring == 0 || ahead) && host->computing == 0 && (host->measure_turn || alone);
 }
 
 static bool is_last_attempt(const struct dispatch *dispatch, const struct task *task)
@@ -142,15 +164,15 @@ static bool is_last_attempt(const struct dispatch *dispatch, const struct task *
 
 /* The earliest waiting task for the peer. One that failed on this node is left to others while there are others. A last attempt
  * waits for the peer to be empty, and the peer takes nothing else meanwhile. */
-static struct task *choose_task(const struct dispatch *dispatch, const struct peer *peer)
+static struct task *choose_task(struct dispatch *dispatch, const struct peer *peer)
 {
-    struct task *task = queue_waiting(&dispatch->queue, peer->role == WIRE_WORKER ? WIRE_RMI : WIRE_MEASURE);
-    for (; task != NULL; task = task->next) {
-        if (!could_take(dispatch, peer, task))
-            continue;
-        if (queue_failed_on(task, place_of(peer)) && dispatch_other_node_exists(dispatch, task))
-            continue;
-        return is_last_attempt(dispatch, task) && peer->leases > 0 ? NULL : task;
+    struct lines lines = lines_of(dispatch, peer);
+    struct task *next[2] = {lines.of[0] == NULL ? NULL : lines.of[0]->first, lines.of[1] == NULL ? NULL : lines.of[1]->first};
+    struct task *task;
+    while ((task = earlier(next[0], next[1])) != NULL) {
+        if (!queue_failed_on(task, place_of(peer)) || !dispatch_other_node_exists(dispatch, task))
+            return is_last_attempt(dispatch, task) && peer->leases > 0 ? NULL : task;
+        next[task != next[0]] = task->next;
     }
     return NULL;
 }
@@ -202,7 +224,7 @@ static bool grant_one(struct dispatch *dispatch, struct peer *peer)
     bool busy = false;
     if (task == NULL)
         return false;
-    bool canary = peer->board != NULL && canary_is_due(dispatch, peer->board);
+    bool canary = peer->board != NULL && dispatch_canary_is_due(dispatch, peer->board);
     struct lease *lease = canary ? lease_canary(dispatch, peer, &busy) : lease_task(dispatch, peer, task);
     if (busy)
         return false;
@@ -212,7 +234,7 @@ static bool grant_one(struct dispatch *dispatch, struct peer *peer)
         return false;
     }
     lease->granted_ms = dispatch->now_ms;
-    dispatch_place_lease(lease, peer, peer->host);
+    dispatch_place_lease(dispatch, lease, peer, peer->host);
     memcpy(action->key, lease->key, sizeof action->key);
     memcpy(action->node, peer->node, sizeof action->node);
     action->canary = canary;
@@ -226,89 +248,26 @@ static bool grant_one(struct dispatch *dispatch, struct peer *peer)
     return true;
 }
 
+/* One task per peer and round, so that a few tasks are spread over all nodes: who has got one goes to the end of the list. Who may
+ * not start leaves it, and comes back with its next Heartbeat or when what stood in its way has gone. */
+static void grant_to(struct dispatch *dispatch, enum wire_role role, const uint32_t *waiting)
+{
+    struct peers_list *ready = &dispatch->peers.ready[role];
+    uint32_t passed = 0; /* one after the other had room and found nothing for it */
+    while (*waiting > 0 && passed < ready->count && !dispatch->broken) {
+        struct peer *peer = ready->first;
+        peers_not_ready(&dispatch->peers, peer);
+        if (!may_start(dispatch, peer))
+            continue;
+        passed = grant_one(dispatch, peer) ? 0 : passed + 1;
+        peers_ready(&dispatch->peers, peer);
+    }
+}
+
 void dispatch_grant_all(struct dispatch *dispatch)
 {
-    /* One task per peer and round, so that a few tasks are spread over all nodes. */
-    bool granted = true;
-    while (granted && !dispatch->broken) {
-        granted = false;
-        unsigned somewhere = leases_somewhere(dispatch);
-        for (struct peer *peer = dispatch->peers.by_node; peer != NULL; peer = peer->hh.next) {
-            if (may_start(dispatch, peer, somewhere))
-                granted |= grant_one(dispatch, peer);
-        }
-    }
-}
-
-/* --- what is waited for --- */
-
-/* The boards that could take the task: whether there is one, and one that is not quarantined. */
-struct takers {
-    const struct board *any, *trusted, *checked; /* checked: its canary is open, or due */
-};
-
-static struct takers find_takers(const struct dispatch *dispatch, const struct task *task)
-{
-    struct takers takers = {0};
-    for (const struct peer *peer = dispatch->peers.by_node; peer != NULL; peer = peer->hh.next) {
-        if (!could_take(dispatch, peer, task))
-            continue;
-        takers.any = peer->board;
-        if (!peer->board->trust.quarantined)
-            takers.trusted = peer->board;
-        if (peer->board->canary != NULL || canary_is_due(dispatch, peer->board))
-            takers.checked = peer->board;
-    }
-    return takers;
-}
-
-/* What is connected in place of a device nobody has: the key that looks most like it. NULL: no agent at all. */
-static const char *nearest_device(const struct dispatch *dispatch, const char *device)
-{
-    const char *nearest = NULL;
-    for (const struct peer *peer = dispatch->peers.by_node; peer != NULL; peer = peer->hh.next) {
-        if (peer->role != WIRE_AGENT)
-            continue;
-        if (strncmp(peer->device_key, device, strlen(device)) == 0)
-            return peer->device_key;
-        if (nearest == NULL || nearest_distance(device, peer->device_key) < nearest_distance(device, nearest))
-            nearest = peer->device_key;
-    }
-    return nearest;
-}
-
-static bool says_what_is_missing(const struct dispatch *dispatch, const struct task *task, const struct takers *takers, char *out,
-                                 size_t size)
-{
-    const char *nearest = takers->any == NULL ? nearest_device(dispatch, task->device) : NULL;
-    if (takers->any == NULL && strcmp(task->device, "host") == 0)
-        snprintf(out, size, "an agent on this host: none is connected");
-    else if (takers->any == NULL && nearest != NULL)
-        snprintf(out, size, "an agent for device %s: none is connected; the nearest that is here is %s", task->device, nearest);
-    else if (takers->any == NULL)
-        snprintf(out, size, "an agent for device %s: none is connected", task->device);
-    else if (takers->trusted == NULL)
-        snprintf(out, size, "board %s of device %s, which is quarantined %s", takers->any->key.name, takers->any->key.device_key,
-                 takers->any->trust.reason);
-    return takers->trusted == NULL;
-}
-
-void dispatch_waiting_for(const struct dispatch *dispatch, char *out, size_t size)
-{
-    const struct queue *queue = &dispatch->queue;
-    out[0] = '\0';
-    if (queue->waiting_rmi != NULL && peers_count(&dispatch->peers, WIRE_WORKER) == 0) {
-        snprintf(out, size, "a worker: none is connected");
-        return;
-    }
-    for (const struct task *task = queue->waiting_measure; task != NULL; task = task->next) {
-        struct takers takers = find_takers(dispatch, task);
-        if (says_what_is_missing(dispatch, task, &takers, out, size))
-            return;
-    }
-    if (queue->waiting_measure == NULL || queue->waiting_rmi_count + queue->leased_rmi > 0)
-        return;
-    struct takers takers = find_takers(dispatch, queue->waiting_measure);
-    if (takers.checked != NULL && queue->leased_measure == 0)
-        snprintf(out, size, "a canary on board %s first", takers.checked->key.name);
+    if (dispatch->nowhere.measuring == 0)
+        grant_to(dispatch, WIRE_WORKER, &dispatch->queue.rmi.count);
+    if (dispatch->nowhere.measuring + dispatch->nowhere.computing == 0)
+        grant_to(dispatch, WIRE_AGENT, &dispatch->queue.waiting_measure);
 }

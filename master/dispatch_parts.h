@@ -1,4 +1,4 @@
-/* dispatch_parts: what dispatch.c and dispatch_grant.c share; nobody else includes it. */
+/* dispatch_parts: what the dispatch*.c files share; nobody else includes it. */
 #ifndef HWNAS_MASTER_DISPATCH_PARTS_H
 #define HWNAS_MASTER_DISPATCH_PARTS_H
 
@@ -8,7 +8,10 @@ struct dispatch {
     struct dispatch_options options;
     struct queue queue;
     struct peers peers;
-    int64_t now_ms; /* of the last call */
+    struct host nowhere; /* counts restored leases whose node has not come back: they could be on any host */
+    int64_t now_ms;      /* of the last call */
+    uint64_t heard;      /* Hellos and Heartbeats */
+    uint64_t rounds;     /* in which lines were looked at */
     bool stopped, broken;
     struct dispatch_action *actions; /* a list that is emptied from the front */
     size_t action_first, action_end, action_capacity;
@@ -17,16 +20,57 @@ struct dispatch {
 /* Appends an action; NULL without memory (dispatch is then broken). */
 struct dispatch_action *dispatch_add_action(struct dispatch *dispatch, enum dispatch_action_kind kind);
 
-/* Counts a lease on its peer and host. */
-void dispatch_place_lease(struct lease *lease, struct peer *peer, struct host *host);
-
 /* Moves the clock on; forgives everybody the time this process slept through. */
 void dispatch_notice_time(struct dispatch *dispatch, int64_t now_ms);
+
+/* --- dispatch_lease.c --- */
+
+#define DISPATCH_QUARANTINED "its board has been quarantined"
+
+/* Puts a lease to a peer (or to nobody) and counts it on the host, out of where it is now. */
+void dispatch_place_lease(struct dispatch *dispatch, struct lease *lease, struct peer *peer, struct host *host);
+
+/* Counts a lease on its host, and no more. What then has room there is ready. */
+void dispatch_join_host(struct dispatch *dispatch, const struct lease *lease);
+void dispatch_leave_host(struct dispatch *dispatch, const struct lease *lease);
+
+/* Takes the lease off its peer, which has room for another; it stays on its host. */
+void dispatch_leave_peer(struct dispatch *dispatch, struct lease *lease);
+
+/* Tells that the lease is to be closed in the store. */
+void dispatch_close_lease(struct dispatch *dispatch, const struct lease *lease, enum dispatch_close close,
+                          enum wire_failure failure, const char *reason);
+
+/* Takes an open lease off its task, which waits again: the end of every attempt that brought no result. The lease stays behind as
+ * a ghost. */
+void dispatch_fail_lease(struct dispatch *dispatch, struct lease *lease, enum dispatch_close close, enum wire_failure failure,
+                         const char *reason);
+void dispatch_lose_lease(struct dispatch *dispatch, struct lease *lease, enum dispatch_close close, const char *reason);
+
+/* Nothing was heard of a lease until its deadline. */
+void dispatch_expire_lease(struct dispatch *dispatch, struct lease *lease);
+
+/* The host gets the lease off its back: the peer cannot be computing any more. */
+void dispatch_end_ghost(struct dispatch *dispatch, struct lease *lease);
+
+/* A canary's lease is open no more. Whether another one is due, the board's counts say. */
+void dispatch_end_canary(struct dispatch *dispatch, struct task *task);
 
 /* Removes a waiting task that has failed often enough and tells so. */
 void dispatch_give_up_if_hopeless(struct dispatch *dispatch, struct task *task, const char *reason);
 
+/* --- dispatch_message.c --- */
+
+/* Ends all leases of a peer and removes it. What it left without a result counts as lost only if it fell silent. */
+void dispatch_remove_peer(struct dispatch *dispatch, struct peer *peer, bool silent);
+
 /* --- dispatch_grant.c --- */
+
+/* Whether that is a peer for such a task. */
+bool dispatch_could_take(const struct dispatch *dispatch, const struct peer *peer, const struct task *task);
+
+/* Whether the board's next task is a canary. */
+bool dispatch_canary_is_due(const struct dispatch *dispatch, const struct board *board);
 
 /* Whether a connected peer that could take the task has not failed at it. */
 bool dispatch_other_node_exists(const struct dispatch *dispatch, const struct task *task);

@@ -8,10 +8,10 @@ bool dispatch_broken(const struct dispatch *dispatch)
 
 void dispatch_count(const struct dispatch *dispatch, struct dispatch_counts *out)
 {
-    *out = (struct dispatch_counts){.workers = peers_count(&dispatch->peers, WIRE_WORKER),
-                                    .agents = peers_count(&dispatch->peers, WIRE_AGENT),
-                                    .waiting_rmi = dispatch->queue.waiting_rmi_count,
-                                    .waiting_measure = dispatch->queue.waiting_measure_count,
+    *out = (struct dispatch_counts){.workers = dispatch->peers.of[WIRE_WORKER].count,
+                                    .agents = dispatch->peers.of[WIRE_AGENT].count,
+                                    .waiting_rmi = dispatch->queue.rmi.count,
+                                    .waiting_measure = dispatch->queue.waiting_measure,
                                     .leased_rmi = dispatch->queue.leased_rmi,
                                     .leased_measure = dispatch->queue.leased_measure};
 }

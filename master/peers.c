@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 void peers_init(struct peers *peers)
 {
@@ -87,27 +88,116 @@ struct board *peers_board(struct peers *peers, const char *device_key, const cha
     return NULL;
 }
 
+/* --- lists --- */
+
+void peers_heard(struct peers *peers, struct peer *peer, int64_t now_ms)
+{
+    peer->heard_ms = now_ms;
+    DL_DELETE2(peers->by_heard, peer, heard_prev, heard_next);
+    DL_APPEND2(peers->by_heard, peer, heard_prev, heard_next);
+}
+
+void peers_ready(struct peers *peers, struct peer *peer)
+{
+    if (peer->ready || peer->link == 0 || peer->leases >= peer->slots)
+        return;
+    peer->ready = true;
+    peers->ready[peer->role].count++;
+    DL_APPEND2(peers->ready[peer->role].first, peer, ready_prev, ready_next);
+}
+
+void peers_not_ready(struct peers *peers, struct peer *peer)
+{
+    if (!peer->ready)
+        return;
+    peer->ready = false;
+    peers->ready[peer->role].count--;
+    DL_DELETE2(peers->ready[peer->role].first, peer, ready_prev, ready_next);
+}
+
+void peers_ready_on(struct peers *peers, const struct host *host, enum wire_role role)
+{
+    for (struct peer *peer = host->of[role].first; peer != NULL; peer = peer->host_next)
+        peers_ready(peers, peer);
+}
+
+static void note_mixed(struct peers *peers, struct host *host)
+{
+    bool mixed = host->of[WIRE_WORKER].count > 0 && host->of[WIRE_AGENT].count > 0;
+    if (mixed && !host->mixed)
+        DL_APPEND2(peers->mixed, host, mixed_prev, mixed_next);
+    else if (!mixed && host->mixed)
+        DL_DELETE2(peers->mixed, host, mixed_prev, mixed_next);
+    host->mixed = mixed;
+}
+
+static void join_lists(struct peers *peers, struct peer *peer)
+{
+    struct host *host = peer->host;
+    DL_APPEND2(peers->by_heard, peer, heard_prev, heard_next);
+    DL_APPEND2(peers->of[peer->role].first, peer, role_prev, role_next);
+    DL_APPEND2(host->of[peer->role].first, peer, host_prev, host_next);
+    peers->of[peer->role].count++;
+    host->of[peer->role].count++;
+    note_mixed(peers, host);
+}
+
+static void leave_lists(struct peers *peers, struct peer *peer)
+{
+    struct host *host = peer->host;
+    peers_not_ready(peers, peer);
+    DL_DELETE2(peers->by_heard, peer, heard_prev, heard_next);
+    DL_DELETE2(peers->of[peer->role].first, peer, role_prev, role_next);
+    DL_DELETE2(host->of[peer->role].first, peer, host_prev, host_next);
+    peers->of[peer->role].count--;
+    host->of[peer->role].count--;
+    note_mixed(peers, host);
+    /* Those of the other role had to take turns with it. */
+    if (host->of[peer->role].count == 0)
+        peers_ready_on(peers, host, peer->role == WIRE_WORKER ? WIRE_AGENT : WIRE_WORKER);
+}
+
+static bool is_empty(const struct host *host)
+{
+    return host->of[WIRE_WORKER].count + host->of[WIRE_AGENT].count + host->computing + host->measuring == 0;
+}
+
+void peers_left_host(struct peers *peers, struct host *host)
+{
+    if (host->empty || !is_empty(host))
+        return;
+    host->empty = true;
+    host->next_empty = peers->first_empty;
+    peers->first_empty = host;
+}
+
 void peers_sweep_hosts(struct peers *peers)
 {
-    struct host *host, *next;
-    HASH_ITER(hh, peers->hosts, host, next)
-    {
-        if (host->workers + host->agents + host->computing + host->measuring > 0)
+    while (peers->first_empty != NULL) {
+        struct host *host = peers->first_empty;
+        peers->first_empty = host->next_empty;
+        host->empty = false;
+        if (!is_empty(host))
             continue;
         HASH_DEL(peers->hosts, host);
         free(host);
     }
 }
 
-struct peer *peers_add(struct peers *peers, const struct wire_hello *hello)
+/* --- peers --- */
+
+struct peer *peers_add(struct peers *peers, const struct wire_hello *hello, int64_t now_ms)
 {
     assert(peers_find(peers, hello->node) == NULL);
     bool agent = hello->role == WIRE_AGENT;
     struct host *host = peers_host(peers, hello->host_id);
     struct board *board = agent ? peers_board(peers, hello->device_key, hello->board.name) : NULL;
     struct peer *peer = host == NULL || (agent && board == NULL) ? NULL : calloc(1, sizeof *peer);
-    if (peer == NULL)
+    if (peer == NULL) {
+        if (host != NULL)
+            peers_left_host(peers, host);
         return NULL;
+    }
     peer->board = board;
     if (agent)
         board->deterministic = hello->board.deterministic;
@@ -117,15 +207,14 @@ struct peer *peers_add(struct peers *peers, const struct wire_hello *hello)
     peer->incarnation = hello->incarnation;
     peer->slots = hello->slots;
     peer->host = host;
+    peer->heard_ms = now_ms;
     HASH_ADD_STR(peers->by_node, node, peer);
     if (peer->hh.tbl == NULL) {
         free(peer);
+        peers_left_host(peers, host);
         return NULL;
     }
-    if (peer->role == WIRE_WORKER)
-        host->workers++;
-    else
-        host->agents++;
+    join_lists(peers, peer);
     return peer;
 }
 
@@ -159,18 +248,8 @@ void peers_remove(struct peers *peers, struct peer *peer)
 {
     assert(peer->leases == 0);
     unlink_peer(peers, peer);
-    if (peer->role == WIRE_WORKER)
-        peer->host->workers--;
-    else
-        peer->host->agents--;
+    leave_lists(peers, peer);
+    peers_left_host(peers, peer->host);
     HASH_DEL(peers->by_node, peer);
     free(peer);
-}
-
-uint32_t peers_count(const struct peers *peers, enum wire_role role)
-{
-    uint32_t count = 0;
-    for (const struct peer *peer = peers->by_node; peer != NULL; peer = peer->hh.next)
-        count += peer->role == role;
-    return count;
 }

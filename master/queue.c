@@ -1,4 +1,5 @@
-/* queue: tasks by key, waiting lists in the order of wanting, leases by id. Used by dispatch, which knows the rules. */
+/* queue: tasks by key, lines of those that wait in the order of wanting, leases by id, deadline and holder. Used by dispatch, which
+ * knows the rules. */
 #include "master/queue.h"
 
 #include <assert.h>
@@ -24,52 +25,86 @@ void queue_clear(struct queue *queue)
         HASH_DEL(queue->tasks, task);
         free(task);
     }
+    struct queue_line *line, *next_line;
+    HASH_ITER(hh, queue->measure, line, next_line)
+    {
+        HASH_DEL(queue->measure, line);
+        free(line);
+    }
+    struct queue_absence *absence, *next_absence;
+    HASH_ITER(hh, queue->absences, absence, next_absence)
+    {
+        HASH_DEL(queue->absences, absence);
+        free(absence);
+    }
     queue_init(queue);
 }
 
-static int by_order(const struct task *a, const struct task *b)
+/* --- lines --- */
+
+struct queue_line *queue_line(const struct queue *queue, const char *device)
 {
-    return a->order < b->order ? -1 : a->order > b->order;
+    struct queue_line *line;
+    HASH_FIND_STR(queue->measure, device, line);
+    return line;
 }
 
-/* Tasks mostly come in order, so the place is looked for from the end. */
-static void list_insert(struct task **head, struct task *task)
+static struct queue_line *make_line(struct queue *queue, enum wire_kind kind, const char *device)
 {
-    struct task *after = *head == NULL ? NULL : (*head)->prev;
-    while (after != NULL && by_order(after, task) > 0)
-        after = after == *head ? NULL : after->prev;
-    if (after == NULL)
-        DL_PREPEND(*head, task);
+    struct queue_line *line = kind == WIRE_RMI ? &queue->rmi : queue_line(queue, device);
+    if (line != NULL)
+        return line;
+    line = calloc(1, sizeof *line);
+    if (line == NULL)
+        return NULL;
+    strncpy(line->device, device, sizeof line->device - 1);
+    HASH_ADD_STR(queue->measure, device, line);
+    if (line->hh.tbl != NULL)
+        return line;
+    free(line);
+    return NULL;
+}
+
+/* New tasks come last. Those that wait again come in the order they were taken, one behind the other: the place of each is next to
+ * that of the one before. */
+static void insert(struct queue_line *line, struct task *task)
+{
+    struct task *last = line->first == NULL ? NULL : line->first->prev;
+    struct task *at = last == NULL || last->order < task->order ? last : line->finger != NULL ? line->finger : line->first;
+    while (at != NULL && at->order > task->order)
+        at = at == line->first ? NULL : at->prev;
+    while (at != NULL && at->next != NULL && at->next->order < task->order)
+        at = at->next;
+    if (at == NULL)
+        DL_PREPEND(line->first, task);
     else
-        DL_APPEND_ELEM(*head, after, task);
+        DL_APPEND_ELEM(line->first, at, task);
+    if (task->next != NULL)
+        line->finger = task;
 }
 
 static void wait_again(struct queue *queue, struct task *task)
 {
-    if (!task->described || task->board != NULL)
+    if (task->line == NULL)
         return;
-    if (task->kind == WIRE_RMI) {
-        list_insert(&queue->waiting_rmi, task);
-        queue->waiting_rmi_count++;
-    } else {
-        list_insert(&queue->waiting_measure, task);
-        queue->waiting_measure_count++;
-    }
+    insert(task->line, task);
+    task->line->count++;
+    queue->waiting_measure += task->kind == WIRE_MEASURE;
 }
 
 static void stop_waiting(struct queue *queue, struct task *task)
 {
-    if (!task->described || task->board != NULL)
+    if (task->line == NULL)
         return;
-    if (task->kind == WIRE_RMI) {
-        DL_DELETE(queue->waiting_rmi, task);
-        queue->waiting_rmi_count--;
-    } else {
-        DL_DELETE(queue->waiting_measure, task);
-        queue->waiting_measure_count--;
-    }
+    if (task->line->finger == task)
+        task->line->finger = task->next;
+    DL_DELETE(task->line->first, task);
+    task->line->count--;
+    queue->waiting_measure -= task->kind == WIRE_MEASURE;
     task->prev = task->next = NULL;
 }
+
+/* --- tasks --- */
 
 static void count_leased(struct queue *queue, const struct task *task, uint32_t change)
 {
@@ -81,13 +116,17 @@ static void count_leased(struct queue *queue, const struct task *task, uint32_t 
         queue->leased_measure += change;
 }
 
-static void describe(struct queue *queue, struct task *task, enum wire_kind kind, const char *device, int64_t now_ms)
+static bool describe(struct queue *queue, struct task *task, enum wire_kind kind, const char *device, int64_t now_ms)
 {
+    task->line = make_line(queue, kind, device);
+    if (task->line == NULL)
+        return false;
     task->described = true;
     task->kind = kind;
     strncpy(task->device, device, sizeof task->device - 1);
     task->order = queue->next_order++;
     task->wanted_ms = now_ms;
+    return true;
 }
 
 static struct task *add_task(struct queue *queue, const char *key)
@@ -109,22 +148,27 @@ struct task *queue_add(struct queue *queue, const char *key, enum wire_kind kind
     struct task *task = add_task(queue, key);
     if (task == NULL)
         return NULL;
-    if (kind != 0)
-        describe(queue, task, kind, device, now_ms);
+    if (kind != 0 && !describe(queue, task, kind, device, now_ms)) {
+        HASH_DEL(queue->tasks, task);
+        free(task);
+        return NULL;
+    }
     wait_again(queue, task);
     return task;
 }
 
-void queue_describe(struct queue *queue, struct task *task, enum wire_kind kind, const char *device, int64_t now_ms)
+bool queue_describe(struct queue *queue, struct task *task, enum wire_kind kind, const char *device, int64_t now_ms)
 {
     assert(!task->described);
-    describe(queue, task, kind, device, now_ms);
+    if (!describe(queue, task, kind, device, now_ms))
+        return false;
     if (task->lease == NULL) {
         wait_again(queue, task);
     } else {
         task->lease->kind = kind;
         count_leased(queue, task, 1);
     }
+    return true;
 }
 
 struct task *queue_find(const struct queue *queue, const char *key)
@@ -141,10 +185,12 @@ struct lease *queue_find_lease(const struct queue *queue, uint64_t id)
     return lease;
 }
 
+/* --- leases --- */
+
 struct lease *queue_lease(struct queue *queue, struct task *task, uint64_t epoch, const char *node, const char *place,
                           int64_t deadline_ms)
 {
-    assert(task->lease == NULL);
+    assert(task->lease == NULL && (queue->leases == NULL || queue->leases->prev->deadline_ms <= deadline_ms));
     struct lease *lease = calloc(1, sizeof *lease);
     if (lease == NULL)
         return NULL;
@@ -187,6 +233,64 @@ bool queue_lease_id(struct queue *queue, struct lease *lease, uint64_t id)
     return lease->hh.tbl != NULL;
 }
 
+void queue_renew(struct queue *queue, struct lease *lease, int64_t deadline_ms)
+{
+    assert(queue->leases->prev->deadline_ms <= deadline_ms);
+    lease->deadline_ms = deadline_ms;
+    DL_DELETE(queue->leases, lease);
+    DL_APPEND(queue->leases, lease);
+}
+
+static void forget_absence(struct queue *queue, struct queue_absence *absence)
+{
+    HASH_DEL(queue->absences, absence);
+    free(absence);
+}
+
+static struct queue_absence *find_absence(const struct queue *queue, const char *node)
+{
+    struct queue_absence *absence;
+    HASH_FIND_STR(queue->absences, node, absence);
+    return absence;
+}
+
+void queue_hold(struct queue *queue, struct lease *lease, struct lease **holder)
+{
+    if (lease->holder != NULL)
+        DL_DELETE2(*lease->holder, lease, held_prev, held_next);
+    if (lease->absence != NULL && lease->absence->held == NULL)
+        forget_absence(queue, lease->absence);
+    lease->absence = NULL;
+    lease->holder = holder;
+    if (holder != NULL)
+        DL_APPEND2(*holder, lease, held_prev, held_next);
+}
+
+bool queue_hold_absent(struct queue *queue, struct lease *lease)
+{
+    struct queue_absence *absence = find_absence(queue, lease->node);
+    if (absence == NULL) {
+        absence = calloc(1, sizeof *absence);
+        if (absence == NULL)
+            return false;
+        memcpy(absence->node, lease->node, sizeof absence->node);
+        HASH_ADD_STR(queue->absences, node, absence);
+        if (absence->hh.tbl == NULL) {
+            free(absence);
+            return false;
+        }
+    }
+    queue_hold(queue, lease, &absence->held);
+    lease->absence = absence;
+    return true;
+}
+
+struct lease *queue_absent(const struct queue *queue, const char *node)
+{
+    const struct queue_absence *absence = find_absence(queue, node);
+    return absence == NULL ? NULL : absence->held;
+}
+
 void queue_take_back(struct queue *queue, struct lease *lease)
 {
     struct task *task = lease->task;
@@ -205,6 +309,7 @@ void queue_take_back(struct queue *queue, struct lease *lease)
 void queue_end_lease(struct queue *queue, struct lease *lease)
 {
     assert(lease->task == NULL);
+    queue_hold(queue, lease, NULL);
     if (lease->hh.tbl != NULL)
         HASH_DEL(queue->by_id, lease);
     DL_DELETE(queue->leases, lease);
@@ -247,9 +352,4 @@ bool queue_failed_on(const struct task *task, const char *place)
             return true;
     }
     return false;
-}
-
-struct task *queue_waiting(const struct queue *queue, enum wire_kind kind)
-{
-    return kind == WIRE_RMI ? queue->waiting_rmi : queue->waiting_measure;
 }

@@ -448,6 +448,47 @@ static bool master_acts(struct world *world, const char *valued, struct wire_mes
     return true;
 }
 
+/* Whether the first of a line is a task like any other: nobody has failed at it. */
+static bool is_plain(const struct queue_line *line)
+{
+    return line == NULL || line->first == NULL || line->first->tries.failures == 0;
+}
+
+static bool has_room(const struct world *world, const struct peer *peer)
+{
+    const struct host *host = peer->host;
+    const struct board *board = peer->board;
+    if (peer->link == 0 || world->now_ms - peer->heard_ms > HEARTBEAT_MS * 5 / 2 || peer->leases >= peer->slots ||
+        peer->last_attempts > 0)
+        return false;
+    if (board == NULL)
+        return host->measuring == 0 && (!host->measure_turn || host->of[WIRE_AGENT].count == 0);
+    if (board->trust.quarantined || board->trust.again || board->canary != NULL || board->checked != board->connections ||
+        board->measurements >= CANARY_EVERY)
+        return false;
+    bool free_host = host->measuring == 0 || (host->is_board && host->measuring == peer->leases);
+    return free_host && host->computing == 0 && (host->measure_turn || host->of[WIRE_WORKER].count == 0);
+}
+
+/* dispatch finds who can be given something without looking at everybody; here everybody is looked at. */
+static void check_nobody_is_overlooked(const struct world *world)
+{
+    const struct queue *queue = dispatch_queue(world->dispatch);
+    for (const struct lease *lease = queue->leases; lease != NULL; lease = lease->next) {
+        if (lease->host == NULL)
+            return; /* it could be anywhere */
+    }
+    for (const struct peer *peer = dispatch_peers(world->dispatch)->by_node; peer != NULL; peer = peer->hh.next) {
+        if (!has_room(world, peer))
+            continue;
+        const struct queue_line *line = peer->role == WIRE_WORKER ? &queue->rmi : queue_line(queue, peer->device_key);
+        const struct queue_line *here =
+            peer->role == WIRE_AGENT && strcmp(peer->host->id, "host-1") == 0 ? queue_line(queue, "host") : NULL;
+        bool waits = (line != NULL && line->count > 0) || (here != NULL && here->count > 0);
+        HOLDS(world, !waits || !is_plain(line) || !is_plain(here), "%s has room and is given nothing", peer->node);
+    }
+}
+
 static void master_turn(struct world *world)
 {
     /* The study goes on when all of a generation is there. */
@@ -460,6 +501,7 @@ static void master_turn(struct world *world)
         want_generation(world);
     }
     world->tick_ms = dispatch_tick(world->dispatch, world->now_ms);
+    check_nobody_is_overlooked(world);
     master_acts(world, NULL, NULL, 0);
 }
 

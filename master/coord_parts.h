@@ -38,7 +38,7 @@ struct coord {
     uv_timer_t tick, progress, probe;
     uv_idle_t idle; /* active while the study could go on without waiting for anybody */
     uv_signal_t sigterm, sigint;
-    uv_idle_t thinking;         /* active while a question is being answered */
+    uv_timer_t thinking;        /* runs while a question is being answered */
     struct question *questions; /* of operators, the oldest first */
     size_t question_count;
     struct master_file place; /* who this master is and where it listens */

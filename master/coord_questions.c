@@ -5,12 +5,14 @@
  * hears of it. The rule it keeps: what an answer changes is committed before the answer leaves. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <utlist.h>
 
 #include "common/clock.h"
 #include "common/line.h"
 #include "master/coord_parts.h"
 #include "master/look.h"
+#include "master/store_backup.h"
 
 enum { QUESTIONS_MAX = 16, KEPT_BYTES = 64 << 10 };
 
@@ -18,8 +20,9 @@ struct question {
     struct question *prev, *next;
     uint32_t link;
     struct wire_question asked;
-    struct look *look; /* while it is being answered */
-    FILE *out;         /* grows text */
+    struct look *look;           /* while it is being answered */
+    struct store_backup *backup; /* likewise */
+    FILE *out;                   /* grows text */
     char *text;
     size_t size;
     bool answered;
@@ -30,6 +33,7 @@ struct question {
 static void forget(struct coord *coord, struct question *question)
 {
     look_close(question->look);
+    store_backup_end(question->backup);
     if (question->out != NULL)
         fclose(question->out);
     free(question->text);
@@ -63,12 +67,31 @@ static size_t page_size(const struct question *question, size_t offset)
     return size;
 }
 
+/* How far a question is that is not answered yet; what came out of one that is. */
+static void say_how_far(const struct coord *coord, const struct question *question, char *out, size_t size)
+{
+    char partial[sizeof question->asked.text + 16], sentence[STATUS_MESSAGE_BYTES];
+    struct stat copy, whole;
+    snprintf(partial, sizeof partial, "%s.partial", question->asked.text);
+    if (question->answered)
+        line_of(question->sentence, out, size);
+    else if (question->backup == NULL)
+        line_of("it is being looked up", out, size);
+    else if (stat(partial, &copy) != 0 || stat(store_path(search_store(coord->search)), &whole) != 0)
+        line_of("it is being copied", out, size);
+    else {
+        snprintf(sentence, sizeof sentence, "%.1f of about %.1f MB are copied", (double)copy.st_size / 1e6,
+                 (double)whole.st_size / 1e6);
+        line_of(sentence, out, size);
+    }
+}
+
 static void post(struct coord *coord, struct question *question, uint64_t offset_bytes)
 {
     struct wire_answer *out = &coord->answer.answer;
     coord->answer.type = WIRE_ANSWER;
     *out = (struct wire_answer){.id = question->asked.id, .code = question->answered ? question->code : WIRE_ANSWER_WORKING};
-    line_of(question->answered ? question->sentence : "it is being looked up", out->sentence, sizeof out->sentence);
+    say_how_far(coord, question, out->sentence, sizeof out->sentence);
     if (question->answered && question->code == WIRE_ANSWER_OK) {
         size_t offset = offset_bytes < question->size ? (size_t)offset_bytes : question->size;
         out->total_bytes = question->size;
@@ -127,7 +150,9 @@ static void finish(struct coord *coord, struct question *question, enum status_c
                  status->message[0] != '\0' ? status->message : "no memory for the answer");
     }
     look_close(question->look);
+    store_backup_end(question->backup);
     question->look = NULL;
+    question->backup = NULL;
     question->code = code_of(code);
     question->answered = true;
     post(coord, question, question->asked.offset_bytes);
@@ -160,6 +185,31 @@ static enum status_code act_on_board(struct coord *coord, const struct question 
                            quarantine ? "quarantined" : "trusted", look_format(asked), question->out, status);
 }
 
+/* --- backups --- */
+
+/* Between turns nothing is open, but should the loop ever keep a transaction for longer, a copy waits for none. */
+static enum status_code copy_on(struct coord *coord, struct question *question, bool *more, struct status *status)
+{
+    bool done = false;
+    enum status_code code = search_commit(coord->search, status);
+    if (code != STATUS_OK) {
+        coord_store_failed(coord, status);
+        return code;
+    }
+    if (question->backup == NULL)
+        code = store_backup_begin(search_store(coord->search), question->asked.text, &question->backup, status);
+    if (code == STATUS_OK)
+        code = store_backup_step(question->backup, &done, status);
+    *more = code == STATUS_OK && !done;
+    if (code == STATUS_OK && done)
+        code = look_backup_done(&question->asked, question->out, status);
+    if (code != STATUS_OK)
+        log_warn(coord->logger, "the backup to %s failed: %s", question->asked.text, status->message);
+    else if (done)
+        log_info(coord->logger, "the database was copied to %s", question->asked.text);
+    return code;
+}
+
 /* --- the work --- */
 
 /* A piece of the answer; *more: it is not whole yet. */
@@ -169,6 +219,7 @@ static enum status_code go_on(struct coord *coord, struct question *question, bo
     switch (question->asked.kind) {
     case WIRE_ASK_DEVICE_QUARANTINE:
     case WIRE_ASK_DEVICE_TRUST: return act_on_board(coord, question, status);
+    case WIRE_ASK_BACKUP: return copy_on(coord, question, more, status);
     default: break;
     }
     if (question->look == NULL) {
@@ -190,25 +241,35 @@ static struct question *next_unanswered(const struct coord *coord)
     return NULL;
 }
 
-static void on_thinking(uv_idle_t *idle)
+static void think_on(struct coord *coord);
+
+static void on_thinking(uv_timer_t *timer)
 {
-    struct coord *coord = idle->data;
+    struct coord *coord = timer->data;
     struct question *question = next_unanswered(coord);
     struct status status = {0};
     bool more = false;
-    if (question == NULL) {
-        uv_idle_stop(idle);
+    if (question == NULL)
         return;
-    }
     enum status_code code = go_on(coord, question, &more, &status);
     if (code == STATUS_OK && more) {
         /* Behind the others, so that a long answer keeps nobody waiting. */
         DL_DELETE(coord->questions, question);
         DL_APPEND(coord->questions, question);
-        return;
+    } else {
+        finish(coord, question, code, &status);
+        coord_turn(coord);
     }
-    finish(coord, question, code, &status);
-    coord_turn(coord);
+    if (!coord->leaving)
+        think_on(coord);
+}
+
+/* A copy that is being checked by another thread would keep the loop spinning. */
+static void think_on(struct coord *coord)
+{
+    const struct question *next = next_unanswered(coord);
+    if (next != NULL)
+        uv_timer_start(&coord->thinking, on_thinking, next->asked.kind == WIRE_ASK_BACKUP ? 1 : 0, 0);
 }
 
 /* --- what arrives --- */
@@ -256,12 +317,12 @@ void coord_question(struct coord *coord, uint32_t link, const struct wire_questi
     question->asked = *asked;
     DL_APPEND(coord->questions, question);
     coord->question_count++;
-    uv_idle_start(&coord->thinking, on_thinking);
+    think_on(coord);
 }
 
 void coord_questions_open(struct coord *coord)
 {
-    uv_idle_init(&coord->loop, &coord->thinking);
+    uv_timer_init(&coord->loop, &coord->thinking);
     coord->thinking.data = coord;
 }
 

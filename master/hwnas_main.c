@@ -10,6 +10,7 @@
 #include "common/nearest.h"
 #include "common/version.h"
 #include "master/cli_bench.h"
+#include "master/cli_db.h"
 #include "master/cli_device_db.h"
 #include "master/cli_export.h"
 #include "master/cli_front.h"
@@ -50,8 +51,9 @@ static const struct cli_verb device_verb = {"device", "what latency is measured 
 
 /* In the order in which help lists them. */
 static const struct cli_verb *const verbs[VERBS_MAX] = {
-    &cli_run_verb,   &cli_study_verb, &cli_front_verb,     &cli_export_verb, &cli_table_verb,
-    &cli_bench_verb, &device_verb,    &cli_reference_verb, &cli_rmi_verb,    NULL,
+    &cli_run_verb, &cli_study_verb, &cli_front_verb, &cli_export_verb,    &cli_table_verb,
+    &cli_db_verb,  &cli_bench_verb, &device_verb,    &cli_reference_verb, &cli_rmi_verb,
+    NULL,
 };
 
 static void print_help(FILE *out)

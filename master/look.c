@@ -1,9 +1,13 @@
 /* look: which file answers what. Called by the verbs through cli_ask.c, and by coord_questions.c. */
 #include "master/look.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "master/look_parts.h"
+#include "master/look_text.h"
 
 typedef enum status_code (*step)(struct look *look, bool *more, struct status *status);
 
@@ -61,4 +65,24 @@ void look_close(struct look *look)
     if (look->reading)
         report_free(&look->report);
     free(look);
+}
+
+enum status_code look_backup_done(const struct wire_question *question, FILE *out, struct status *status)
+{
+    struct stat copy;
+    if (stat(question->text, &copy) != 0)
+        return status_set(status, STATUS_IO, "%.300s: the copy is gone again: %s", question->text, strerror(errno));
+    if (question->format == WIRE_JSON)
+        return look_text_print_json(
+            json_pack("{s:o,s:I}", "copy", look_text_string(question->text), "bytes", (json_int_t)copy.st_size), out, status);
+    if (question->format == WIRE_CSV) {
+        fputs("copy,bytes\n", out);
+        report_csv_field(question->text, out);
+        fprintf(out, ",%lld\n", (long long)copy.st_size);
+        return STATUS_OK;
+    }
+    fputs("copied to ", out);
+    cli_print_safe(out, question->text);
+    fprintf(out, ": %lld bytes, checked\n", (long long)copy.st_size);
+    return STATUS_OK;
 }

@@ -16,6 +16,9 @@ sys.exit(not ($2))
 END
     ok $? "$1"
 }
+scored() { # scored STUDY N
+    [ "$(progress "$1" scored)" -ge "$2" ]
+}
 ask() { # ask ARGUMENT...: the answer in out; what is on standard error in err
     "$hwnas" "$@" >out 2>err
 }
@@ -25,7 +28,7 @@ study live '{name: macs, source: macs}'
 sed -i 's/generations: 4/generations: 400/' live.yaml
 start_master live
 start_worker live-a
-until_true told live 8
+until_true scored live 10 # the first generation is told
 same 'the master says beside its database where it is' "$(python3 -c 'import json; print(json.load(open("live.db.master"))["addresses"][0])')" "$address"
 same 'to its user alone' "$(stat -c %a live.db.master)" 600
 ask study list --db live.db -f json
@@ -46,7 +49,7 @@ says 2 'longer than any name' 'so is what is longer than any name' "$hwnas" stud
 says 3 'stop that first' 'what a master does not do while it runs is refused, with the way there' "$hwnas" device withdraw kitchen --db live.db
 
 # --- many questions at once, under load
-before=$(progress live distinct)
+before=$(progress live scored)
 for i in $(seq 1 20); do ask study show live --db live.db -f json || break; done
 same 'twenty questions in a row are answered' "$i $(python3 -c 'import json; print(json.load(open("out"))["result"]["study"])')" '20 live'
 askers=
@@ -57,8 +60,30 @@ done
 answered=0
 for asker in $askers; do wait "$asker" && answered=$((answered + 1)); done
 same 'so are twenty at once' "$answered" 20
-expect 'and the search went on meanwhile' until_true told live $((before + 4))
+expect 'and the search went on meanwhile' until_true scored live $((before + 4))
 same 'nobody who asks counts as a peer' "$(progress live workers) $(progress live agents)" '1 0'
+
+# --- backups: everything acknowledged before one was begun is in it, and it is sound
+acknowledged() { # evaluations that were committed, and so acknowledged, before that line was printed
+    progress live scored
+}
+copies=$(amount 3 50) sound=0 complete=0
+for i in $(seq 1 "$copies"); do
+    had=$(acknowledged)
+    ask db backup --db live.db -o "copy-$i.db" -f json || break
+    [ "$(sqlite3 "copy-$i.db" 'PRAGMA integrity_check')" = ok ] && sound=$((sound + 1))
+    [ "$(sqlite3 "copy-$i.db" 'SELECT count(*) FROM evaluation')" -ge "$had" ] && complete=$((complete + 1))
+    until_true scored live $((had + 2))
+done
+same 'backups under load: each passes the check' "$sound" "$copies"
+same 'and has every result of before it was begun' "$complete" "$copies"
+judge 'the answer says what was made' "d['copy'].endswith('/copy-$copies.db') and d['bytes'] > 0"
+same 'a copy is a database like any other' "$("$hwnas" study list --db copy-1.db -f csv | tail -1 | cut -d, -f1)" live
+says 3 'copy-1.db' 'a backup never takes the place of what is there' "$hwnas" db backup --db live.db -o copy-1.db
+says 2 'its folder' 'nor can it be in a folder that is not there' "$hwnas" db backup --db live.db -o none/copy.db
+says 2 '-o COPY is needed' 'it needs a name' "$hwnas" db backup --db live.db
+ask db master --db live.db -f json
+judge 'db master says who holds a database' "d['master'] == 'running' and d['pid'] == $master and d['study'] == 'live' and d['addresses'] == ['$address']"
 
 # --- a master that is frozen; one that is gone
 kill -STOP "$master"
@@ -73,6 +98,10 @@ judge 'with all that was stored' "d['summary']['asked'] >= 8"
 expect 'its word is still there' test -e live.db.master
 ask front live --db live.db -f csv
 same 'but stale, so the database itself is opened' $? 0
+ask db master --db live.db
+holds 'db master says so, too' out 'has ended'
+ask db backup --db live.db -o quiet.db
+same 'a database that nobody holds is copied by the verb itself' "$? $(sqlite3 quiet.db 'PRAGMA integrity_check')" '0 ok'
 cp live.db copy.db && cp live.db-wal copy.db-wal && cp live.db.master copy.db.master
 ask study list --db copy.db -f json
 judge 'a copy of database and word is no held database' '[s["study"] for s in d["studies"]] == ["live"]'

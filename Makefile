@@ -8,6 +8,7 @@ ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
+comma   := ,
 SAN     ?=
 CFLAGS  ?= -O2 -g
 # Debian's name of a board's architecture (arm64, armhf): cross-compiles the agent alone, with all its libraries in the one file.
@@ -17,7 +18,8 @@ triplet_armhf := arm-linux-gnueabihf
 ifneq ($(and $(ARCH),$(if $(triplet_$(ARCH)),,none)),)
 $(error ARCH is '$(ARCH)'; it must be arm64 or armhf, or nothing for this machine)
 endif
-CC      := $(if $(ARCH),$(triplet_$(ARCH))-)gcc
+# libFuzzer is clang's; nothing else here is (make fuzz).
+CC      := $(if $(filter fuzzer,$(SAN)),clang-14,$(if $(ARCH),$(triplet_$(ARCH))-)gcc)
 # 32-bit ARM is the one place where files and times have 64 bits only when asked for.
 wide_armhf := -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 AR      := $(if $(ARCH),$(triplet_$(ARCH))-)ar
@@ -35,18 +37,17 @@ PKG_CFLAGS := --sysroot=$(SYSROOT) $(wide_$(ARCH))
 endif
 PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
 
-WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror)
+SANITIZE := $(if $(filter fuzzer,$(SAN)),address$(comma)undefined$(comma)fuzzer-no-link,$(SAN))
+WARNINGS := $(if $(filter fuzzer,$(SAN)),,-Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror))
 HARDEN   := $(if $(SAN),,-D_FORTIFY_SOURCE=2 -fstack-protector-strong) -fPIE
 # HASH_NONFATAL_OOM: uthash must not end the process; an element that could not be added has no hh.tbl.
 # -ffp-contract=off: what a search asks must not depend on whether the processor it was built for can multiply and add in one step.
 # Tests make a size of 64 random bits and care not how wide it is.
 $(if $(ARCH),$(B)/tests/%.o: WARNINGS += -Wno-conversion)
 override CFLAGS += -std=gnu11 -ffp-contract=off -D_GNU_SOURCE -DHASH_NONFATAL_OOM=1 -I. -I$(B)/gen $(WARNINGS) $(HARDEN) \
-                   $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer $(if $(filter undefined,$(SAN)),-fno-sanitize-recover=all))
+                   $(if $(SAN),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer $(if $(filter undefined fuzzer,$(SAN)),-fno-sanitize-recover=all))
 # --as-needed: a program asks at run time for the libraries that it calls, and for no others.
-override LDFLAGS += -pie -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
-comma := ,
-
+override LDFLAGS += -pie -Wl,--as-needed $(if $(SAN),-fsanitize=$(SANITIZE),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
 # make V=1 shows the commands.
 Q   := $(if $(V),,@)
 say  = @$(if $(V),:,printf '  %-5s %s\n' $(1) $@)
@@ -65,6 +66,11 @@ KERNEL_SRC  := $(filter worker/engine/kernels%.c,$(WORKER_SRC))
 PLAIN_SRC   := worker/engine/blas_plain.c
 STATIC_SRC  := worker/agent_static.c
 WORKER_SRC  := $(filter-out $(KERNEL_SRC) $(PLAIN_SRC) $(STATIC_SRC) $(if $(ARCH),worker/engine/blas.c),$(WORKER_SRC))
+# What the fuzz targets reach of the worker: not the engine, whose kernels are gcc's.
+ifeq ($(SAN),fuzzer)
+WORKER_SRC  := $(filter worker/parse% worker/data%,$(WORKER_SRC))
+KERNEL_SRC  :=
+endif
 # What the compiler makes programs for: x86_64, aarch64 (NEON is its baseline) or arm (Debian's armhf has no NEON: some boards have it).
 MACHINE     := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null || uname -m)))
 ISAS        := $(if $(filter aarch64,$(MACHINE)),neon,portable $(if $(filter x86_64,$(MACHINE)),avx2 avx512) $(if $(filter arm,$(MACHINE)),neon))
@@ -103,6 +109,10 @@ BOARD_TESTS := $(addprefix $(B)/tests/unit/,test_engine_ops.t test_engine.t test
 REAL64_SRC   := $(filter worker/engine/% worker/rmi.c,$(WORKER_SRC))
 REAL64_TESTS := $(patsubst %.c,$(B)/real64/%.t,$(wildcard tests/golden/test_golden_engine.c tests/unit/test_engine_ops.c))
 UNIT_TESTS   += $(if $(THREADED),,$(REAL64_TESTS))
+# The fuzz targets: with libFuzzer (make fuzz), and as tests that replay their corpora.
+FUZZ_SRC     := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_TESTS   := $(patsubst %.c,$(B)/%.t,$(FUZZ_SRC))
+UNIT_TESTS   += $(if $(THREADED),,$(FUZZ_TESTS))
 # What replaces malloc is linked into the programs that are about memory, and into no others.
 # tool.c is a program by itself: what the command runner is tried with.
 TEST_HELP  := $(filter-out $(addprefix tests/support/,failing_malloc.c tool.c crash.c peer_job.c peer_ledger.c),$(sort $(wildcard tests/support/*.c)))
@@ -114,7 +124,7 @@ BENCHES    := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
 
 # --- what people type ----------------------------------------------------------------------------------------------------------------
 .DEFAULT_GOAL := all
-.PHONY: all agent board-tests help test test-all test-quick demo bench fmt lint check install clean deps
+.PHONY: all agent board-tests help test test-all test-quick fuzz fuzzers demo bench fmt lint check install clean deps
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -142,6 +152,12 @@ board-%:
 
 test-quick: $(PROGRAMS) $(UNIT_TESTS) ## unit, simulation and golden tests only
 	$(Q)scripts/run-tests $(B) $(UNIT_TESTS)
+
+fuzz: ## libFuzzer on every target for FUZZ_SECONDS (60) each, FUZZ='wire onnx' some of them; needs scripts/install-deps --fuzz
+	+$(Q)$(MAKE) --no-print-directory SAN=fuzzer fuzzers
+	$(Q)scripts/fuzz $(BUILD) $(FUZZ)
+
+fuzzers: $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
 
 demo: $(PROGRAMS) ## a whole search on Fashion-MNIST on this machine, under 5 minutes
 	scripts/demo $(B)
@@ -266,6 +282,18 @@ $(B)/tests/%.t: $(B)/tests/%.o $(TEST_LIB) $(call objects,$(PLAIN_SRC)) $(WORKER
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) --sysroot=$(SYSROOT) $(LDFLAGS) $^ -Wl,-Bstatic $(STATIC_LIBS) -Wl,-Bdynamic -lcmocka -o $@
 endif
+
+# Objects that stand in for others of the libraries come before these.
+$(B)/tests/fuzz/%.t: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/fuzz.o $(B)/tests/fuzz/replay.o $(TEST_LIB) $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -lm -lpthread -o $@
+
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/fuzz.o $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer $^ $(PKG_LIBS) -lm -lpthread -o $@
+
+$(B)/tests/fuzz/seeds: $(B)/tests/fuzz/seeds.o $(B)/tests/fuzz/fuzz.o $(TEST_LIB) $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
+	$(LINK)
 
 $(filter %_memory.t,$(UNIT_TESTS)): $(B)/tests/support/failing_malloc.o
 $(filter %/test_command.t %/test_hostile.t %/test_runner_command.t,$(UNIT_TESTS)): | $(TEST_TOOL)

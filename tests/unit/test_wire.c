@@ -6,102 +6,7 @@
 
 #include "common/rng.h"
 #include "common/wire.h"
-
-#define KEY "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
-
-static void fill_held(struct wire_held_list *held)
-{
-    held->count = 2;
-    held->items[0] = (struct wire_held){.lease_id = 7, .key = KEY};
-    held->items[1] = (struct wire_held){.lease_id = 8, .key = KEY};
-}
-
-static const char detail[] = "{\"taps\":3,\"rows\":[[0.5,0.25,0.125]]}";
-static const char page[] = "naïve\n\n{}";
-static const uint8_t chunk_bytes[] = {0, 1, 2, 254, 255};
-
-/* A valid message of each type. */
-static struct wire_message sample(enum wire_type type)
-{
-    struct wire_message message;
-    memset(&message, 0, sizeof message);
-    message.type = type;
-    switch (type) {
-    case WIRE_HELLO:
-        message.hello = (struct wire_hello){.role = WIRE_AGENT,
-                                            .node = "board-1",
-                                            .incarnation = 1764000000000000,
-                                            .host_id = "host.a",
-                                            .slots = 1,
-                                            .isa = "avx512",
-                                            .blas_core = "Cooperlake",
-                                            .device_key = "host-xeon-hwnas0.1+avx512-f32",
-                                            .conditions = "governor=performance cpu=1",
-                                            .board = {"kitchen", "command", true, 2.4e10, 4e9},
-                                            .sequence = 1};
-        fill_held(&message.hello.held);
-        break;
-    case WIRE_WELCOME:
-        message.welcome = (struct wire_welcome){.epoch = 3, .heartbeat_ms = 2000, .lease_ms = 10000, .sequence = 1};
-        message.welcome.drop = (struct wire_id_list){.count = 2, .lease_ids = {7, 9}};
-        break;
-    case WIRE_HEARTBEAT:
-        message.heartbeat = (struct wire_heartbeat){.sequence = 5, .slots = 4};
-        fill_held(&message.heartbeat.held);
-        break;
-    case WIRE_HEARTBEAT_ANSWER:
-        message.heartbeat_answer =
-            (struct wire_heartbeat_answer){.epoch = 3, .sequence = 5, .drop = {.count = 1, .lease_ids = {7}}};
-        break;
-    case WIRE_TASK:
-        message.task = (struct wire_task){.lease_id = 11, .epoch = 3, .attempt = 2, .lease_ms = 10000, .sequence = 5, .key = KEY};
-        message.task.kind = WIRE_RMI;
-        strcpy(message.task.space, "nb201");
-        strcpy(message.task.arch, "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2|");
-        memset(&message.task.bundle_digest, 0x5a, sizeof message.task.bundle_digest);
-        assert_int_equal(protocol_preset("nb201", "rmi-full", &message.task.protocol, NULL), STATUS_OK);
-        memset(message.task.protocol.name, 0, sizeof message.task.protocol.name);
-        message.task.seed = UINT64_MAX;
-        break;
-    case WIRE_RESULT:
-        message.result = (struct wire_result){.lease_id = 11,
-                                              .epoch = 3,
-                                              .attempt = 2,
-                                              .key = KEY,
-                                              .outcome = WIRE_OK,
-                                              .value = 1.25,
-                                              .seconds = 3.5,
-                                              .build_seconds = 2.25,
-                                              .run_seconds = 1,
-                                              .energy_mj = 0.5,
-                                              .detail = detail,
-                                              .detail_size = sizeof detail - 1};
-        break;
-    case WIRE_RESULT_ACK: message.result_ack = (struct wire_result_ack){.lease_id = 11, .verdict = WIRE_STALE}; break;
-    case WIRE_BUNDLE_REQUEST: message.bundle_request = (struct wire_bundle_request){.offset_bytes = 524288}; break;
-    case WIRE_BUNDLE_CHUNK:
-        message.bundle_chunk = (struct wire_bundle_chunk){
-            .total_bytes = 524293, .offset_bytes = 524288, .data = chunk_bytes, .size = sizeof chunk_bytes};
-        break;
-    case WIRE_RETURN: message.return_lease = (struct wire_return){.lease_id = 11, .key = KEY}; break;
-    case WIRE_GOODBYE: message.goodbye = (struct wire_goodbye){.finished = true, .sentence = "the study is finished"}; break;
-    case WIRE_REFUSE: message.refuse = (struct wire_refuse){.code = WIRE_REFUSE_REPLACED, .sentence = "naïve"}; break;
-    case WIRE_QUESTION:
-        message.question = (struct wire_question){.id = 4,
-                                                  .kind = WIRE_ASK_DEVICE_QUARANTINE,
-                                                  .format = WIRE_JSON,
-                                                  .board = "kitchen",
-                                                  .device = "host-xeon-hwnas0.1+avx512-f32",
-                                                  .text = "its fan stopped"};
-        break;
-    case WIRE_ANSWER:
-        message.answer = (struct wire_answer){
-            .id = 4, .code = WIRE_ANSWER_OK, .total_bytes = 1000, .offset_bytes = 990, .text = page, .size = sizeof page - 1};
-        break;
-    case WIRE_TYPES: break;
-    }
-    return message;
-}
+#include "tests/support/message.h"
 
 static void encode(const struct wire_message *message, void **data, size_t *size)
 {
@@ -113,7 +18,7 @@ static void every_message_comes_back_as_it_was_sent(void **state)
 {
     (void)state;
     for (enum wire_type type = WIRE_HELLO; type < WIRE_TYPES; type++) {
-        struct wire_message sent = sample(type), got;
+        struct wire_message sent = message_sample(type), got;
         struct status status = {0};
         void *data, *again;
         size_t size, again_size;
@@ -132,7 +37,7 @@ static void every_message_comes_back_as_it_was_sent(void **state)
 static void the_fields_of_a_task_arrive(void **state)
 {
     (void)state;
-    struct wire_message sent = sample(WIRE_TASK), got;
+    struct wire_message sent = message_sample(WIRE_TASK), got;
     struct status status = {0};
     void *data;
     size_t size;
@@ -146,14 +51,14 @@ static void the_fields_of_a_task_arrive(void **state)
 static void the_bytes_of_a_result_arrive(void **state)
 {
     (void)state;
-    struct wire_message sent = sample(WIRE_RESULT), got;
+    struct wire_message sent = message_sample(WIRE_RESULT), got;
     struct status status = {0};
     void *data;
     size_t size;
     encode(&sent, &data, &size);
     assert_ok(wire_decode(data, size, &got, &status), status);
-    assert_int_equal(got.result.detail_size, sizeof detail - 1);
-    assert_memory_equal(got.result.detail, detail, sizeof detail - 1);
+    assert_int_equal(got.result.detail_size, sent.result.detail_size);
+    assert_memory_equal(got.result.detail, sent.result.detail, sent.result.detail_size);
     wire_free(&got);
     free(data);
 }
@@ -171,14 +76,14 @@ static void numbers_that_are_none_are_refused_in_results(void **state)
     (void)state;
     const double bad[] = {NAN, INFINITY, -INFINITY, 1e30, -1e300};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct wire_message message = sample(WIRE_RESULT);
+        struct wire_message message = message_sample(WIRE_RESULT);
         message.result.value = bad[i];
         refused(&message, "value");
     }
-    struct wire_message message = sample(WIRE_RESULT);
+    struct wire_message message = message_sample(WIRE_RESULT);
     message.result.seconds = -1;
     refused(&message, "seconds");
-    message = sample(WIRE_RESULT);
+    message = message_sample(WIRE_RESULT);
     message.result.run_seconds = NAN;
     refused(&message, "run_seconds");
     message.result.build_seconds = INFINITY;
@@ -188,7 +93,7 @@ static void numbers_that_are_none_are_refused_in_results(void **state)
 static void an_infeasible_result_needs_a_sentence_and_no_value(void **state)
 {
     (void)state;
-    struct wire_message message = sample(WIRE_RESULT);
+    struct wire_message message = message_sample(WIRE_RESULT);
     message.result.outcome = WIRE_INFEASIBLE;
     refused(&message, "value");
     message.result.value = 0;
@@ -200,7 +105,7 @@ static void an_infeasible_result_needs_a_sentence_and_no_value(void **state)
 static void a_failure_has_a_class_and_a_success_has_none(void **state)
 {
     (void)state;
-    struct wire_message message = sample(WIRE_RESULT);
+    struct wire_message message = message_sample(WIRE_RESULT);
     message.result.failure = WIRE_FAILURE_CRASHED;
     refused(&message, "failure");
     message.result.failure = WIRE_FAILURES;
@@ -214,7 +119,7 @@ static void a_failure_has_a_class_and_a_success_has_none(void **state)
 static void an_agent_says_what_board_it_has_and_a_worker_does_not(void **state)
 {
     (void)state;
-    struct wire_message message = sample(WIRE_HELLO), got;
+    struct wire_message message = message_sample(WIRE_HELLO), got;
     struct status status = {0};
     void *data;
     size_t size;
@@ -232,7 +137,7 @@ static void an_agent_says_what_board_it_has_and_a_worker_does_not(void **state)
     message.hello.board.peak_macs_per_s = 0;
     message.hello.board.name[0] = '\0';
     refused(&message, "board");
-    message = sample(WIRE_HELLO);
+    message = message_sample(WIRE_HELLO);
     message.hello.role = WIRE_WORKER;
     message.hello.device_key[0] = '\0';
     refused(&message, "board");
@@ -241,8 +146,8 @@ static void an_agent_says_what_board_it_has_and_a_worker_does_not(void **state)
 static void unknown_enum_values_are_refused(void **state)
 {
     (void)state;
-    struct wire_message hello = sample(WIRE_HELLO), task = sample(WIRE_TASK), result = sample(WIRE_RESULT),
-                        ack = sample(WIRE_RESULT_ACK), refuse = sample(WIRE_REFUSE);
+    struct wire_message hello = message_sample(WIRE_HELLO), task = message_sample(WIRE_TASK), result = message_sample(WIRE_RESULT),
+                        ack = message_sample(WIRE_RESULT_ACK), refuse = message_sample(WIRE_REFUSE);
     hello.hello.role = (enum wire_role)9;
     refused(&hello, "role");
     task.task.kind = (enum wire_kind)0;
@@ -260,11 +165,11 @@ static void names_that_could_harm_a_log_or_a_path_are_refused(void **state)
     (void)state;
     const char *const bad[] = {"", "a b", "a/b", "a\nb", "a'b", "<b>", "\xff"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct wire_message message = sample(WIRE_HELLO);
+        struct wire_message message = message_sample(WIRE_HELLO);
         strcpy(message.hello.node, bad[i]);
         refused(&message, "node");
     }
-    struct wire_message message = sample(WIRE_GOODBYE);
+    struct wire_message message = message_sample(WIRE_GOODBYE);
     strcpy(message.goodbye.sentence, "two\nlines");
     refused(&message, "sentence");
 }
@@ -274,7 +179,7 @@ static void detail_must_be_a_json_object(void **state)
     (void)state;
     const char *const bad[] = {"{", "[1]", "{\"a\":1}x", "{\"a\":NaN}", "{\"a\":1,\"a\":2}", "{\"a\":\"\xff\"}"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct wire_message message = sample(WIRE_RESULT);
+        struct wire_message message = message_sample(WIRE_RESULT);
         message.result.detail = bad[i];
         message.result.detail_size = strlen(bad[i]);
         refused(&message, "detail");
@@ -284,7 +189,7 @@ static void detail_must_be_a_json_object(void **state)
 static void a_chunk_beyond_its_bundle_is_refused(void **state)
 {
     (void)state;
-    struct wire_message message = sample(WIRE_BUNDLE_CHUNK);
+    struct wire_message message = message_sample(WIRE_BUNDLE_CHUNK);
     message.bundle_chunk.total_bytes = 524292;
     refused(&message, "data");
     message.bundle_chunk.total_bytes = 524288;
@@ -296,30 +201,30 @@ static void a_chunk_beyond_its_bundle_is_refused(void **state)
 static void a_question_has_what_its_kind_needs_and_nothing_else(void **state)
 {
     (void)state;
-    struct wire_message message = sample(WIRE_QUESTION);
+    struct wire_message message = message_sample(WIRE_QUESTION);
     message.question.kind = WIRE_ASK_STUDY_WHY;
     refused(&message, "study");
-    message = sample(WIRE_QUESTION);
+    message = message_sample(WIRE_QUESTION);
     message.question.board[0] = '\0';
     refused(&message, "board");
-    message = sample(WIRE_QUESTION);
+    message = message_sample(WIRE_QUESTION);
     strcpy(message.question.board, "a\nb");
     refused(&message, "board");
-    message = sample(WIRE_QUESTION);
+    message = message_sample(WIRE_QUESTION);
     message.question.text[0] = '\0';
     refused(&message, "text");
     strcpy(message.question.text, "two\nlines");
     refused(&message, "text");
-    message = sample(WIRE_QUESTION);
+    message = message_sample(WIRE_QUESTION);
     message.question.kind = (enum wire_question_kind)(WIRE_ASK_LOG_LEVEL + 1);
     refused(&message, "kind");
-    message = sample(WIRE_QUESTION);
+    message = message_sample(WIRE_QUESTION);
     message.question.format = (enum wire_format)0;
     refused(&message, "format");
-    message = sample(WIRE_QUESTION);
+    message = message_sample(WIRE_QUESTION);
     message.question.id = 0;
     refused(&message, "id");
-    message = sample(WIRE_QUESTION);
+    message = message_sample(WIRE_QUESTION);
     message.question.offset_bytes = WIRE_ANSWER_MAX;
     refused(&message, "offset_bytes");
     message.question = (struct wire_question){.id = 1, .kind = WIRE_ASK_BACKUP, .format = WIRE_TABLE, .text = "copy.db"};
@@ -333,22 +238,22 @@ static void an_answer_is_lines_of_text_within_what_it_announces(void **state)
     (void)state;
     const char *const bad[] = {"a\x1b[2J", "a\rb", "\x80", "\xc3", "\xed\xa0\x80", "a\x7f"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct wire_message message = sample(WIRE_ANSWER);
+        struct wire_message message = message_sample(WIRE_ANSWER);
         message.answer.text = bad[i];
         message.answer.size = strlen(bad[i]);
         refused(&message, "text");
     }
-    struct wire_message message = sample(WIRE_ANSWER);
+    struct wire_message message = message_sample(WIRE_ANSWER);
     message.answer.offset_bytes = 999;
     refused(&message, "text");
     message.answer.offset_bytes = 1001;
     refused(&message, "offset_bytes");
-    message = sample(WIRE_ANSWER);
+    message = message_sample(WIRE_ANSWER);
     message.answer.size = 0;
     refused(&message, "text");
     message.answer.total_bytes = WIRE_ANSWER_MAX + 1;
     refused(&message, "total_bytes");
-    message = sample(WIRE_ANSWER);
+    message = message_sample(WIRE_ANSWER);
     message.answer.code = WIRE_ANSWER_NOT_FOUND;
     refused(&message, "sentence");
     strcpy(message.answer.sentence, "no such study");
@@ -361,7 +266,7 @@ static void an_answer_is_lines_of_text_within_what_it_announces(void **state)
 static void another_version_is_told_apart_from_nonsense(void **state)
 {
     (void)state;
-    struct wire_message sent = sample(WIRE_HELLO), got;
+    struct wire_message sent = message_sample(WIRE_HELLO), got;
     struct status status = {0};
     void *data;
     size_t size;
@@ -369,7 +274,7 @@ static void another_version_is_told_apart_from_nonsense(void **state)
     ((unsigned char *)data)[1] = WIRE_VERSION + 1;
     assert_int_equal(wire_decode(data, size, &got, &status), STATUS_UNSUPPORTED);
     free(data);
-    sent = sample(WIRE_REFUSE);
+    sent = message_sample(WIRE_REFUSE);
     encode(&sent, &data, &size);
     ((unsigned char *)data)[1] = WIRE_VERSION + 1;
     assert_ok(wire_decode(data, size, &got, &status), status);
@@ -402,7 +307,7 @@ static void a_megabyte_of_empty_sub_messages_is_refused(void **state)
 static void a_control_message_above_its_limit_is_refused(void **state)
 {
     (void)state;
-    struct wire_message sent = sample(WIRE_RETURN), got;
+    struct wire_message sent = message_sample(WIRE_RETURN), got;
     struct status status = {0};
     void *data;
     size_t size;
@@ -433,7 +338,7 @@ static void mutated_frames_are_refused_or_stay_within_their_ranges(void **state)
     struct rng rng;
     rng_seed(&rng, seed);
     for (int round = 0; round < 40000; round++) {
-        struct wire_message sent = sample((enum wire_type)(1 + rng_below(&rng, WIRE_TYPES - 1))), got;
+        struct wire_message sent = message_sample((enum wire_type)(1 + rng_below(&rng, WIRE_TYPES - 1))), got;
         struct status status = {0};
         void *data;
         size_t size;

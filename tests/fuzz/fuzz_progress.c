@@ -1,0 +1,33 @@
+/* fuzz_progress: any text as a progress line of a master, as `hwnas run` reads and shows it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "master/progress.h"
+#include "tests/fuzz/fuzz.h"
+
+const struct fuzz_target fuzz_target = {"progress", 10000};
+
+static void is_plain(const char *text)
+{
+    for (; *text != '\0'; text++)
+        FUZZ_MUST((unsigned char)*text >= 0x20 || *text == '\n', "what is shown drives no terminal");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct status status = {0};
+    struct progress progress = {0};
+    struct progress_rate rate = {0};
+    char shown[PROGRESS_TEXT_BYTES];
+    char *line = strndup((const char *)data, size);
+    FUZZ_MUST(line != NULL, "there is memory for the line");
+    if (progress_parse(line, &progress, &status) == STATUS_OK) {
+        double per_second = progress_rate_update(&rate, &progress);
+        progress_line(&progress, per_second, shown);
+        is_plain(shown);
+        progress_screen(&progress, per_second, 10 + size % 200, false, shown);
+        is_plain(shown);
+    }
+    free(line);
+    return 0;
+}

@@ -1,0 +1,151 @@
+/* seeds: writes the inputs of the fuzz corpora that come from our own writers into FOLDER/NAME/: to begin a corpus with, and to
+ * bring it up to date when a format changes. The others were written by hand.
+ *
+ *   build/release/tests/fuzz/seeds tests/fuzz/corpus */
+#include "tests/support/test.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/bundle.h"
+#include "common/fileio.h"
+#include "common/net_onnx.h"
+#include "common/tensorfile.h"
+#include "tests/fuzz/fuzz_snapshot.h"
+#include "tests/support/message.h"
+
+/* The headers ask for it; this program is no target. */
+const struct fuzz_target fuzz_target = {"seeds", 0};
+
+static const char *folder;
+
+static void keep(const char *corpus, const char *name, const void *data, size_t size)
+{
+    char path[1024];
+    struct status status = {0};
+    snprintf(path, sizeof path, "%s/%s", folder, corpus);
+    mkdir(path, 0755);
+    snprintf(path, sizeof path, "%s/%s/%s", folder, corpus, name);
+    FUZZ_MUST(fileio_write(path, data, size, &status) == STATUS_OK, status.message);
+}
+
+static void messages(void)
+{
+    for (enum wire_type type = WIRE_HELLO; type < WIRE_TYPES; type++) {
+        struct wire_message message = message_sample(type);
+        struct status status = {0};
+        void *data;
+        size_t size;
+        FUZZ_MUST(wire_encode(&message, &data, &size, &status) == STATUS_OK, status.message);
+        keep("wire", wire_type_name(type), data, size);
+        free(data);
+    }
+}
+
+static void network(const char *name, const char *space_name, const char *text, int channels, int size)
+{
+    struct space space;
+    struct status status = {0};
+    struct arch arch;
+    struct net net = {0};
+    struct space_build build = {channels, strcmp(space_name, "darts") == 0 ? 3 : 1, 2, {3, size, size}};
+    struct rng rng;
+    void *data;
+    size_t bytes;
+    FUZZ_MUST(space_open(space_name, &space, &status) == STATUS_OK, status.message);
+    FUZZ_MUST(space_parse(&space, text, &arch, &status) == STATUS_OK, status.message);
+    FUZZ_MUST(space_build_net(&space, &arch, &build, &net, &status) == STATUS_OK, status.message);
+    rng_seed(&rng, 1);
+    net_init(&net, &rng);
+    FUZZ_MUST(net_onnx_write(&net, &data, &bytes, &status) == STATUS_OK, status.message);
+    keep("onnx", name, data, bytes);
+    free(data);
+    net_free(&net);
+    space_close(&space);
+}
+
+static void tensors(void)
+{
+    const float weights[6] = {0.5f, -1.25f, 3e30f, 0, -0.0f, 1};
+    const int64_t dims[2] = {2, 3}, one[1] = {6};
+    const uint8_t bytes[6] = {0, 1, 2, 3, 4, 255};
+    struct tensorfile file = {0};
+    struct status status = {0};
+    void *data;
+    size_t size;
+    tensorfile_add(&file, "weight", TENSORFILE_F32, 2, dims, weights, &status);
+    tensorfile_add(&file, "bytes", TENSORFILE_U8, 1, one, bytes, &status);
+    tensorfile_set(&file, "format", "pt", &status);
+    FUZZ_MUST(tensorfile_write(&file, &data, &size, &status) == STATUS_OK, status.message);
+    keep("tensorfile", "two", data, size);
+    free(data);
+    tensorfile_free(&file);
+}
+
+static void bundle(void)
+{
+    enum { N = 2, PIXELS = 3 * 2 * 2 };
+    uint8_t images[N * PIXELS] = {7, 200, 13};
+    int32_t labels[N] = {0, 1}, indices[N] = {4, 9};
+    double cross_entropy[N] = {0.25, 0.5};
+    float gram[N * N] = {1, -1, -1, 1};
+    struct bundle bundle = {.batch = N,
+                            .shape = {3, 2, 2},
+                            .classes = 2,
+                            .taps = 1,
+                            .images = images,
+                            .labels = labels,
+                            .indices = indices,
+                            .cross_entropy = cross_entropy,
+                            .grams = {gram},
+                            .mean = {0.5f, 0.5f, 0.5f},
+                            .std = {0.25f, 0.25f, 0.25f},
+                            .dataset = "cifar10",
+                            .reference = "made-up"};
+    struct status status = {0};
+    void *data;
+    size_t size;
+    FUZZ_MUST(bundle_write(&bundle, &data, &size, &status) == STATUS_OK, status.message);
+    keep("bundle", "small", data, size);
+    keep("tensorfile", "bundle", data, size);
+    free(data);
+}
+
+static void snapshots(void)
+{
+    for (size_t i = 0; i < FUZZ_STRATEGIES; i++) {
+        struct fuzz_study study;
+        struct status status = {0};
+        void *data;
+        size_t size;
+        fuzz_study_open(&study, fuzz_strategies[i]);
+        for (int tells = 0; tells < 100 && !study_snapshot_due(study.study); tells++)
+            fuzz_study_go_on(study.study, 1);
+        FUZZ_MUST(study_snapshot_due(study.study), "a search comes to where it is saved");
+        FUZZ_MUST(study_save(study.study, &data, &size, &status) == STATUS_OK, status.message);
+        char *input = malloc(size + 1);
+        FUZZ_MUST(input != NULL, "there is memory for a snapshot");
+        input[0] = (char)('1' + (int)i); /* '1' .. '7', whose remainders are 0 .. 6 */
+        memcpy(input + 1, data, size);
+        keep("snapshot", fuzz_strategies[i], input, size + 1);
+        free(input);
+        free(data);
+        fuzz_study_close(&study);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "seeds FOLDER: writes seeds of the fuzz corpora into FOLDER/NAME/\n");
+        return 2;
+    }
+    folder = argv[1];
+    mkdir(folder, 0755);
+    messages();
+    network("nb201", "nb201", "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|nor_conv_1x1~0|none~1|avg_pool_3x3~2|", 1, 8);
+    tensors();
+    bundle();
+    snapshots();
+    return 0;
+}

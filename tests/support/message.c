@@ -1,0 +1,99 @@
+/* message: see message.h. */
+#include "tests/support/message.h"
+
+#include <string.h>
+
+#define KEY MESSAGE_KEY
+
+static void fill_held(struct wire_held_list *held)
+{
+    held->count = 2;
+    held->items[0] = (struct wire_held){.lease_id = 7, .key = KEY};
+    held->items[1] = (struct wire_held){.lease_id = 8, .key = KEY};
+}
+
+static const char detail[] = "{\"taps\":3,\"rows\":[[0.5,0.25,0.125]]}";
+static const char page[] = "naïve\n\n{}";
+static const uint8_t chunk_bytes[] = {0, 1, 2, 254, 255};
+
+struct wire_message message_sample(enum wire_type type)
+{
+    struct wire_message message;
+    memset(&message, 0, sizeof message);
+    message.type = type;
+    switch (type) {
+    case WIRE_HELLO:
+        message.hello = (struct wire_hello){.role = WIRE_AGENT,
+                                            .node = "board-1",
+                                            .incarnation = 1764000000000000,
+                                            .host_id = "host.a",
+                                            .slots = 1,
+                                            .isa = "avx512",
+                                            .blas_core = "Cooperlake",
+                                            .device_key = "host-xeon-hwnas0.1+avx512-f32",
+                                            .conditions = "governor=performance cpu=1",
+                                            .board = {"kitchen", "command", true, 2.4e10, 4e9},
+                                            .sequence = 1};
+        fill_held(&message.hello.held);
+        break;
+    case WIRE_WELCOME:
+        message.welcome = (struct wire_welcome){.epoch = 3, .heartbeat_ms = 2000, .lease_ms = 10000, .sequence = 1};
+        message.welcome.drop = (struct wire_id_list){.count = 2, .lease_ids = {7, 9}};
+        break;
+    case WIRE_HEARTBEAT:
+        message.heartbeat = (struct wire_heartbeat){.sequence = 5, .slots = 4};
+        fill_held(&message.heartbeat.held);
+        break;
+    case WIRE_HEARTBEAT_ANSWER:
+        message.heartbeat_answer =
+            (struct wire_heartbeat_answer){.epoch = 3, .sequence = 5, .drop = {.count = 1, .lease_ids = {7}}};
+        break;
+    case WIRE_TASK:
+        message.task = (struct wire_task){.lease_id = 11, .epoch = 3, .attempt = 2, .lease_ms = 10000, .sequence = 5, .key = KEY};
+        message.task.kind = WIRE_RMI;
+        strcpy(message.task.space, "nb201");
+        strcpy(message.task.arch, "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2|");
+        memset(&message.task.bundle_digest, 0x5a, sizeof message.task.bundle_digest);
+        protocol_preset("nb201", "rmi-full", &message.task.protocol, NULL);
+        memset(message.task.protocol.name, 0, sizeof message.task.protocol.name);
+        message.task.seed = UINT64_MAX;
+        break;
+    case WIRE_RESULT:
+        message.result = (struct wire_result){.lease_id = 11,
+                                              .epoch = 3,
+                                              .attempt = 2,
+                                              .key = KEY,
+                                              .outcome = WIRE_OK,
+                                              .value = 1.25,
+                                              .seconds = 3.5,
+                                              .build_seconds = 2.25,
+                                              .run_seconds = 1,
+                                              .energy_mj = 0.5,
+                                              .detail = detail,
+                                              .detail_size = sizeof detail - 1};
+        break;
+    case WIRE_RESULT_ACK: message.result_ack = (struct wire_result_ack){.lease_id = 11, .verdict = WIRE_STALE}; break;
+    case WIRE_BUNDLE_REQUEST: message.bundle_request = (struct wire_bundle_request){.offset_bytes = 524288}; break;
+    case WIRE_BUNDLE_CHUNK:
+        message.bundle_chunk = (struct wire_bundle_chunk){
+            .total_bytes = 524293, .offset_bytes = 524288, .data = chunk_bytes, .size = sizeof chunk_bytes};
+        break;
+    case WIRE_RETURN: message.return_lease = (struct wire_return){.lease_id = 11, .key = KEY}; break;
+    case WIRE_GOODBYE: message.goodbye = (struct wire_goodbye){.finished = true, .sentence = "the study is finished"}; break;
+    case WIRE_REFUSE: message.refuse = (struct wire_refuse){.code = WIRE_REFUSE_REPLACED, .sentence = "naïve"}; break;
+    case WIRE_QUESTION:
+        message.question = (struct wire_question){.id = 4,
+                                                  .kind = WIRE_ASK_DEVICE_QUARANTINE,
+                                                  .format = WIRE_JSON,
+                                                  .board = "kitchen",
+                                                  .device = "host-xeon-hwnas0.1+avx512-f32",
+                                                  .text = "its fan stopped"};
+        break;
+    case WIRE_ANSWER:
+        message.answer = (struct wire_answer){
+            .id = 4, .code = WIRE_ANSWER_OK, .total_bytes = 1000, .offset_bytes = 990, .text = page, .size = sizeof page - 1};
+        break;
+    case WIRE_TYPES: break;
+    }
+    return message;
+}

@@ -24,3 +24,17 @@ int64_t clock_wall_ms(void)
 {
     return read_ns(CLOCK_REALTIME) / 1000000;
 }
+
+static int64_t system_monotonic_ms(void *context)
+{
+    (void)context;
+    return clock_monotonic_ms();
+}
+
+static int64_t system_wall_ms(void *context)
+{
+    (void)context;
+    return clock_wall_ms();
+}
+
+const struct clock clock_system = {system_monotonic_ms, system_wall_ms, NULL};

@@ -11,4 +11,14 @@ int64_t clock_monotonic_ns(void);
 /* Milliseconds since 1970 UTC. For display and records only; it may jump. */
 int64_t clock_wall_ms(void);
 
+/* Where a part that is also played in a simulation has its time from. */
+struct clock {
+    int64_t (*monotonic_ms)(void *context);
+    int64_t (*wall_ms)(void *context);
+    void *context;
+};
+
+/* The two clocks above. */
+extern const struct clock clock_system;
+
 #endif

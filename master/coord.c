@@ -1,20 +1,17 @@
-/* coord: the loop: turns, timers, signals, the store's bad days. Called by master_main. The rule it keeps: nothing is sent that
- * rests on something that is not committed. */
+/* coord: turns, the outbox, the store's bad days. Called by coord_loop, and by the simulation. The rule it keeps: nothing is sent
+ * that rests on something that is not committed. */
 #include "master/coord.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/clock.h"
 #include "common/crash.h"
 #include "common/host.h"
 #include "common/line.h"
 #include "master/coord_parts.h"
 
-enum { ADVANCE_LIMIT = 512, PROGRESS_MS = 500, PROBE_MS = 1000, GOODBYE_LINGER_MS = 1000 };
-
-static void on_probe(uv_timer_t *timer);
+enum { ADVANCE_LIMIT = 512, PROBE_MS = 1000 };
 
 /* --- the outbox --- */
 
@@ -50,14 +47,14 @@ static void send_outbox(struct coord *coord)
         const struct outgoing *out = &coord->outbox[i];
         if (out->lease_id != 0)
             crash_point("before-task");
-        enum status_code code = bus_send(coord->bus, out->link, out->data, out->size);
+        enum status_code code = coord->effects.send(coord->effects.context, out->link, out->data, out->size);
         crash_point(out->lease_id != 0 ? "after-task" : "after-answer");
         if (code == STATUS_OK || coord->dispatch == NULL)
             continue;
         if (code == STATUS_NOT_FOUND)
-            dispatch_link_gone(coord->dispatch, clock_monotonic_ms(), out->link);
+            dispatch_link_gone(coord->dispatch, coord_now_ms(coord), out->link);
         if (out->lease_id != 0)
-            dispatch_undelivered(coord->dispatch, clock_monotonic_ms(), out->lease_id);
+            dispatch_undelivered(coord->dispatch, coord_now_ms(coord), out->lease_id);
     }
     empty_outbox(coord);
     crash_point("after-outbox");
@@ -65,35 +62,12 @@ static void send_outbox(struct coord *coord)
 
 /* --- ending --- */
 
-static void close_handle(uv_handle_t *handle)
-{
-    if (!uv_is_closing(handle))
-        uv_close(handle, NULL);
-}
-
-static void close_loop(struct coord *coord, int linger_ms)
-{
-    if (coord->leaving)
-        return;
-    coord->leaving = true;
-    bus_close(coord->bus, linger_ms);
-    coord->bus = NULL;
-    close_handle((uv_handle_t *)&coord->tick);
-    close_handle((uv_handle_t *)&coord->progress);
-    close_handle((uv_handle_t *)&coord->probe);
-    close_handle((uv_handle_t *)&coord->idle);
-    close_handle((uv_handle_t *)&coord->sigterm);
-    close_handle((uv_handle_t *)&coord->sigint);
-    coord_questions_close(coord);
-    master_file_remove(store_path(search_store(coord->search)));
-}
-
 void coord_fail(struct coord *coord, const struct status *status)
 {
     if (coord->failure.code != STATUS_OK)
         return;
     coord->failure = *status;
-    uv_stop(&coord->loop);
+    coord->over = true;
 }
 
 static void post_goodbye(void *context, uint32_t link)
@@ -117,22 +91,18 @@ static void finish(struct coord *coord)
     log_info(coord->logger, "study %s is finished", search_config(coord->search)->name);
     crash_point("at-finish");
     say_goodbye(coord, true, "the study is finished");
-    close_loop(coord, GOODBYE_LINGER_MS);
+    coord->over = true;
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+void coord_stop(struct coord *coord)
 {
-    struct coord *coord = handle->data;
     struct status status = {0};
-    coord->exit_code = number == SIGINT ? 130 : 0;
     crash_point("at-shutdown");
-    log_info(coord->logger, "%s: stopping; what is stored is kept, and the same command goes on",
-             number == SIGINT ? "SIGINT" : "SIGTERM");
-    if (!coord->stalled) {
+    if (!coord->stalled && !coord->over) {
         dispatch_stop(coord->dispatch);
         coord_turn(coord);
     }
-    if (coord->leaving || coord->failure.code != STATUS_OK)
+    if (coord->over)
         return;
     if (!coord->stalled && search_begin(coord->search, &status) == STATUS_OK && search_pause(coord->search, &status) == STATUS_OK)
         search_commit(coord->search, &status);
@@ -140,7 +110,7 @@ static void on_signal(uv_signal_t *handle, int number)
     crash_point("shutdown-stored");
     say_goodbye(coord, false, "the master is stopping");
     crash_point("after-goodbye");
-    close_loop(coord, GOODBYE_LINGER_MS);
+    coord->over = true;
 }
 
 /* --- the store's bad days --- */
@@ -160,9 +130,7 @@ void coord_store_failed(struct coord *coord, const struct status *status)
     coord->stalled = true;
     dispatch_close(coord->dispatch);
     coord->dispatch = NULL;
-    uv_idle_stop(&coord->idle);
-    uv_timer_stop(&coord->tick);
-    uv_timer_start(&coord->probe, on_probe, PROBE_MS, PROBE_MS);
+    coord->wake_ms = coord_now_ms(coord) + PROBE_MS;
 }
 
 /* A fresh dispatch with the leases that the store has open. Peers that do not know yet are told to say Hello again. */
@@ -170,7 +138,7 @@ static enum status_code open_dispatch(struct coord *coord, struct status *status
 {
     enum status_code code = search_begin(coord->search, status);
     if (code == STATUS_OK)
-        code = store_epoch_next(search_store(coord->search), clock_wall_ms(), &coord->epoch, status);
+        code = store_epoch_next(search_store(coord->search), coord_wall_ms(coord), &coord->epoch, status);
     if (code == STATUS_OK)
         code = search_commit(coord->search, status);
     search_rollback(coord->search);
@@ -185,7 +153,7 @@ static enum status_code open_dispatch(struct coord *coord, struct status *status
                                        .measure_wait_ms = 300000,
                                        .canary_every = coord->options->canary_every};
     host_identify(options.host_id);
-    int64_t now_ms = clock_monotonic_ms();
+    int64_t now_ms = coord_now_ms(coord);
     coord->dispatch = dispatch_open(&options, now_ms);
     if (coord->dispatch == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for the tasks");
@@ -201,24 +169,24 @@ static enum status_code open_dispatch(struct coord *coord, struct status *status
     return coord_boards_open(coord, status);
 }
 
-static void on_probe(uv_timer_t *timer)
+/* Whether the store works again. */
+static bool probe(struct coord *coord)
 {
-    struct coord *coord = timer->data;
     struct status status = {0};
     enum status_code code = search_restart(coord->search, &status);
     if (code == STATUS_OK)
         code = open_dispatch(coord, &status);
-    if (code != STATUS_OK) {
-        dispatch_close(coord->dispatch);
-        coord->dispatch = NULL;
-        if (code != STATUS_IO)
-            coord_fail(coord, &status);
-        return;
+    if (code == STATUS_OK) {
+        log_info(coord->logger, "the database can be written again; going on");
+        coord->stalled = false;
+        return true;
     }
-    log_info(coord->logger, "the database can be written again; going on");
-    coord->stalled = false;
-    uv_timer_stop(&coord->probe);
-    coord_turn(coord);
+    dispatch_close(coord->dispatch);
+    coord->dispatch = NULL;
+    coord->wake_ms = coord_now_ms(coord) + PROBE_MS;
+    if (code != STATUS_IO)
+        coord_fail(coord, &status);
+    return false;
 }
 
 /* --- a turn --- */
@@ -227,13 +195,14 @@ static void on_task(void *context, const struct study_want *want, const struct s
 {
     struct coord *coord = context;
     struct queue_tries tries = {.failures = attempts->failures, .places = attempts->places, .crashes = attempts->crashes};
-    dispatch_want(coord->dispatch, clock_monotonic_ms(), want->key, want->kind == STUDY_WANT_RMI ? WIRE_RMI : WIRE_MEASURE,
+    dispatch_want(coord->dispatch, coord_now_ms(coord), want->key, want->kind == STUDY_WANT_RMI ? WIRE_RMI : WIRE_MEASURE,
                   want->device, &tries);
 }
 
 static enum status_code store_grant(struct coord *coord, const struct dispatch_action *action, struct status *status)
 {
-    struct store_lease lease = {.epoch = coord->epoch, .attempt = (int32_t)action->attempt, .granted_wall_ms = clock_wall_ms()};
+    struct store_lease lease = {
+        .epoch = coord->epoch, .attempt = (int32_t)action->attempt, .granted_wall_ms = coord_wall_ms(coord)};
     memcpy(lease.key, action->key, sizeof lease.key);
     memcpy(lease.node, action->node, sizeof lease.node);
     memcpy(lease.board, action->board, sizeof lease.board);
@@ -258,9 +227,9 @@ static enum status_code store_close_of(struct coord *coord, const struct dispatc
     if (action->close == DISPATCH_LOST || action->close == DISPATCH_FAILED)
         log_warn(coord->logger, "lease %llu on %s, attempt %u: %s: %s", (unsigned long long)action->lease_id, action->node,
                  action->attempt, action->close == DISPATCH_LOST ? "lost" : "failed", action->reason);
-    enum status_code code = store_lease_close(search_store(coord->search), (int64_t)action->lease_id, (int64_t)action->epoch,
-                                              (int32_t)action->attempt, action->node, states[action->close],
-                                              wire_failure_name(action->failure), action->reason, clock_wall_ms(), &closed, status);
+    enum status_code code = store_lease_close(
+        search_store(coord->search), (int64_t)action->lease_id, (int64_t)action->epoch, (int32_t)action->attempt, action->node,
+        states[action->close], wire_failure_name(action->failure), action->reason, coord_wall_ms(coord), &closed, status);
     crash_point("lease-closed");
     if (code == STATUS_OK && !closed)
         log_warn(coord->logger, "lease %llu was not open in the database", (unsigned long long)action->lease_id);
@@ -287,7 +256,7 @@ static enum status_code give_up(struct coord *coord, const struct dispatch_actio
     struct store_evaluation row = {.kind = want->kind,
                                    .failure = "crashes_device",
                                    .detail = "{}",
-                                   .wall_ms = clock_wall_ms(),
+                                   .wall_ms = coord_wall_ms(coord),
                                    .queue_seconds = NAN,
                                    .build_seconds = NAN,
                                    .run_seconds = NAN,
@@ -324,27 +293,17 @@ static enum status_code carry_out(struct coord *coord, bool *freed, struct statu
     return code;
 }
 
-static void on_tick(uv_timer_t *timer)
-{
-    coord_turn(timer->data);
-}
-
-static void on_idle(uv_idle_t *idle)
-{
-    coord_turn(idle->data);
-}
-
 void coord_turn(struct coord *coord)
 {
-    if (coord->leaving || coord->failure.code != STATUS_OK)
+    if (coord->over)
         return;
-    if (coord->stalled) {
+    if (coord->stalled && (coord_now_ms(coord) < coord->wake_ms || !probe(coord))) {
         send_outbox(coord);
         return;
     }
     struct status status = {0};
     bool more = false, freed = true;
-    int64_t now_ms = clock_monotonic_ms(), wake_ms = now_ms;
+    int64_t now_ms = coord_now_ms(coord), wake_ms = now_ms;
     crash_point("before-begin");
     enum status_code code = search_begin(coord->search, &status);
     while (code == STATUS_OK && freed) {
@@ -363,145 +322,88 @@ void coord_turn(struct coord *coord)
     }
     crash_point("after-commit");
     send_outbox(coord);
-    if (search_finished(coord->search)) {
+    coord->wake_ms = more ? now_ms : wake_ms;
+    if (search_finished(coord->search))
         finish(coord);
-        return;
-    }
-    if (more)
-        uv_idle_start(&coord->idle, on_idle);
-    else
-        uv_idle_stop(&coord->idle);
-    uv_timer_start(&coord->tick, on_tick, wake_ms > now_ms ? (uint64_t)(wake_ms - now_ms) : 0, 0);
 }
 
-static void on_batch_end(void *context)
-{
-    coord_turn(context);
-}
+/* --- the whole life --- */
 
-static void on_progress(uv_timer_t *timer)
-{
-    coord_print_progress(timer->data, clock_monotonic_ms());
-}
-
-/* --- the whole run --- */
-
-static bool needs_peers(const struct config_study *config)
-{
-    bool needs = config->fitness.source == CONFIG_FITNESS_RMI;
-    for (uint32_t i = 0; i < config->cost_count; i++)
-        needs |= config->costs[i].source == CONFIG_COST_AGENT;
-    return needs;
-}
-
-static enum status_code listen_at_all(struct coord *coord, struct status *status)
-{
-    const struct coord_options *options = coord->options;
-    if (options->listen_count == 0 && needs_peers(search_config(coord->search)))
-        return status_set(status, STATUS_BAD_INPUT,
-                          "study %s needs workers or agents, and they need an address: give --listen ipc://FOLDER/hwnas.sock",
-                          search_config(coord->search)->name);
-    for (size_t i = 0; i < options->listen_count; i++) {
-        char bound[256];
-        crash_point("before-listen");
-        enum status_code code = bus_listen(coord->bus, options->listen[i], bound, sizeof bound, status);
-        if (code != STATUS_OK)
-            return code;
-        log_info(coord->logger, "listening at %s", bound);
-        snprintf(coord->place.addresses[i], sizeof coord->place.addresses[i], "%s", bound);
-        coord->place.address_count++;
-        crash_point("after-listen");
-    }
-    return STATUS_OK;
-}
-
-/* Where a verb that finds the database held can ask. Nothing else depends on it. */
-static void leave_word(struct coord *coord)
-{
-    struct status status = {0};
-    master_file_describe(&coord->place);
-    snprintf(coord->place.study, sizeof coord->place.study, "%s", search_config(coord->search)->name);
-    if (master_file_write(store_path(search_store(coord->search)), &coord->place, &status) != STATUS_OK)
-        log_warn(coord->logger, "nobody can ask this master: %s", status.message);
-}
-
-static void open_handles(struct coord *coord)
-{
-    uv_timer_init(&coord->loop, &coord->tick);
-    uv_timer_init(&coord->loop, &coord->progress);
-    uv_timer_init(&coord->loop, &coord->probe);
-    uv_idle_init(&coord->loop, &coord->idle);
-    uv_signal_init(&coord->loop, &coord->sigterm);
-    uv_signal_init(&coord->loop, &coord->sigint);
-    coord_questions_open(coord);
-    coord->tick.data = coord->progress.data = coord->probe.data = coord->idle.data = coord->sigterm.data = coord->sigint.data =
-        coord;
-    uv_timer_start(&coord->progress, on_progress, PROGRESS_MS, PROGRESS_MS);
-    uv_signal_start(&coord->sigterm, on_signal, SIGTERM);
-    uv_signal_start(&coord->sigint, on_signal, SIGINT);
-}
-
-static enum status_code run_loop(struct coord *coord, struct status *status)
-{
-    struct bus_events events = {coord_message, on_batch_end, coord};
-    enum status_code code = open_dispatch(coord, status);
-    if (code != STATUS_OK)
-        return code;
-    if (uv_loop_init(&coord->loop) != 0)
-        return status_set(status, STATUS_NO_MEMORY, "no memory for the loop");
-    code = bus_open(&coord->loop, BUS_SERVER, &events, (uint64_t)clock_monotonic_ns(), coord->logger, &coord->bus, status);
-    if (code != STATUS_OK) {
-        uv_loop_close(&coord->loop);
-        return code;
-    }
-    open_handles(coord);
-    /* The first turn comes before the first peer: what was in flight before a restart is wanted again, so that its leases fit. */
-    coord_turn(coord);
-    if (!coord->leaving && coord->failure.code == STATUS_OK)
-        code = listen_at_all(coord, status);
-    if (code == STATUS_OK && !coord->leaving && coord->failure.code == STATUS_OK)
-        leave_word(coord);
-    if (code == STATUS_OK)
-        uv_run(&coord->loop, UV_RUN_DEFAULT);
-    close_loop(coord, 0);
-    uv_run(&coord->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&coord->loop);
-    if (code == STATUS_OK && coord->failure.code != STATUS_OK) {
-        *status = coord->failure;
-        code = coord->failure.code;
-    }
-    return code;
-}
-
-int coord_run(const struct coord_options *options, const struct logger *logger, struct status *status)
+enum status_code coord_open(const struct coord_options *options, const struct coord_effects *effects, const struct logger *logger,
+                            struct coord **out, struct status *status)
 {
     struct coord *coord = calloc(1, sizeof *coord);
     if (coord == NULL)
-        return status_exit_code(status_set(status, STATUS_NO_MEMORY, "no memory"));
+        return status_set(status, STATUS_NO_MEMORY, "no memory");
     coord->options = options;
+    coord->effects = *effects;
     coord->logger = logger;
-    coord->opened_ms = clock_monotonic_ms();
-    enum status_code code = search_open(&options->search, logger, &coord->search, status);
-    if (code == STATUS_OK) {
-        struct study_counts counts;
-        study_count(search_study(coord->search), &counts);
-        coord->told_at_start = counts.told;
-        if (!search_finished(coord->search)) {
-            coord_print_progress(coord, clock_monotonic_ms());
-            code = run_loop(coord, status);
-        }
-        if (code == STATUS_OK)
-            coord_print_progress(coord, clock_monotonic_ms());
+    coord->opened_ms = coord_now_ms(coord);
+    struct search_options search = options->search;
+    search.clock = effects->clock;
+    enum status_code code = search_open(&search, logger, &coord->search, status);
+    if (code != STATUS_OK) {
+        free(coord);
+        return code;
     }
-    if (code == STATUS_OK && status != NULL)
-        status->code = STATUS_OK; /* a sentence of something that was expected may be left in it */
-    int exit_code = code == STATUS_OK ? coord->exit_code : status_exit_code(code);
+    struct study_counts counts;
+    study_count(search_study(coord->search), &counts);
+    coord->told_at_start = counts.told;
+    coord->over = search_finished(coord->search);
+    *out = coord;
+    return STATUS_OK;
+}
+
+enum status_code coord_start(struct coord *coord, struct status *status)
+{
+    enum status_code code = open_dispatch(coord, status);
+    if (code == STATUS_OK)
+        coord_turn(coord);
+    return code == STATUS_OK ? coord_failure(coord, status) : code;
+}
+
+bool coord_over(const struct coord *coord)
+{
+    return coord->over;
+}
+
+int64_t coord_wake_ms(const struct coord *coord)
+{
+    return coord->wake_ms;
+}
+
+enum status_code coord_failure(const struct coord *coord, struct status *status)
+{
+    if (coord->failure.code != STATUS_OK && status != NULL)
+        *status = coord->failure;
+    return coord->failure.code;
+}
+
+const char *coord_db(const struct coord *coord)
+{
+    return store_path(search_store(coord->search));
+}
+
+const struct search *coord_search(const struct coord *coord)
+{
+    return coord->search;
+}
+
+const struct dispatch *coord_dispatch(const struct coord *coord)
+{
+    return coord->dispatch;
+}
+
+void coord_close(struct coord *coord)
+{
+    if (coord == NULL)
+        return;
     dispatch_close(coord->dispatch);
     coord_boards_close(coord);
+    coord_questions_close(coord);
     crash_point("before-close");
     search_close(coord->search);
     empty_outbox(coord);
     free(coord->outbox);
     free(coord);
-    return exit_code;
 }

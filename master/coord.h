@@ -1,7 +1,8 @@
-/* coord: the master's loop. It joins search (study and store), dispatch (who gets what) and bus (messages), and is the only file
- * group (coord*.c) that knows them all.
+/* coord: the coordinator. It joins search (study and store), dispatch (who gets what) and the messages of peers, and is the only
+ * file group (coord*.c) that knows them all. Time and the network reach it as arguments: coord_loop.h runs it on the system's clock
+ * and a bus, the simulation (tests/sim) on its own.
  *
- * One thread. A turn of the loop takes up to BUS_BATCH messages, lets study and dispatch go on, stores everything in one
+ * One thread. A turn comes after up to BUS_BATCH messages: it lets study and dispatch go on, stores everything in one
  * transaction, and sends answers and tasks only after the commit. When the store fails (disk full, input/output error) nothing more
  * is granted or accepted, peers are kept alive and told to try later, and once a second the store is tried; when it works again
  * the search is built anew from it, as after a crash. Any other failure ends the master: what is stored is good. */
@@ -12,13 +13,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/status.h"
+#include "master/dispatch.h"
 #include "master/search.h"
 
 struct coord_options {
     struct search_options search;
-    const char *const *listen; /* addresses */
+    const char *const *listen; /* addresses, for coord_loop */
     size_t listen_count;
     bool progress;         /* JSON lines on standard output (master/progress.h says what is in them) */
     uint32_t heartbeat_ms; /* what peers are asked for */
@@ -26,8 +29,53 @@ struct coord_options {
     uint32_t canary_every; /* measurements of a board between its canaries; 0: none */
 };
 
-/* Runs the study to its end, or to SIGTERM or SIGINT. Blocks. Returns the master's exit code: 0 finished or drained, 130
- * interrupted; otherwise status has the sentence and status_exit_code says the code. */
-int coord_run(const struct coord_options *options, const struct logger *logger, struct status *status);
+/* What a coordinator does to the world. */
+struct coord_effects {
+    const struct clock *clock;
+    /* As bus_send: queued, not delivered. */
+    enum status_code (*send)(void *context, uint32_t link, const void *data, size_t size);
+    void *context;
+};
+
+struct coord;
+
+/* Opens database and study. options must outlive it, effects are copied. As search_open. */
+enum status_code coord_open(const struct coord_options *options, const struct coord_effects *effects, const struct logger *logger,
+                            struct coord **out, struct status *status);
+void coord_close(struct coord *coord);
+
+/* Reads the open leases and takes the first turn. It comes before the first message: what was in flight before a restart is wanted
+ * again, so that its leases fit. */
+enum status_code coord_start(struct coord *coord, struct status *status);
+
+/* A frame of a peer (context is the coordinator). What follows from it is done, stored and answered by the next turn. */
+void coord_message(void *context, uint32_t link, const void *data, size_t size);
+
+/* After a batch of messages, and when the time coord_wake_ms has come. */
+void coord_turn(struct coord *coord);
+int64_t coord_wake_ms(const struct coord *coord);
+
+/* How soon an operator's question is to be thought on, in ms; -1: none is asked. A piece of an answer takes some milliseconds. */
+int coord_thinking(const struct coord *coord);
+void coord_think(struct coord *coord);
+
+/* Grants no more, stores how far it is and says goodbye. */
+void coord_stop(struct coord *coord);
+
+/* The study is finished, the coordinator was stopped, or has failed: nothing more is to be called but questions and coord_close. */
+bool coord_over(const struct coord *coord);
+
+/* Why it ended, when it should not have; else STATUS_OK. */
+enum status_code coord_failure(const struct coord *coord, struct status *status);
+
+/* Prints the progress line, if options ask for it. */
+void coord_print_progress(const struct coord *coord, int64_t now_ms);
+
+/* The path of the database. */
+const char *coord_db(const struct coord *coord);
+
+/* For the simulation's invariants; dispatch is NULL while the store does not work. */
+const struct search *coord_search(const struct coord *coord);
+const struct dispatch *coord_dispatch(const struct coord *coord);
 
 #endif

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/clock.h"
 #include "common/line.h"
 #include "common/space.h"
 #include "master/coord_parts.h"
@@ -89,7 +88,7 @@ static void tell_dispatch(struct coord *coord, const struct known_board *board)
     gmtime_r(&since, &utc);
     strftime(when, sizeof when, "%Y-%m-%d %H:%M UTC", &utc);
     snprintf(told.reason, sizeof told.reason, "since %s because %.200s", when, trust->reason);
-    dispatch_trust(coord->dispatch, clock_monotonic_ms(), board->key.device_key, board->key.name, &told);
+    dispatch_trust(coord->dispatch, coord_now_ms(coord), board->key.device_key, board->key.name, &told);
 }
 
 /* The row decides whether it is quarantined: strikes and people have a say in that, too. */
@@ -169,7 +168,7 @@ static enum status_code store_state(struct coord *coord, struct known_board *boa
     row->held = trust->held;
     row->strikes = trust->strikes;
     if (changed)
-        row->since_wall_ms = clock_wall_ms();
+        row->since_wall_ms = coord_wall_ms(coord);
     board->trust.since_wall_ms = row->since_wall_ms;
     line_of(trust->reason, row->reason, sizeof row->reason);
     enum status_code code = search_begin(coord->search, status);
@@ -190,7 +189,7 @@ enum status_code coord_board_here(struct coord *coord, const struct wire_hello *
     memcpy(row->runner, hello->board.runner, sizeof row->runner);
     memcpy(row->node, hello->node, sizeof row->node);
     memcpy(row->conditions, hello->conditions, sizeof row->conditions);
-    row->seen_wall_ms = clock_wall_ms();
+    row->seen_wall_ms = coord_wall_ms(coord);
     row->deterministic = hello->board.deterministic;
     row->peak_macs_per_s = hello->board.peak_macs_per_s;
     row->peak_bytes_per_s = hello->board.peak_bytes_per_s;
@@ -245,7 +244,7 @@ static void log_strike(const struct coord *coord, const struct known_board *boar
 enum status_code coord_strike(struct coord *coord, const struct dispatch_lease *lease, const char *why, struct status *status)
 {
     struct known_board *board = find(coord, lease->device_key, lease->board);
-    bool quarantined = trust_strike(&board->trust, why, clock_wall_ms());
+    bool quarantined = trust_strike(&board->trust, why, coord_wall_ms(coord));
     log_strike(coord, board, why, quarantined);
     tell_dispatch(coord, board);
     return store_state(coord, board, status);
@@ -352,7 +351,7 @@ static enum status_code store_canary(struct coord *coord, struct known_board *bo
                                   .latency_ms = measured ? result->value : NAN,
                                   .expected_ms = opinion->expected_ms,
                                   .seconds = result->seconds,
-                                  .wall_ms = clock_wall_ms()};
+                                  .wall_ms = coord_wall_ms(coord)};
     char *detail = result->detail_size > 0 ? strndup(result->detail, result->detail_size) : NULL;
     if (detail == NULL && result->detail_size > 0)
         return status_set(status, STATUS_NO_MEMORY, "no memory for a canary");
@@ -390,7 +389,7 @@ enum status_code coord_canary(struct coord *coord, const char *node, const struc
         return status_set(status, STATUS_INTERNAL, "a canary of a board that never said Hello");
     if (result->outcome == WIRE_INFEASIBLE)
         return note_unable(coord, board, node, result, status);
-    trust_canary(&board->trust, result->outcome == WIRE_OK ? result->value : NAN, clock_wall_ms(), &opinion);
+    trust_canary(&board->trust, result->outcome == WIRE_OK ? result->value : NAN, coord_wall_ms(coord), &opinion);
     enum status_code code = store_canary(coord, board, &opinion, node, result, status);
     if (code == STATUS_OK)
         code = store_state(coord, board, status);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/clock.h"
 #include "common/line.h"
 #include "master/coord_parts.h"
 
@@ -42,7 +41,7 @@ static void on_hello(struct coord *coord, uint32_t link, const struct wire_hello
         coord_store_failed(coord, &status);
         return;
     }
-    switch (dispatch_hello(coord->dispatch, clock_monotonic_ms(), link, hello, drop)) {
+    switch (dispatch_hello(coord->dispatch, coord_now_ms(coord), link, hello, drop)) {
     case DISPATCH_HEARD:
         log_info(coord->logger, "%s %s on host %s is here (%u slots, %s%s%s)", hello->role == WIRE_AGENT ? "agent" : "worker",
                  hello->node, hello->host_id, hello->slots, hello->isa, hello->device_key[0] != '\0' ? ", " : "",
@@ -60,7 +59,7 @@ static void on_heartbeat(struct coord *coord, uint32_t link, const struct wire_h
     out->drop.count = 0;
     enum dispatch_heard heard = DISPATCH_HEARD;
     if (!coord->stalled)
-        heard = dispatch_heartbeat(coord->dispatch, clock_monotonic_ms(), link, heartbeat, &out->drop);
+        heard = dispatch_heartbeat(coord->dispatch, coord_now_ms(coord), link, heartbeat, &out->drop);
     if (heard == DISPATCH_NOT_KNOWN)
         refuse(coord, link, WIRE_REFUSE_NOT_REGISTERED, "this connection has not said Hello");
     if (heard != DISPATCH_HEARD)
@@ -86,7 +85,7 @@ static enum status_code store_result(struct coord *coord, uint32_t link, const s
                                    .feasible = result->outcome == WIRE_OK,
                                    .value = result->value,
                                    .seconds = result->seconds,
-                                   .wall_ms = clock_wall_ms(),
+                                   .wall_ms = coord_wall_ms(coord),
                                    .queue_seconds = lease != NULL ? lease->queue_seconds : NAN,
                                    .build_seconds = NAN,
                                    .run_seconds = NAN,
@@ -125,7 +124,7 @@ static enum status_code keep_result(struct coord *coord, uint32_t link, const st
                                     const struct dispatch_lease *lease, enum wire_verdict *verdict, struct status *status)
 {
     const struct study_want *want = search_wanted(coord->search, result->key);
-    enum dispatch_verdict taken = dispatch_result(coord->dispatch, clock_monotonic_ms(), link, result);
+    enum dispatch_verdict taken = dispatch_result(coord->dispatch, coord_now_ms(coord), link, result);
     enum status_code code = STATUS_OK;
     bool there = false;
     *verdict = WIRE_ACCEPTED;
@@ -158,7 +157,7 @@ static void on_result(struct coord *coord, uint32_t link, struct wire_result *re
         refuse(coord, link, WIRE_REFUSE_NOT_REGISTERED, "this connection has not said Hello");
         return;
     }
-    bool open = dispatch_lease(coord->dispatch, clock_monotonic_ms(), link, result, &lease);
+    bool open = dispatch_lease(coord->dispatch, coord_now_ms(coord), link, result, &lease);
     if (open && lease.board != NULL)
         code = coord_believe(coord, search_wanted(coord->search, result->key), &lease, result, strike, &status);
     if (code == STATUS_OK)
@@ -210,13 +209,13 @@ void coord_message(void *context, uint32_t link, const void *data, size_t size)
     struct coord *coord = context;
     struct wire_message *message = &coord->message;
     struct status status = {0};
-    if (coord->leaving)
+    if (coord->over)
         return;
     if (wire_decode(data, size, message, &status) != STATUS_OK) {
         on_unreadable(coord, link, &status);
         return;
     }
-    int64_t now_ms = clock_monotonic_ms();
+    int64_t now_ms = coord_now_ms(coord);
     switch (message->type) {
     case WIRE_HELLO: on_hello(coord, link, &message->hello); break;
     case WIRE_HEARTBEAT: on_heartbeat(coord, link, &message->heartbeat); break;

@@ -2,14 +2,9 @@
 #ifndef HWNAS_MASTER_COORD_PARTS_H
 #define HWNAS_MASTER_COORD_PARTS_H
 
-#include <uv.h>
-
-#include "common/bus.h"
 #include "common/cost.h"
 #include "common/wire.h"
 #include "master/coord.h"
-#include "master/dispatch.h"
-#include "master/master_file.h"
 #include "master/store_board.h"
 #include "master/trust.h"
 #include "master/trust_result.h"
@@ -33,18 +28,12 @@ struct coord {
     struct known_board *boards; /* hash; as the store has them, read anew with dispatch */
     struct cost canary_cost;
     struct trust_evidence evidence; /* of the result being handled */
-    struct bus *bus;
-    uv_loop_t loop;
-    uv_timer_t tick, progress, probe;
-    uv_idle_t idle; /* active while the study could go on without waiting for anybody */
-    uv_signal_t sigterm, sigint;
-    uv_timer_t thinking;        /* runs while a question is being answered */
+    struct coord_effects effects;
+    bool stalled, over;
+    int64_t wake_ms;            /* of the next turn; stalled: when the store is tried again */
     struct question *questions; /* of operators, the oldest first */
     size_t question_count;
-    struct master_file place; /* who this master is and where it listens */
-    bool loop_open, stalled, leaving;
-    int exit_code;
-    struct status failure; /* why the loop ended, when it should not have */
+    struct status failure; /* why it is over, when it should not be */
     int64_t epoch;
     int64_t opened_ms;
     uint64_t told_at_start;
@@ -56,9 +45,19 @@ struct coord {
     struct wire_message answer;
 };
 
+static inline int64_t coord_now_ms(const struct coord *coord)
+{
+    return coord->effects.clock->monotonic_ms(coord->effects.clock->context);
+}
+
+static inline int64_t coord_wall_ms(const struct coord *coord)
+{
+    return coord->effects.clock->wall_ms(coord->effects.clock->context);
+}
+
 /* --- coord.c --- */
 
-/* Ends the loop because of *status. */
+/* Ends the coordinator because of *status. */
 void coord_fail(struct coord *coord, const struct status *status);
 
 /* The store failed: drops what was not committed and waits for better times; other failures end the master. */
@@ -71,9 +70,6 @@ void coord_turn(struct coord *coord);
 void coord_post(struct coord *coord, uint32_t link, const struct wire_message *message, uint64_t lease_id);
 
 /* --- coord_messages.c --- */
-
-/* A frame of a peer. */
-void coord_message(void *context, uint32_t link, const void *data, size_t size);
 
 /* The Task for a lease that dispatch granted. */
 void coord_post_task(struct coord *coord, const struct dispatch_action *grant, uint64_t lease_id);
@@ -115,15 +111,9 @@ enum status_code coord_board_trust(struct coord *coord, const struct store_board
 
 /* --- coord_questions.c: what operators ask --- */
 
-void coord_questions_open(struct coord *coord);  /* with the loop's other handles */
-void coord_questions_close(struct coord *coord); /* closes the handle and forgets the questions */
+void coord_questions_close(struct coord *coord); /* forgets them */
 
 /* A question, new or asked again. */
 void coord_question(struct coord *coord, uint32_t link, const struct wire_question *question);
-
-/* --- coord_progress.c --- */
-
-/* Prints the progress line. */
-void coord_print_progress(const struct coord *coord, int64_t now_ms);
 
 #endif

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <utlist.h>
 
-#include "common/clock.h"
 #include "common/line.h"
 #include "master/coord_parts.h"
 #include "master/look.h"
@@ -241,15 +240,19 @@ static struct question *next_unanswered(const struct coord *coord)
     return NULL;
 }
 
-static void think_on(struct coord *coord);
-
-static void on_thinking(uv_timer_t *timer)
+int coord_thinking(const struct coord *coord)
 {
-    struct coord *coord = timer->data;
+    const struct question *next = next_unanswered(coord);
+    /* A copy that is being checked by another thread would keep the loop spinning. */
+    return next == NULL ? -1 : next->asked.kind == WIRE_ASK_BACKUP ? 1 : 0;
+}
+
+void coord_think(struct coord *coord)
+{
     struct question *question = next_unanswered(coord);
     struct status status = {0};
     bool more = false;
-    if (question == NULL)
+    if (question == NULL || coord->over)
         return;
     enum status_code code = go_on(coord, question, &more, &status);
     if (code == STATUS_OK && more) {
@@ -260,16 +263,6 @@ static void on_thinking(uv_timer_t *timer)
         finish(coord, question, code, &status);
         coord_turn(coord);
     }
-    if (!coord->leaving)
-        think_on(coord);
-}
-
-/* A copy that is being checked by another thread would keep the loop spinning. */
-static void think_on(struct coord *coord)
-{
-    const struct question *next = next_unanswered(coord);
-    if (next != NULL)
-        uv_timer_start(&coord->thinking, on_thinking, next->asked.kind == WIRE_ASK_BACKUP ? 1 : 0, 0);
 }
 
 /* --- what arrives --- */
@@ -317,18 +310,10 @@ void coord_question(struct coord *coord, uint32_t link, const struct wire_questi
     question->asked = *asked;
     DL_APPEND(coord->questions, question);
     coord->question_count++;
-    think_on(coord);
-}
-
-void coord_questions_open(struct coord *coord)
-{
-    uv_timer_init(&coord->loop, &coord->thinking);
-    coord->thinking.data = coord;
 }
 
 void coord_questions_close(struct coord *coord)
 {
     while (coord->questions != NULL)
         forget(coord, coord->questions);
-    uv_close((uv_handle_t *)&coord->thinking, NULL);
 }

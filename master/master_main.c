@@ -8,7 +8,7 @@
 #include "common/host.h"
 #include "common/log.h"
 #include "common/version.h"
-#include "master/coord.h"
+#include "master/coord_loop.h"
 
 enum { OVERRIDES_MAX = 64, ADDRESSES_MAX = 8 };
 
@@ -119,7 +119,7 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN);
     if (options.exit_with_parent && host_exit_with_parent() != 0)
         return 1;
-    int exit_code = coord_run(&options.coord, &logger, &status);
+    int exit_code = coord_loop_run(&options.coord, &logger, &status);
     if (exit_code != 0 && status.code != STATUS_OK)
         log_error(&logger, "%s", status.message);
     return exit_code;

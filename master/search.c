@@ -196,8 +196,9 @@ static enum status_code mark(struct search *search, struct status *status)
     bool finished = study_finished(search->study);
     enum store_study_state state = finished ? STORE_STUDY_FINISHED : STORE_STUDY_RUNNING;
     /* Asking a surrogate or a forest can take most of the time, so the clock is read behind it. */
-    double seconds = search_seconds(search, clock_monotonic_ms());
-    enum status_code code = store_study_update(search->store, search->id, state, finished ? clock_wall_ms() : 0, seconds, status);
+    double seconds = search_seconds(search, search_now_ms(search));
+    enum status_code code =
+        store_study_update(search->store, search->id, state, finished ? search_wall_ms(search) : 0, seconds, status);
     if (finished)
         crash_point("finish-stored");
     if (code == STATUS_OK && finished)
@@ -212,7 +213,7 @@ static enum status_code mark(struct search *search, struct status *status)
 enum status_code search_advance(struct search *search, size_t limit, search_task task, void *context, bool *more,
                                 struct status *status)
 {
-    int64_t began_ms = clock_monotonic_ms();
+    int64_t began_ms = search_now_ms(search);
     size_t moved = 0, told_in_all = 0;
     *more = false;
     if (search->finished)
@@ -231,7 +232,7 @@ enum status_code search_advance(struct search *search, size_t limit, search_task
             return status_set(status, STATUS_NO_MEMORY, "study %s: no memory to go on", search->config->name);
         told_in_all += told;
         moved += asked + told;
-        *more = moved >= limit || clock_monotonic_ms() - began_ms >= ADVANCE_MS;
+        *more = moved >= limit || search_now_ms(search) - began_ms >= ADVANCE_MS;
         if (asked + told == 0 || *more)
             break;
     }

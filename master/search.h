@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/clock.h"
 #include "common/config.h"
 #include "common/digest.h"
 #include "common/log.h"
@@ -22,8 +23,9 @@ struct search_options {
     const char *study_path; /* a study file, or NULL */
     const char *const *overrides;
     size_t override_count;
-    const char *resume; /* the name of a study in the database, when study_path is NULL */
-    const char *db;     /* NULL: NAME.db in the current folder */
+    const char *resume;        /* the name of a study in the database, when study_path is NULL */
+    const char *db;            /* NULL: NAME.db in the current folder */
+    const struct clock *clock; /* NULL: the system's */
 };
 
 /* A value that no store row holds: a task for somebody. Called during search_advance. */

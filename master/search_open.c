@@ -94,7 +94,8 @@ static enum status_code check_settings(const struct search *search, const struct
 
 static enum status_code create_study(struct search *search, struct status *status)
 {
-    struct store_study study = {.name = search->config->name, .state = STORE_STUDY_RUNNING, .created_wall_ms = clock_wall_ms()};
+    struct store_study study = {
+        .name = search->config->name, .state = STORE_STUDY_RUNNING, .created_wall_ms = search_wall_ms(search)};
     json_t *files = files_json(search->study);
     study.files = files == NULL ? NULL : json_dumps(files, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(files);
@@ -207,7 +208,8 @@ enum status_code search_open(const struct search_options *options, const struct 
     if (search == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for a study");
     search->logger = logger;
-    search->opened_ms = clock_monotonic_ms();
+    search->clock = options->clock != NULL ? options->clock : &clock_system;
+    search->opened_ms = search_now_ms(search);
     enum status_code code = open_settings(search, options, &stored, &known, status);
     if (code != STATUS_OK)
         goto done;

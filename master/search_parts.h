@@ -4,7 +4,6 @@
 
 #include <uthash.h>
 
-#include "common/clock.h"
 #include "common/space.h"
 #include "master/search.h"
 
@@ -17,6 +16,7 @@ struct wanted {
 
 struct search {
     const struct logger *logger;
+    const struct clock *clock;
     struct config_study *config;
     struct space space;
     bool space_open;
@@ -32,6 +32,16 @@ struct search {
     double seconds_before; /* of earlier starts; all of them when finished */
     int64_t opened_ms;
 };
+
+static inline int64_t search_now_ms(const struct search *search)
+{
+    return search->clock->monotonic_ms(search->clock->context);
+}
+
+static inline int64_t search_wall_ms(const struct search *search)
+{
+    return search->clock->wall_ms(search->clock->context);
+}
 
 /* Frees the table of wants. */
 void search_forget_wanted(struct search *search);

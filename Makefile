@@ -113,9 +113,10 @@ UNIT_TESTS   += $(if $(THREADED),,$(REAL64_TESTS))
 FUZZ_SRC     := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_TESTS   := $(patsubst %.c,$(B)/%.t,$(FUZZ_SRC))
 UNIT_TESTS   += $(if $(THREADED),,$(FUZZ_TESTS))
-# What replaces malloc is linked into the programs that are about memory, and into no others.
-# tool.c is a program by itself: what the command runner is tried with.
-TEST_HELP  := $(filter-out $(addprefix tests/support/,failing_malloc.c tool.c crash.c peer_job.c peer_ledger.c),$(sort $(wildcard tests/support/*.c)))
+# What replaces malloc, or the calls that write files, is linked into the programs that are about them, and into no others.
+# tool.c is a program by itself: what the command runner is tried with. Boards have no SQLite.
+TEST_HELP  := $(filter-out $(addprefix tests/support/,failing_malloc.c disk.c tool.c crash.c peer_job.c peer_ledger.c \
+                $(if $(ARCH),store_case.c turns.c)),$(sort $(wildcard tests/support/*.c)))
 TEST_TOOL  := $(B)/tests/support/tool
 # What tests/chaos kills, cuts off and starves: a master with crash points, peers that write down what they sent and heard.
 CHAOS      := $(addprefix $(B)/chaos/,hwnas-master hwnas-worker hwnas-agent)
@@ -296,6 +297,7 @@ $(B)/tests/fuzz/seeds: $(B)/tests/fuzz/seeds.o $(B)/tests/fuzz/fuzz.o $(TEST_LIB
 	$(LINK)
 
 $(filter %_memory.t,$(UNIT_TESTS)): $(B)/tests/support/failing_malloc.o
+$(filter %/test_store_power.t %/test_store_faults.t %/test_store_upgrade.t,$(UNIT_TESTS)): $(B)/tests/support/disk.o
 $(filter %/test_command.t %/test_hostile.t %/test_runner_command.t,$(UNIT_TESTS)): | $(TEST_TOOL)
 
 # Without sanitizers: it is to run in little memory.

@@ -7,6 +7,8 @@
 
 #include <sqlite3.h>
 
+#include "master/store_sql.h"
+
 /* --- folders --- */
 
 int case_make_folder(void **state)
@@ -49,6 +51,13 @@ void case_names(const char *folder, char *out, size_t size)
         free(entries[i]);
     }
     free(entries);
+}
+
+void case_copy_files(const char *from, const char *to)
+{
+    char command[2 * CASE_PATH_BYTES + 64];
+    snprintf(command, sizeof command, "rm -f '%s'/* && cp '%s'/* '%s'", to, from, to);
+    assert_int_equal(system(command), 0);
 }
 
 /* --- stores and rows --- */
@@ -129,65 +138,76 @@ int64_t case_count(struct store *store)
 
 /* --- everything --- */
 
-static void digest_rows(sqlite3 *db, const char *sql, const char *what, struct digest_stream *stream)
+static bool digest_rows(sqlite3 *db, const char *sql, struct digest_stream *stream)
 {
     sqlite3_stmt *statement = NULL;
     int result = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
-    if (result != SQLITE_OK)
-        fail_msg("%s: %s: %s", what, sql, sqlite3_errmsg(db));
-    while ((result = sqlite3_step(statement)) == SQLITE_ROW)
-        for (int i = 0; i < sqlite3_column_count(statement); i++) {
+    while (result == SQLITE_OK || result == SQLITE_ROW) {
+        result = sqlite3_step(statement);
+        for (int i = 0; i < sqlite3_column_count(statement) && result == SQLITE_ROW; i++) {
             digest_u64(stream, (uint64_t)sqlite3_column_type(statement, i));
             const void *data = sqlite3_column_blob(statement, i);
             digest_bytes(stream, data != NULL ? data : "", (size_t)sqlite3_column_bytes(statement, i));
         }
-    if (result != SQLITE_DONE)
-        fail_msg("%s: %s: %s", what, sql, sqlite3_errmsg(db));
+    }
     sqlite3_finalize(statement);
+    return result == SQLITE_DONE;
 }
 
-static void expect(sqlite3 *db, const char *sql, const char *wanted, const char *what)
+static bool answers(sqlite3 *db, const char *sql, const char *wanted)
 {
     sqlite3_stmt *statement = NULL;
     int result = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
     if (result == SQLITE_OK)
         result = sqlite3_step(statement);
-    const char *text = result == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : "";
-    if ((result != SQLITE_ROW && result != SQLITE_DONE) || strcmp(text != NULL ? text : "", wanted) != 0)
-        fail_msg("%s: %s: %s (%s)", what, sql, text, sqlite3_errmsg(db));
+    const unsigned char *text = result == SQLITE_ROW ? sqlite3_column_text(statement, 0) : NULL;
+    bool holds = (result == SQLITE_ROW || result == SQLITE_DONE) && strcmp(text != NULL ? (const char *)text : "", wanted) == 0;
     sqlite3_finalize(statement);
+    return holds;
 }
 
-/* Every table in turn. */
-static void digest_tables(sqlite3 *db, const char *what, struct digest_stream *stream)
+static bool digest_tables(sqlite3 *db, struct digest_stream *stream)
 {
     sqlite3_stmt *tables = NULL;
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name", -1, &tables, NULL),
-                     SQLITE_OK);
-    while (sqlite3_step(tables) == SQLITE_ROW) {
+    bool whole =
+        sqlite3_prepare_v2(db, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name", -1, &tables, NULL) == SQLITE_OK;
+    while (whole && sqlite3_step(tables) == SQLITE_ROW) {
         char sql[128];
-        snprintf(sql, sizeof sql, "SELECT * FROM \"%s\" ORDER BY 1, 2", sqlite3_column_text(tables, 0));
-        digest_rows(db, sql, what, stream);
+        const char *table = (const char *)sqlite3_column_text(tables, 0);
+        snprintf(sql, sizeof sql, "SELECT %s FROM \"%s\" ORDER BY 1, 2",
+                 strcmp(table, "study") == 0 ? "id, name, settings, files, state" : "*", table);
+        whole = digest_rows(db, sql, stream);
     }
     sqlite3_finalize(tables);
+    return whole;
+}
+
+static bool digest_all(sqlite3 *db, char out[DIGEST_HEX_BYTES])
+{
+    struct digest_stream stream;
+    struct digest digest;
+    digest_begin(&stream);
+    if (!answers(db, "PRAGMA integrity_check", "ok") || !answers(db, "PRAGMA foreign_key_check", "") ||
+        !digest_rows(db, "PRAGMA user_version", &stream) ||
+        !digest_rows(db, "SELECT name, sql FROM sqlite_schema ORDER BY name", &stream) || !digest_tables(db, &stream))
+        return false;
+    digest_end(&stream, &digest);
+    digest_hex(&digest, out);
+    return true;
+}
+
+bool case_digest_of(struct store *store, char out[DIGEST_HEX_BYTES])
+{
+    return digest_all(store->db, out);
 }
 
 void case_digest(const char *db, const char *what, char out[DIGEST_HEX_BYTES])
 {
     sqlite3 *connection = NULL;
-    struct digest_stream stream;
-    struct digest digest;
     if (sqlite3_open_v2(db, &connection, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
         fail_msg("%s: %s: %s", what, db, sqlite3_errmsg(connection));
     sqlite3_db_config(connection, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    expect(connection, "PRAGMA locking_mode = EXCLUSIVE", "exclusive", what);
-    expect(connection, "PRAGMA integrity_check", "ok", what);
-    expect(connection, "PRAGMA foreign_key_check", "", what);
-    digest_begin(&stream);
-    digest_rows(connection, "PRAGMA user_version", what, &stream);
-    digest_rows(connection, "SELECT name, sql FROM sqlite_schema ORDER BY name", what, &stream);
-    digest_tables(connection, what, &stream);
-    digest_end(&stream, &digest);
-    digest_hex(&digest, out);
+    if (!answers(connection, "PRAGMA locking_mode = EXCLUSIVE", "exclusive") || !digest_all(connection, out))
+        fail_msg("%s: %s is damaged: %s", what, db, sqlite3_errmsg(connection));
     sqlite3_close(connection);
 }

@@ -35,8 +35,14 @@ bool case_put(struct store *store, int n); /* in a transaction; false: was there
 bool case_has(struct store *store, int n); /* and it is what was put */
 int64_t case_count(struct store *store);
 
-/* The digest of every table's every row, of schema and version, as hex; integrity_check and foreign_key_check hold. Opened with
- * SQLite alone; fails the test otherwise, saying `what`. With a log beside the file, that is read and stays. */
+/* The files of one folder into another, which is emptied first. */
+void case_copy_files(const char *from, const char *to);
+
+/* The digest of every table's every row, of schema and version, as hex; of a study without its times. False when integrity_check or
+ * foreign_key_check find something, or it cannot be read. On the store's own connection: changes nothing. */
+bool case_digest_of(struct store *store, char out[DIGEST_HEX_BYTES]);
+
+/* The same of a file, opened with SQLite alone; with a log beside it, that is read and stays. Fails the test, saying `what`. */
 void case_digest(const char *db, const char *what, char out[DIGEST_HEX_BYTES]);
 
 #endif

@@ -71,6 +71,9 @@ enum status_code coord_failure(const struct coord *coord, struct status *status)
 /* Prints the progress line, if options ask for it. */
 void coord_print_progress(const struct coord *coord, int64_t now_ms);
 
+/* The same in a few words, for a service manager. */
+void coord_describe_progress(const struct coord *coord, char *out, size_t size);
+
 /* The path of the database. */
 const char *coord_db(const struct coord *coord);
 

@@ -6,9 +6,10 @@
 
 #include "common/bus.h"
 #include "common/crash.h"
+#include "common/notify.h"
 #include "master/master_file.h"
 
-enum { PROGRESS_MS = 500, GOODBYE_LINGER_MS = 1000 };
+enum { PROGRESS_MS = 500, GOODBYE_LINGER_MS = 1000, NOTIFY_MS = 5000 };
 
 struct coord_loop {
     struct coord *coord;
@@ -20,6 +21,8 @@ struct coord_loop {
     uv_timer_t thinking_later;
     uv_signal_t sigterm, sigint;
     struct master_file place; /* who this master is and where it listens */
+    struct notify notify;     /* the service manager, if one started this master */
+    int64_t notified_ms;
     bool closed;
     int exit_code;
 };
@@ -43,6 +46,7 @@ static void close_all(struct coord_loop *loop, int linger_ms)
     loop->closed = true;
     bus_close(loop->bus, linger_ms);
     loop->bus = NULL;
+    notify_unwatch(&loop->notify);
     close_handle((uv_handle_t *)&loop->tick);
     close_handle((uv_handle_t *)&loop->idle);
     close_handle((uv_handle_t *)&loop->thinking);
@@ -72,6 +76,7 @@ static void settle_thinking(struct coord_loop *loop)
 static void settle(struct coord_loop *loop)
 {
     if (coord_over(loop->coord)) {
+        notify_stopping(&loop->notify, "stopping");
         close_all(loop, coord_failure(loop->coord, NULL) == STATUS_OK ? GOODBYE_LINGER_MS : 0);
         return;
     }
@@ -128,8 +133,15 @@ static void on_batch_end(void *context)
 
 static void on_progress(uv_timer_t *timer)
 {
-    const struct coord_loop *loop = timer->data;
-    coord_print_progress(loop->coord, clock_monotonic_ms());
+    struct coord_loop *loop = timer->data;
+    int64_t now_ms = clock_monotonic_ms();
+    coord_print_progress(loop->coord, now_ms);
+    if (now_ms - loop->notified_ms < NOTIFY_MS)
+        return;
+    char doing[NOTIFY_TEXT_BYTES];
+    coord_describe_progress(loop->coord, doing, sizeof doing);
+    notify_doing(&loop->notify, doing);
+    loop->notified_ms = now_ms;
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -211,12 +223,14 @@ static enum status_code run(struct coord_loop *loop, const struct coord_options 
         return code;
     }
     open_handles(loop);
+    notify_watch(&loop->notify, &loop->loop);
     code = coord_start(loop->coord, status);
     if (code == STATUS_OK && !coord_over(loop->coord))
         code = listen_at_all(loop, options, status);
     if (code == STATUS_OK && !coord_over(loop->coord))
         leave_word(loop);
     if (code == STATUS_OK) {
+        notify_ready(&loop->notify, "listening");
         settle(loop);
         uv_run(&loop->loop, UV_RUN_DEFAULT);
     }
@@ -230,9 +244,12 @@ int coord_loop_run(const struct coord_options *options, const struct logger *log
 {
     struct coord_loop loop = {.logger = logger};
     const struct coord_effects effects = {.clock = &clock_system, .send = send_frame, .context = &loop};
+    notify_open(&loop.notify);
     enum status_code code = coord_open(options, &effects, logger, &loop.coord, status);
     if (code == STATUS_OK) {
-        if (!coord_over(loop.coord)) {
+        if (coord_over(loop.coord)) {
+            notify_ready(&loop.notify, "the study is finished"); /* who ends without it has failed to start */
+        } else {
             coord_print_progress(loop.coord, clock_monotonic_ms());
             code = run(&loop, options, status);
         }
@@ -241,6 +258,9 @@ int coord_loop_run(const struct coord_options *options, const struct logger *log
     }
     if (code == STATUS_OK && status != NULL)
         status->code = STATUS_OK; /* a sentence of something that was expected may be left in it */
+    else if (status != NULL)
+        notify_doing(&loop.notify, status->message);
+    notify_close(&loop.notify);
     int exit_code = code == STATUS_OK ? loop.exit_code : status_exit_code(code);
     coord_close(loop.coord);
     return exit_code;

@@ -38,21 +38,41 @@ static double done_count(const struct coord *coord, const struct study_counts *c
     return fmax((double)counts->told, (double)counts->asked - (double)pending / (double)parts);
 }
 
+/* What the search waits for; empty when it waits for nobody. Fills in what dispatch has. */
+static void look_at_work(const struct coord *coord, struct dispatch_counts *work, char *waiting_for, size_t size)
+{
+    *work = (struct dispatch_counts){0};
+    waiting_for[0] = '\0';
+    if (coord->stalled) {
+        snprintf(waiting_for, size, "the database: %.200s", coord->stall_reason);
+    } else if (coord->dispatch != NULL) {
+        dispatch_count(coord->dispatch, work);
+        dispatch_waiting_for(coord->dispatch, waiting_for, size);
+    }
+}
+
+void coord_describe_progress(const struct coord *coord, char *out, size_t size)
+{
+    struct study_counts counts;
+    struct dispatch_counts work;
+    char waiting_for[256];
+    study_count(search_study(coord->search), &counts);
+    look_at_work(coord, &work, waiting_for, sizeof waiting_for);
+    snprintf(out, size, "%.60s: %llu of %llu candidates, %u worker(s), %u agent(s)%s%.120s", search_config(coord->search)->name,
+             (unsigned long long)counts.told, (unsigned long long)counts.total, (unsigned)work.workers, (unsigned)work.agents,
+             waiting_for[0] != '\0' ? "; waits for " : "", waiting_for);
+}
+
 void coord_print_progress(const struct coord *coord, int64_t now_ms)
 {
     if (!coord->options->progress)
         return;
     const struct config_study *config = search_config(coord->search);
     struct study_counts counts;
-    struct dispatch_counts work = {0};
-    char waiting_for[256] = "";
+    struct dispatch_counts work;
+    char waiting_for[256];
     study_count(search_study(coord->search), &counts);
-    if (coord->stalled) {
-        snprintf(waiting_for, sizeof waiting_for, "the database: %.200s", coord->stall_reason);
-    } else if (coord->dispatch != NULL) {
-        dispatch_count(coord->dispatch, &work);
-        dispatch_waiting_for(coord->dispatch, waiting_for, sizeof waiting_for);
-    }
+    look_at_work(coord, &work, waiting_for, sizeof waiting_for);
     bool finished = search_finished(coord->search);
     const struct progress_work far = {.done = done_count(coord, &counts, &work),
                                       .done_at_start = (double)coord->told_at_start,

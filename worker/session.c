@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/host.h"
 #include "common/line.h"
+#include "common/notify.h"
 #include "worker/bundles.h"
 #include "worker/job.h"
 #include "worker/ledger.h"
@@ -31,6 +32,7 @@ struct session {
     struct bus *bus;
     uv_timer_t timer, drain;
     uv_signal_t sigterm, sigint;
+    struct notify notify; /* the service manager, if one started this process */
     bool leaving, was_registered;
     int exit_code;
     struct status failure;
@@ -59,6 +61,7 @@ static void leave(struct session *session)
     if (session->leaving)
         return;
     session->leaving = true;
+    notify_unwatch(&session->notify);
     bus_close(session->bus, LINGER_MS);
     for (uint32_t i = 0; i < session->options->slots; i++) {
         slot_close(session->slots[i]);
@@ -321,6 +324,7 @@ static void on_chunk(struct session *session, const struct wire_bundle_chunk *ch
 static void on_goodbye(struct session *session, const struct wire_goodbye *goodbye)
 {
     log_info(session->logger, "the master says goodbye: %s", goodbye->sentence);
+    notify_doing(&session->notify, "waiting for a master");
     session->was_registered = false;
     ledger_not_registered(session->ledger, clock_monotonic_ms());
     if (!goodbye->finished)
@@ -356,8 +360,10 @@ static void on_ack(struct session *session, const struct wire_result_ack *ack)
 static void on_welcome(struct session *session, const struct wire_welcome *welcome, struct wire_id_list *dropped)
 {
     ledger_welcome(session->ledger, clock_monotonic_ms(), welcome, dropped);
-    if (session->ledger->registered && !session->was_registered)
+    if (session->ledger->registered && !session->was_registered) {
         log_info(session->logger, "registered with the master (epoch %llu)", (unsigned long long)welcome->epoch);
+        notify_doing(&session->notify, "registered with the master");
+    }
     session->was_registered = session->ledger->registered;
 }
 
@@ -400,6 +406,7 @@ static void reopen(struct session *session)
 {
     struct status status = {0};
     session->was_registered = false;
+    notify_doing(&session->notify, "waiting for a master");
     if (bus_reopen(session->bus, &status) != STATUS_OK)
         fail(session, status.code, status.message);
 }
@@ -506,6 +513,7 @@ static void on_signal(uv_signal_t *handle, int number)
     }
     session->exit_code = number == SIGINT ? 130 : 0;
     log_info(session->logger, "stopping: no new tasks; what runs is finished within %d s or handed back", DRAIN_MS / 1000);
+    notify_stopping(&session->notify, "finishing what runs");
     ledger_drain(session->ledger, clock_monotonic_ms());
     hand_back(session, false);
     uv_timer_start(&session->drain, on_drain_over, DRAIN_MS, 0);
@@ -588,14 +596,18 @@ static enum status_code run_loop(struct session *session, struct status *status)
     if (uv_loop_init(&session->loop) != 0)
         return status_set(status, STATUS_NO_MEMORY, "no memory for the loop");
     open_handles(session);
+    notify_watch(&session->notify, &session->loop);
     enum status_code code =
         bus_open(&session->loop, BUS_CLIENT, &events, (uint64_t)clock_monotonic_ns(), session->logger, &session->bus, status);
     if (code == STATUS_OK)
         code = bus_connect(session->bus, session->options->address, status);
     if (code == STATUS_OK)
         code = open_slots(session, status);
-    if (code == STATUS_OK)
+    if (code == STATUS_OK) {
+        /* Masters may come and go, so being up needs none. */
+        notify_ready(&session->notify, "waiting for a master");
         uv_run(&session->loop, UV_RUN_DEFAULT);
+    }
     leave(session);
     uv_run(&session->loop, UV_RUN_DEFAULT);
     uv_loop_close(&session->loop);
@@ -613,12 +625,16 @@ int session_run(const struct session_options *options, const struct logger *logg
         return status_exit_code(status_set(status, STATUS_NO_MEMORY, "no memory"));
     session->options = options;
     session->logger = logger;
+    notify_open(&session->notify);
     bundles_init(&session->bundles);
     pthread_mutex_init(&session->turn, NULL);
     enum status_code code = make_room(session, status);
     if (code == STATUS_OK)
         code = run_loop(session, status);
     int exit_code = code == STATUS_OK ? session->exit_code : status_exit_code(code);
+    if (code != STATUS_OK && status != NULL)
+        notify_doing(&session->notify, status->message);
+    notify_close(&session->notify);
     for (uint32_t i = 0; session->held != NULL && i < session->ledger->capacity; i++)
         free(session->held[i].result.detail);
     for (uint32_t i = 0; session->benches != NULL && i < options->slots; i++)

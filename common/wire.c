@@ -1,11 +1,12 @@
 /* wire: packs plain structs into protobuf frames and unpacks frames into plain structs. Called by the master's coordinator and the
- * peers' sessions. Unpacking runs on a byte budget, because protobuf-c turns 1 MiB of hostile bytes into 60 MiB of heap otherwise;
- * the checks themselves are in wire_check.c. */
+ * peers' sessions. wire_scan looks at the bytes first; unpacking runs on a byte budget all the same, because protobuf-c turns 1 MiB
+ * of hostile bytes into 60 MiB of heap otherwise; what the fields may hold is wire_check's. */
 #include "common/wire.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/wire_scan.h"
 #include "hwnas.pb-c.h"
 
 /* --- a budget for unpacking --- */
@@ -153,17 +154,15 @@ static const char *take_task(const Hwnas__Task *from, struct wire_task *out)
     return NULL;
 }
 
-static bool take_bytes(const ProtobufCBinaryData *bytes, void **memory)
+/* The bytes change hands: what was unpacked no longer owns them. */
+static void take_bytes(ProtobufCBinaryData *bytes, void **memory)
 {
-    if (bytes->len == 0)
-        return true;
-    *memory = malloc(bytes->len);
-    if (*memory != NULL)
-        memcpy(*memory, bytes->data, bytes->len);
-    return *memory != NULL;
+    *memory = bytes->data;
+    bytes->data = NULL;
+    bytes->len = 0;
 }
 
-static const char *take_result(const Hwnas__Result *from, struct wire_message *message)
+static const char *take_result(Hwnas__Result *from, struct wire_message *message)
 {
     struct wire_result *out = &message->result;
     out->lease_id = from->lease_id;
@@ -180,24 +179,26 @@ static const char *take_result(const Hwnas__Result *from, struct wire_message *m
         return "key";
     if (!take_text(from->sentence, out->sentence, sizeof out->sentence))
         return "sentence";
-    if (from->detail.len > WIRE_DETAIL_MAX || !take_bytes(&from->detail, &message->memory))
+    if (from->detail.len > WIRE_DETAIL_MAX)
         return "detail";
-    out->detail = message->memory;
     out->detail_size = from->detail.len;
+    take_bytes(&from->detail, &message->memory);
+    out->detail = message->memory;
     return NULL;
 }
 
-static const char *take_chunk(const Hwnas__BundleChunk *from, struct wire_message *message)
+static const char *take_chunk(Hwnas__BundleChunk *from, struct wire_message *message)
 {
     struct wire_bundle_chunk *out = &message->bundle_chunk;
     out->total_bytes = from->total_bytes;
     out->offset_bytes = from->offset_bytes;
     if (!take_digest(&from->digest, &out->digest))
         return "digest";
-    if (from->data.len > WIRE_CHUNK_MAX || !take_bytes(&from->data, &message->memory))
+    if (from->data.len > WIRE_CHUNK_MAX)
         return "data";
-    out->data = message->memory;
     out->size = from->data.len;
+    take_bytes(&from->data, &message->memory);
+    out->data = message->memory;
     return NULL;
 }
 
@@ -216,7 +217,7 @@ static const char *take_question(const Hwnas__Question *from, struct wire_questi
     return take_text(from->text, out->text, sizeof out->text) ? NULL : "text";
 }
 
-static const char *take_answer(const Hwnas__Answer *from, struct wire_message *message)
+static const char *take_answer(Hwnas__Answer *from, struct wire_message *message)
 {
     struct wire_answer *out = &message->answer;
     out->id = from->id;
@@ -225,14 +226,15 @@ static const char *take_answer(const Hwnas__Answer *from, struct wire_message *m
     out->offset_bytes = from->offset_bytes;
     if (!take_text(from->sentence, out->sentence, sizeof out->sentence))
         return "sentence";
-    if (from->text.len > WIRE_CHUNK_MAX || !take_bytes(&from->text, &message->memory))
+    if (from->text.len > WIRE_CHUNK_MAX)
         return "text";
-    out->text = message->memory;
     out->size = from->text.len;
+    take_bytes(&from->text, &message->memory);
+    out->text = message->memory;
     return NULL;
 }
 
-static const char *take_body(const Hwnas__Frame *frame, struct wire_message *out)
+static const char *take_body(Hwnas__Frame *frame, struct wire_message *out)
 {
     switch (frame->body_case) {
     case HWNAS__FRAME__BODY_HELLO: out->type = WIRE_HELLO; return take_hello(frame->hello, &out->hello);
@@ -287,35 +289,27 @@ static const char *take_body(const Hwnas__Frame *frame, struct wire_message *out
     }
 }
 
-static enum status_code take_frame(const Hwnas__Frame *frame, size_t size, struct wire_message *out, struct status *status)
+static enum status_code take_frame(Hwnas__Frame *frame, struct wire_message *out, struct status *status)
 {
-    /* A Refuse is read whatever its version: it says which versions do not fit. */
-    if (frame->wire_version != WIRE_VERSION && frame->body_case != HWNAS__FRAME__BODY_REFUSE)
-        return status_set(status, STATUS_UNSUPPORTED, "the peer speaks wire version %u, this program %d", frame->wire_version,
-                          WIRE_VERSION);
     const char *field = take_body(frame, out);
     if (field != NULL)
         return status_set(status, STATUS_BAD_INPUT, "message %s: field %s is missing, too long or malformed",
                           wire_type_name(out->type), field);
-    bool bulk = out->type == WIRE_RESULT || out->type == WIRE_BUNDLE_CHUNK || out->type == WIRE_ANSWER;
-    if (!bulk && size > WIRE_CONTROL_MAX)
-        return status_set(status, STATUS_BAD_INPUT, "message %s of %zu bytes; at most %d are accepted", wire_type_name(out->type),
-                          size, WIRE_CONTROL_MAX);
     return wire_check(out, status);
 }
 
 enum status_code wire_decode(const void *data, size_t size, struct wire_message *out, struct status *status)
 {
     memset(out, 0, sizeof *out);
-    if (size > WIRE_FRAME_MAX)
-        return status_set(status, STATUS_BAD_INPUT, "a frame of %zu bytes; at most %d are accepted", size, WIRE_FRAME_MAX);
-    struct budget budget = {.left = 7 * size + (64 << 10)}; /* with our own copy of the bulk: 8 times */
+    enum status_code code = wire_scan(data, size, status);
+    if (code != STATUS_OK)
+        return code;
+    struct budget budget = {.left = 8 * size + (64 << 10)};
     ProtobufCAllocator allocator = {.alloc = budget_alloc, .free = budget_free, .allocator_data = &budget};
     Hwnas__Frame *frame = hwnas__frame__unpack(&allocator, size, data);
     if (frame == NULL)
-        return status_set(status, STATUS_BAD_INPUT,
-                          "a frame of %zu bytes is not a protobuf Frame, or unpacks to more than 8 times that", size);
-    enum status_code code = take_frame(frame, size, out, status);
+        return status_set(status, STATUS_NO_MEMORY, "no memory to unpack a frame of %zu bytes", size);
+    code = take_frame(frame, out, status);
     hwnas__frame__free_unpacked(frame, &allocator);
     if (code != STATUS_OK)
         wire_free(out);

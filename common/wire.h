@@ -271,7 +271,7 @@ struct wire_message {
 
 /* Reads one frame. STATUS_OK: *out is checked and must be given to wire_free. STATUS_UNSUPPORTED: another wire version (the answer
  * is a Refuse). STATUS_BAD_INPUT: malformed or out of range, the sentence names message and field. STATUS_NO_MEMORY. Memory taken
- * is at most 8 times `size` plus 64 KiB, whatever the bytes say. */
+ * is at most 8 times `size` plus 64 KiB, whatever the bytes say; while the JSON of a Result is checked 16 times. */
 enum status_code wire_decode(const void *data, size_t size, struct wire_message *out, struct status *status);
 
 /* Releases what a decoded message owns; the struct itself is the caller's. Twice is harmless. */

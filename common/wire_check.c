@@ -164,9 +164,38 @@ static enum status_code check_task(const struct wire_task *task, struct status *
     return STATUS_OK;
 }
 
+/* What jansson takes for values at the most: a number or a text with its place in a list, an array, an object with its buckets. */
+enum { JSON_VALUE_BYTES = 56, JSON_ARRAY_BYTES = 140, JSON_OBJECT_BYTES = 320, JSON_DEPTH_MAX = 32 };
+
+/* Whether a text can be parsed within 16 times its size and 64 KiB: `[{},{},...` would take 90 times its size. */
+static bool json_is_thrifty(const char *text, size_t size)
+{
+    size_t needs = 0, most = 16 * size + (64 << 10);
+    int depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < size && needs <= most; i++) {
+        char c = text[i];
+        if (quoted && c == '\\')
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (quoted)
+            continue;
+        else if (c == '{' || c == '[') {
+            needs += c == '{' ? JSON_OBJECT_BYTES : JSON_ARRAY_BYTES;
+            if (++depth > JSON_DEPTH_MAX)
+                return false;
+        } else if (c == '}' || c == ']')
+            depth--;
+        else if (c == ',' || c == ':')
+            needs += JSON_VALUE_BYTES;
+    }
+    return needs <= most;
+}
+
 static bool is_json_object(const char *text, size_t size)
 {
-    json_t *value = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
+    json_t *value = json_is_thrifty(text, size) ? json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL) : NULL;
     bool fine = json_is_object(value);
     json_decref(value);
     return fine;

@@ -46,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         wire_free(&message);
     } else {
         FUZZ_MUST(status.message[0] != '\0', "a refusal has a sentence");
+        FUZZ_MUST(status.code != STATUS_NO_MEMORY, "what wire_scan lets through can be unpacked within the budget");
         FUZZ_MUST(message.memory == NULL, "a refused message owns nothing");
     }
     free(frame);

@@ -7,6 +7,7 @@
 #include "common/rng.h"
 #include "common/wire.h"
 #include "tests/support/message.h"
+#include "tests/support/raw_frame.h"
 
 static void encode(const struct wire_message *message, void **data, size_t *size)
 {
@@ -324,6 +325,161 @@ static void a_control_message_above_its_limit_is_refused(void **state)
     free(data);
 }
 
+/* A Hello of a worker up to the field named last, for what is wrong with that one. */
+enum { HELLO_ROLE = 1, HELLO_NODE = 2, HELLO_SLOTS = 5, HELLO_HELD = 11, FRAME_HELLO = 2, FRAME_WELCOME = 3, FRAME_HEARTBEAT = 4 };
+
+static void refused_bytes(uint32_t frame_field, struct raw_frame *body, const char *sentence)
+{
+    struct raw_frame frame = raw_frame_of(frame_field, body);
+    struct wire_message got;
+    struct status status = {0};
+    assert_int_equal(wire_decode(frame.bytes, frame.size, &got, &status), STATUS_BAD_INPUT);
+    if (strstr(status.message, sentence) == NULL)
+        fail_msg("\"%s\" does not say: %s", status.message, sentence);
+    raw_free(&frame);
+    raw_free(body);
+}
+
+static void a_text_with_a_nul_byte_in_it_is_refused(void **state)
+{
+    (void)state;
+    struct raw_frame body = {0};
+    raw_number(&body, HELLO_ROLE, 1);
+    raw_text(&body, HELLO_NODE, "a\0b", 3);
+    refused_bytes(FRAME_HELLO, &body, "field node has a NUL byte");
+}
+
+static void numbers_that_would_lose_their_upper_bits_are_refused(void **state)
+{
+    (void)state;
+    struct raw_frame body = {0};
+    raw_number(&body, HELLO_SLOTS, (UINT64_C(1) << 32) + 1);
+    refused_bytes(FRAME_HELLO, &body, "field slots is a number that does not fit");
+    raw_number(&body, HELLO_ROLE, (UINT64_C(1) << 32) + 1);
+    refused_bytes(FRAME_HELLO, &body, "field role is a number that does not fit");
+    raw_number(&body, HELLO_ROLE, UINT64_MAX);
+    refused_bytes(FRAME_HELLO, &body, "field role is a number that does not fit");
+}
+
+static void a_field_of_another_type_is_refused(void **state)
+{
+    (void)state;
+    struct raw_frame body = {0};
+    raw_text(&body, HELLO_SLOTS, "\1", 1);
+    refused_bytes(FRAME_HELLO, &body, "field slots has another type");
+    raw_number(&body, HELLO_NODE, 1);
+    refused_bytes(FRAME_HELLO, &body, "field node has another type");
+}
+
+static void a_field_that_stands_twice_is_refused(void **state)
+{
+    (void)state;
+    struct raw_frame body = {0};
+    raw_text(&body, HELLO_NODE, "a", 1);
+    raw_text(&body, HELLO_NODE, "b", 1);
+    refused_bytes(FRAME_HELLO, &body, "field node stands beside another");
+}
+
+static void two_messages_in_a_frame_are_refused(void **state)
+{
+    (void)state;
+    struct raw_frame body = {0}, frame;
+    struct wire_message got;
+    struct status status = {0};
+    frame = raw_frame_of(FRAME_HEARTBEAT, &body);
+    raw_text(&frame, FRAME_HELLO, "", 0);
+    assert_int_equal(wire_decode(frame.bytes, frame.size, &got, &status), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status.message, "stands beside another"));
+    raw_free(&frame);
+}
+
+static void a_list_of_a_million_is_refused_however_it_is_written(void **state)
+{
+    (void)state;
+    struct raw_frame body = {0}, packed = {0};
+    for (int i = 0; i < WIRE_HELD_MAX + 1; i++)
+        raw_text(&body, HELLO_HELD, "", 0);
+    refused_bytes(FRAME_HELLO, &body, "field held is too long a list");
+    for (int i = 0; i < 1000000; i++)
+        raw_bytes(&packed, "\1", 1);
+    raw_text(&body, 5, packed.bytes, packed.size / 16); /* within a control message */
+    refused_bytes(FRAME_WELCOME, &body, "field drop_lease_ids is too long a list");
+    for (int i = 0; i < WIRE_HELD_MAX + 1; i++)
+        raw_number(&body, 5, 1);
+    refused_bytes(FRAME_WELCOME, &body, "field drop_lease_ids is too long a list");
+    raw_text(&body, 5, packed.bytes, packed.size);
+    refused_bytes(FRAME_WELCOME, &body, "bytes; at most 65536");
+    raw_free(&packed);
+}
+
+static void fields_of_a_newer_program_are_skipped_but_not_a_flood_of_them(void **state)
+{
+    (void)state;
+    struct wire_message sent = message_sample(WIRE_HEARTBEAT), got;
+    struct status status = {0};
+    void *data;
+    size_t size;
+    encode(&sent, &data, &size);
+    struct raw_frame frame = {0};
+    raw_bytes(&frame, data, size);
+    raw_number(&frame, 900, 1);
+    assert_ok(wire_decode(frame.bytes, frame.size, &got, &status), status);
+    wire_free(&got);
+    for (int i = 0; i < 16; i++)
+        raw_number(&frame, 901, 1);
+    assert_int_equal(wire_decode(frame.bytes, frame.size, &got, &status), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status.message, "too many others"));
+    raw_free(&frame);
+    free(data);
+}
+
+static void deep_nesting_is_refused(void **state)
+{
+    (void)state;
+    struct raw_frame body = {0};
+    for (int i = 0; i < 3000; i++) { /* each the length of what follows, which no message here can hold */
+        struct raw_frame outer = {0};
+        raw_text(&outer, 11, body.bytes, body.size);
+        raw_free(&body);
+        body = outer;
+    }
+    refused_bytes(FRAME_HELLO, &body, "held");
+    struct wire_message result = message_sample(WIRE_RESULT);
+    char *detail = malloc(20000);
+    assert_non_null(detail);
+    memset(detail, '[', 20000);
+    memcpy(detail, "{\"a\":", 5);
+    result.result.detail = detail;
+    result.result.detail_size = 20000;
+    refused(&result, "detail");
+    free(detail);
+}
+
+static void a_detail_that_would_take_ninety_times_its_size_is_refused(void **state)
+{
+    (void)state;
+    enum { ITEMS = 200000 };
+    struct wire_message result = message_sample(WIRE_RESULT);
+    struct status status = {0};
+    struct raw_frame text = {0};
+    raw_bytes(&text, "{\"a\":[{}", 8);
+    for (int i = 0; i < ITEMS; i++)
+        raw_bytes(&text, ",{}", 3);
+    raw_bytes(&text, "]}", 2);
+    result.result.detail = (const char *)text.bytes;
+    result.result.detail_size = text.size;
+    refused(&result, "detail");
+    text.size = 0; /* the trace of a long training is fine */
+    raw_bytes(&text, "{\"trace\":[[0]", 13);
+    for (int i = 0; i < 5000; i++)
+        raw_bytes(&text, ",[151,0.12345678901234567,null,0.5,2.3025850929940455,1]", 56);
+    raw_bytes(&text, "]}", 2);
+    result.result.detail = (const char *)text.bytes;
+    result.result.detail_size = text.size;
+    assert_ok(wire_check(&result, &status), status);
+    raw_free(&text);
+}
+
 static uint64_t seed_of_this_run(void)
 {
     const char *text = getenv("SEED");
@@ -337,7 +493,7 @@ static void mutated_frames_are_refused_or_stay_within_their_ranges(void **state)
     printf("# seed=%llu\n", (unsigned long long)seed);
     struct rng rng;
     rng_seed(&rng, seed);
-    for (int round = 0; round < 40000; round++) {
+    for (int round = 0; round < test_amount(40000, 1000000); round++) {
         struct wire_message sent = message_sample((enum wire_type)(1 + rng_below(&rng, WIRE_TYPES - 1))), got;
         struct status status = {0};
         void *data;
@@ -377,6 +533,15 @@ int main(void)
         cmocka_unit_test(another_version_is_told_apart_from_nonsense),
         cmocka_unit_test(a_megabyte_of_empty_sub_messages_is_refused),
         cmocka_unit_test(a_control_message_above_its_limit_is_refused),
+        cmocka_unit_test(a_text_with_a_nul_byte_in_it_is_refused),
+        cmocka_unit_test(numbers_that_would_lose_their_upper_bits_are_refused),
+        cmocka_unit_test(a_field_of_another_type_is_refused),
+        cmocka_unit_test(a_field_that_stands_twice_is_refused),
+        cmocka_unit_test(two_messages_in_a_frame_are_refused),
+        cmocka_unit_test(a_list_of_a_million_is_refused_however_it_is_written),
+        cmocka_unit_test(fields_of_a_newer_program_are_skipped_but_not_a_flood_of_them),
+        cmocka_unit_test(deep_nesting_is_refused),
+        cmocka_unit_test(a_detail_that_would_take_ninety_times_its_size_is_refused),
         cmocka_unit_test(mutated_frames_are_refused_or_stay_within_their_ranges),
     };
     return TEST_RUN(tests);

@@ -19,7 +19,7 @@
 #include "master/store_schema.h"
 #include "master/store_sql.h"
 
-enum { HEADER_BYTES = 100, HEADER_USER_VERSION = 60, HEADER_APPLICATION_ID = 68, READER_PATIENCE_MS = 1000 };
+enum { HEADER_BYTES = 100, HEADER_USER_VERSION = 60, HEADER_APPLICATION_ID = 68, READER_PATIENCE_MS = 500 };
 
 static enum status_code file_failure(const char *path, const char *what, struct status *status)
 {

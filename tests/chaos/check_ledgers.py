@@ -54,7 +54,7 @@ class Report:
             self.faults.append("%s is %s and should be %s" % (name, got, wanted))
 
 
-def check_results(report, db, ledgers):
+def check_results(report, db, ledgers, put_back):
     stored = {key: (feasible, value) for key, feasible, value in db.execute("SELECT key, feasible, value FROM evaluation")}
     withdrawn = {key for key, in db.execute("SELECT key FROM withdrawn")}
     sent, outcome_of, acked, accepted = collections.defaultdict(set), {}, {}, collections.defaultdict(set)
@@ -73,7 +73,7 @@ def check_results(report, db, ledgers):
     report.count("lost", lost)
     crashed = {key for key, in db.execute("SELECT key FROM evaluation WHERE failure = 'crashes_device'")}  # the master's own word
     report.count("unexpected", [key for key, row in stored.items() if row not in sent[key] and key not in crashed])
-    twice = [key for key, by in accepted.items() if len(by) > 1]
+    twice = [key for key, by in accepted.items() if len(by) > 1 and not put_back]
     twice += [key for key, in db.execute("SELECT key FROM lease WHERE state = 'done' GROUP BY key HAVING count(*) > 1") if key not in withdrawn]
     report.count("duplicated", sorted(set(twice)))
     report.figures["recovered"] = sum(1 for key in stored if key in sent and key not in acked)
@@ -145,12 +145,13 @@ def main():
     parser.add_argument("--ledgers", required=True)
     parser.add_argument("--budget", type=int)
     parser.add_argument("--reference")
+    parser.add_argument("--put-back", action="store_true", help="the database was put back: what it had forgotten may be accepted again")
     options = parser.parse_args()
     report = Report()
     try:
         with open_database(options.db) as db:
             check_database(report, db)
-            check_results(report, db, read_ledgers(options.ledgers))
+            check_results(report, db, read_ledgers(options.ledgers), options.put_back)
             check_study(report, db, options.study, options.budget)
             if options.reference:
                 check_reference(report, db, options.study, options.reference)

@@ -20,12 +20,41 @@ def undisturbed(budget, agents=2, **settings):
     return _whole[key]
 
 
-def judge(cluster, study, budget, sentence, agents=2, db=None, **settings):
+def judge(cluster, study, budget, sentence, agents=2, db=None, more=(), **settings):
     """The checker's report, told; the sentence holds when it found no fault."""
     path = cluster.path("reference.db")
     with open(path, "wb") as file:
         file.write(undisturbed(budget, agents, **settings))
-    report = cluster.check(study, budget, path, db)
+    report = cluster.check(study, budget, path, db, more)
     say(", ".join("%s %s" % (name, report.get(name)) for name in ("lost", "unexpected", "duplicated", "recovered", "acknowledged", "stored", "leases")))
     same(report["faults"], [], sentence)
     return report
+
+
+def endure(name, faults, fault, budget, sentence, workers=4, agents=2, prepare=None, start=None, **cluster_settings):
+    """Searches, one after the other, until `fault(cluster)` has been done `faults` times (it returns how many it did): each search comes to its
+    end by itself and is judged. `prepare(cluster)` is called before anything is started, `start(cluster)` in place of starting master and
+    peers. Returns the reports."""
+    undisturbed(budget, agents)
+    done, reports = 0, []
+    while done < faults:
+        with Cluster(**cluster_settings) as cluster:
+            if prepare is not None:
+                prepare(cluster)
+            cluster.study(name, budget, agents=agents > 0)
+            if start is not None:
+                start(cluster)
+            else:
+                cluster.start_master(name)
+                cluster.start_peers(workers, agents)
+            while done < faults and cluster.evaluated() < budget * 0.9 and cluster.master.popen is not None:
+                done += fault(cluster)
+            cluster.finish()
+            cluster.stop_peers()
+            reports.append(judge(cluster, name, budget, "search %d, %d of %d faults so far: %s" % (len(reports) + 1, done, faults, sentence), agents))
+    return reports
+
+
+def total(reports, state):
+    """Leases of all searches that ended so."""
+    return sum(report["leases"].get(state, 0) for report in reports)

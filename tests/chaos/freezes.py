@@ -1,0 +1,99 @@
+#!/usr/bin/python3
+"""freezes.py [SCENARIO...]: processes that stand still and go on: stopped workers whose leases run out, a stopped master, a worker that is
+caught in a calculation while ZeroMQ's thread answers for it."""
+import signal
+import sqlite3
+import time
+
+import tap
+from cluster import Cluster
+from judge import endure, judge, total, undisturbed
+from tap import amount, same, say
+
+
+def busy_with(cluster, node):
+    """The key that a worker with one slot computes now; None when it has none."""
+    key = None
+    for record in cluster.ledgers.read():
+        if record[0] == node and record[1] == "begin":
+            key = record[3]
+        elif record[0] == node and record[1] in ("sent", "return"):
+            key = None
+    return key
+
+
+def taken_over(cluster, key, node, since):
+    return any(record[1] == "begin" and record[3] == key and record[0] != node for record in cluster.ledgers.read()[since:])
+
+
+def worker_stopped(chance):
+    """P5. It wakes when another has had its task: what it sends then is refused, or taken in the other's place."""
+
+    def stop_one(cluster):
+        node = "worker%d" % chance.randrange(4)
+        process = cluster.processes[node]
+        cluster.wait(lambda: busy_with(cluster, node) is not None or cluster.master.popen is None, "a task for %s" % node)
+        process.signal(signal.SIGSTOP)
+        key, since = busy_with(cluster, node), len(cluster.ledgers.read())
+        cluster.wait(lambda: key is None or taken_over(cluster, key, node, since) or cluster.master.popen is None, "another to take the task of %s" % node)
+        cluster.pass_time(chance.uniform(0, 0.05))  # it wakes before, while or after the other has computed it
+        process.signal(signal.SIGCONT)
+        return key is not None
+
+    reports = endure("stopped", amount(3, 50), stop_one, 400, "a stopped worker's late result counts once at the most", lease_ms=900, heartbeat_ms=150, peer_ms=60)
+    say("%d leases lost, %d returned" % (total(reports, "lost"), total(reports, "returned")))
+
+
+def master_stopped(chance):
+    """P6. However long: time that the master did not run is nobody's silence."""
+
+    def stop(cluster):
+        cluster.pass_time(chance.uniform(0.05, 0.5))
+        cluster.master.signal(signal.SIGSTOP)
+        cluster.pass_time(chance.uniform(*amount_of_freeze))
+        cluster.master.signal(signal.SIGCONT)
+        return 1
+
+    amount_of_freeze = amount((1, 3), (1, 20))
+    reports = endure("frozen", amount(2, 30), stop, 400, "a stopped master comes back as if it had not been away", peer_ms=20)
+    same(total(reports, "lost"), 0, "no lease was taken for lost")
+
+
+def loop_caught(chance):
+    """P7. Its connection lives, ZeroMQ answers the heartbeats of the connection; but the worker's own do not come."""
+    heartbeat_ms, lease_ms, spans = 200, 2500, []
+
+    def catch(cluster):
+        node = "worker%d" % chance.randrange(4)
+        process = cluster.processes[node]
+        cluster.wait(lambda: busy_with(cluster, node) is not None or cluster.master.popen is None, "a task for %s" % node)
+        process.signal(signal.SIGUSR1)
+        caught_ms, key, since = time.time() * 1000, busy_with(cluster, node), len(cluster.ledgers.read())
+        cluster.wait(lambda: key is None or taken_over(cluster, key, node, since) or cluster.master.popen is None, "another to take the task of %s" % node)
+        spans.append((node, caught_ms, time.time() * 1000))
+        process.signal(signal.SIGUSR2)
+        return key is not None and cluster.master.popen is not None
+
+    faults, budget, done, granted = amount(2, 20), 400, 0, []
+    undisturbed(budget)
+    while done < faults:
+        with Cluster(heartbeat_ms=heartbeat_ms, lease_ms=lease_ms, peer_ms=60) as cluster:
+            cluster.study("caught", budget)
+            cluster.start_master("caught")
+            cluster.start_peers(4, 2)
+            spans.clear()
+            while done < faults and cluster.evaluated() < budget * 0.9 and cluster.master.popen is not None:
+                done += catch(cluster)
+            cluster.finish()
+            cluster.stop_peers()
+            judge(cluster, "caught", budget, "%d of %d loops caught so far: every promise holds, each task was reassigned" % (done, faults))
+            # What the master had not read yet when the loop was caught is not held against it: two heartbeats more than three.
+            with sqlite3.connect(cluster.path("caught.db")) as db:
+                for node, caught_ms, freed_ms in spans:
+                    granted += db.execute("SELECT id FROM lease WHERE node = ? AND granted_wall_ms > ? AND granted_wall_ms < ?",
+                                          (node, caught_ms + 5 * heartbeat_ms, freed_ms)).fetchall()
+    same(granted, [], "a worker that is caught gets no new work")
+
+
+if __name__ == "__main__":
+    tap.main([worker_stopped, master_stopped, loop_caught])

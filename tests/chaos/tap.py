@@ -1,6 +1,7 @@
 """tap: what the tests of this folder share: TAP output, amounts, the one seed. A test that raises has failed, and says with which seed."""
 import os
 import random
+import signal
 import sys
 import traceback
 
@@ -47,6 +48,7 @@ def main(scenarios):
     """Runs the scenarios, all or those that the command line names, each with a generator of its own out of SEED; exits 1 when one failed."""
     seed = int(os.environ.get("SEED") or 1)
     wanted = sys.argv[1:] or [scenario.__name__ for scenario in scenarios]
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # so that clusters end and clear away
     for scenario in scenarios:
         if scenario.__name__ not in wanted:
             continue

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "master/cli_device_db_parts.h"
+#include "master/cli_why.h"
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
@@ -89,7 +90,7 @@ int cli_device_db_ask(int argc, char **argv, const struct argp *argp, struct cli
     struct wire_question *question = &asked.ask.question;
     question->kind = kind;
     question->format = cli_ask_format(command->format);
-    asked.ask.here = run != NULL ? answer_here : NULL;
+    asked.ask.here = command->here != NULL ? command->here : run != NULL ? answer_here : NULL;
     bool study = command->word_is != NULL && strcmp(command->word_is, "study") == 0;
     const char *reason = kind == WIRE_ASK_DEVICE_QUARANTINE ? command->reason : "";
     if (cli_ask_word(study ? command->word : "", question->study, sizeof question->study, &status) != STATUS_OK ||
@@ -102,7 +103,7 @@ int cli_device_db_ask(int argc, char **argv, const struct argp *argp, struct cli
     return cli_ask_run(&asked.ask);
 }
 
-/* --- list and show ---------------------------------------------------------------------------------------------- */
+/* --- those that ask ---------------------------------------------------------------------------------------------- */
 
 static error_t parse_child(int key, char *text, struct argp_state *state)
 {
@@ -136,6 +137,18 @@ int cli_device_db_show(int argc, char **argv)
                "run, and its canaries. BOARD is its name, or its device key when no other board has it."};
     struct cli_device_db command = {.command = "device show", .word_is = "board", .mode = STORE_READ};
     return cli_device_db_ask(argc, argv, &argp, &command, WIRE_ASK_DEVICE_SHOW, NULL);
+}
+
+int cli_device_db_why(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .parser = parse_child,
+        .children = children,
+        .args_doc = "STUDY",
+        .doc = "Says what each measurement that the study wants next waits for: a board of its device that was "
+               "never connected, one in quarantine and why, one that is away; and how many stand before it."};
+    struct cli_device_db command = {.command = "device why", .word_is = "study", .mode = STORE_READ, .here = cli_why_device};
+    return cli_device_db_ask(argc, argv, &argp, &command, WIRE_ASK_DEVICE_WHY, NULL);
 }
 
 const struct cli_verb cli_device_db_commands[CLI_DEVICE_DB_COMMANDS] = {

@@ -25,6 +25,7 @@ struct cli_device_db {
     enum cli_format format;
     enum store_mode mode;
     struct cli_ask_way way;
+    enum status_code (*here)(const struct cli_ask *ask, FILE *out, struct status *status); /* cli_ask.here; NULL: `run` does */
 };
 
 /* The argp child that every command has; the command's own parser hands its struct cli_device_db to it at ARGP_KEY_INIT. */

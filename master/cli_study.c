@@ -1,11 +1,12 @@
-/* cli_study: the verb `study`. `list` and `show` look into a database, or ask the master that holds it; `resume` runs a study from
- * its stored settings. */
+/* cli_study: the verb `study`. `list`, `show` and `why` look into a database, or ask the master that holds it; `resume` runs a
+ * study from its stored settings. */
 #include "master/cli_study.h"
 
 #include <argp.h>
 
 #include "master/cli_ask.h"
 #include "master/cli_run.h"
+#include "master/cli_why.h"
 
 enum { KEY_DB = 256 };
 
@@ -69,6 +70,15 @@ static int show_verb(int argc, char **argv)
                     (struct cli_ask){.command = "study show", .question.kind = WIRE_ASK_STUDY_SHOW});
 }
 
+static int why_verb(int argc, char **argv)
+{
+    return ask_verb(
+        argc, argv, "STUDY",
+        "Says what a study waits for and what would help: tasks that wait and that are out, who holds what since when and until "
+        "when, attempts that failed and why, boards in quarantine.",
+        (struct cli_ask){.command = "study why", .here = cli_why_study, .question.kind = WIRE_ASK_STUDY_WHY});
+}
+
 /* --- resume --- */
 
 static error_t parse_resume(int key, char *text, struct argp_state *state)
@@ -108,8 +118,9 @@ static int run_verb(int argc, char **argv)
 {
     static const struct cli_verb commands[] = {{"list", "list the studies of a database", list_verb},
                                                {"show", "settings, state and result of one", show_verb},
+                                               {"why", "what one waits for, and what would help", why_verb},
                                                {"resume", "go on with one from its stored settings", resume_verb}};
     return cli_run_command("study", "The studies of a database.", commands, sizeof commands / sizeof commands[0], argc, argv);
 }
 
-const struct cli_verb cli_study_verb = {"study", "list, show or resume the studies of a database", run_verb};
+const struct cli_verb cli_study_verb = {"study", "list, show, explain or resume the studies of a database", run_verb};

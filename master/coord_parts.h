@@ -116,4 +116,11 @@ void coord_questions_close(struct coord *coord); /* forgets them */
 /* A question, new or asked again. */
 void coord_question(struct coord *coord, uint32_t link, const struct wire_question *question);
 
+/* --- coord_why.c --- */
+
+/* What the question's study waits for now; what each of its measurements that wait does. */
+enum status_code coord_why_study(const struct coord *coord, const struct wire_question *question, FILE *out, struct status *status);
+enum status_code coord_why_device(const struct coord *coord, const struct wire_question *question, FILE *out,
+                                  struct status *status);
+
 #endif

@@ -218,6 +218,8 @@ static enum status_code go_on(struct coord *coord, struct question *question, bo
     switch (question->asked.kind) {
     case WIRE_ASK_DEVICE_QUARANTINE:
     case WIRE_ASK_DEVICE_TRUST: return act_on_board(coord, question, status);
+    case WIRE_ASK_STUDY_WHY: return coord_why_study(coord, &question->asked, question->out, status);
+    case WIRE_ASK_DEVICE_WHY: return coord_why_device(coord, &question->asked, question->out, status);
     case WIRE_ASK_BACKUP: return copy_on(coord, question, more, status);
     default: break;
     }

@@ -165,6 +165,18 @@ void dispatch_each_link(const struct dispatch *dispatch, void (*each)(void *cont
  * board B first". Empty otherwise. */
 void dispatch_waiting_for(const struct dispatch *dispatch, char *out, size_t size);
 
+/* Everything that keeps waiting tasks waiting, one reason after the other: a word of those below, a sentence, and whom it is about.
+ *   no_worker silent_workers busy_workers host_measures earlier_leases next_turn
+ *   no_agent silent_agent quarantined canary busy_board host_computes
+ * The master's clock must have been told to dispatch lately (dispatch_tick). */
+struct dispatch_reason {
+    const char *code;
+    char sentence[640];
+    const char *device, *board; /* NULL: none; valid during the call */
+};
+void dispatch_reasons(const struct dispatch *dispatch, void (*each)(void *context, const struct dispatch_reason *reason),
+                      void *context);
+
 /* For the simulation's invariants: queue and peers as they are. */
 const struct queue *dispatch_queue(const struct dispatch *dispatch);
 const struct peers *dispatch_peers(const struct dispatch *dispatch);

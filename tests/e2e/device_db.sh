@@ -175,11 +175,27 @@ until_true test -s half.db-wal
 until_true test -e half.db.master
 "$hwnas" device list --db half.db -f json >out
 judge 'a master that holds the database lists its boards' '[b["board"] for b in d["boards"]] == ["liar"]'
-for command in 'why half' 'withdraw honest'; do
-    # shellcheck disable=SC2086
-    says 3 'half.db' "$command is refused while a master holds the database" "$hwnas" device $command --db half.db
-done
-says 3 'its line of progress says what is waited for' 'why says where else to look meanwhile' "$hwnas" device why half --db half.db
+says 3 'half.db' 'what takes results back is refused while a master holds the database' "$hwnas" device withdraw honest --db half.db
+"$hwnas" device why half --db half.db -f json >out
+judge 'why is answered by the master: nobody has come for what waits' \
+    'len(d["waiting"]) > 0 and all("none is connected" in w["waits_for"] and "hwnas-agent --connect" in w["waits_for"] for w in d["waiting"])'
+"$hwnas" study why half --db half.db -f json >out
+judge 'so is study why, with what to do' 'd["live"] and [r["code"] for r in d["reasons"]] == ["no_agent"] and "hwnas-agent --connect" in d["reasons"][0]["todo"]'
+start agent-half hwnas-agent --connect "$address" --board board-liar.yaml
+agent=$started
+boards_of_half() { "$hwnas" device list --db half.db -f csv | grep -q "^liar,$1,.*,$2"; }
+"$hwnas" device quarantine liar --reason 'says 1.7 times the truth' --db half.db >out
+ok $? 'a board is quarantined while the master runs'
+same 'and is listed so at once' "$("$hwnas" device list --db half.db -f csv | grep '^liar,' | cut -d, -f3)" quarantined
+quarantine_is_told() { "$hwnas" study why half --db half.db -f json >out && grep -q '"code":"quarantined"' out; }
+expect 'then it gets nothing, and why says so' until_true quarantine_is_told
+judge 'with the way to end it' '"hwnas device trust liar" in d["reasons"][0]["todo"] and d["quarantined"][0]["by_a_person"] and "1.7 times" in d["quarantined"][0]["reason"]'
+before=$(progress half scored)
+"$hwnas" device trust liar --db half.db >out
+holds 'trust ends it, with the same words as without a master' out 'liar ('
+goes_on() { "$hwnas" study why half --db half.db -f json >out && ! grep -q '"quarantined"' out || [ "$(progress half done)" != "$before" ]; }
+expect 'and measurements go on' until_true goes_on
+let_go "$agent"
 stop "$master"
 
 [ $tap_failed -eq 0 ] || show_logs

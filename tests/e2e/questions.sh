@@ -27,6 +27,9 @@ ask() { # ask ARGUMENT...: the answer in out; what is on standard error in err
 study live '{name: macs, source: macs}'
 sed -i 's/generations: 4/generations: 400/' live.yaml
 start_master live
+until_true test -e live.db.master
+ask study why live --db live.db -f json
+judge 'without a worker, why says so, and how to start one' 'd["live"] and [r["code"] for r in d["reasons"]] == ["no_worker"] and "hwnas-worker --connect" in d["reasons"][0]["todo"] and d["tasks"]["rmi"]["waiting"] == 8'
 start_worker live-a
 until_true scored live 10 # the first generation is told
 same 'the master says beside its database where it is' "$(python3 -c 'import json; print(json.load(open("live.db.master"))["addresses"][0])')" "$address"
@@ -47,6 +50,22 @@ says 2 "there is no board 'kitchen'" 'a board that is not there is not found' "$
 says 2 'that is no name' 'what cannot be a name is refused before it is sent' "$hwnas" device show 'a b' --db live.db
 says 2 'longer than any name' 'so is what is longer than any name' "$hwnas" study show "$(printf 'x%.0s' $(seq 100))" --db live.db
 says 3 'stop that first' 'what a master does not do while it runs is refused, with the way there' "$hwnas" device withdraw kitchen --db live.db
+
+# --- why
+busy() { ask study why live --db live.db -f json && grep -q '"code":"\(busy_workers\|computing\)"' out; }
+expect 'with a worker at work, why says that it is busy' until_true busy
+judge 'and who holds what, since when and until when' 'len(d["leases"]) == 1 and d["leases"][0]["node"] == "live-a" and d["leases"][0]["kind"] == "rmi" and d["leases"][0]["since"] <= d["leases"][0]["until"] and d["leases"][0]["arch"].startswith("|")'
+ask study why live --db live.db
+holds 'the table says it, too' out 'lease(s)'
+ask study why live --db live.db -f csv
+holds 'and CSV has the reasons' out 'study,state,code,sentence,todo'
+kill -9 "$worker"
+wait "$worker" 2>/dev/null
+lost() { ask study why live --db live.db -f json && grep -q '"how":"lost"' out && grep -q no_worker out; }
+expect 'a worker that died is an attempt lost, with where and why' until_true lost
+judge 'of a task that is wanted again' 'd["failures_in_all"] >= 1 and d["failures"][0]["node"] == "live-a" and d["failures"][0]["reason"] != "" and d["leases"] == []'
+says 2 "'lvie' is not in this database" 'why a study waits that is not there, nobody knows' "$hwnas" study why lvie --db live.db
+start_worker live-b
 
 # --- many questions at once, under load
 before=$(progress live scored)
@@ -98,11 +117,14 @@ judge 'with all that was stored' "d['summary']['asked'] >= 8"
 expect 'its word is still there' test -e live.db.master
 ask front live --db live.db -f csv
 same 'but stale, so the database itself is opened' $? 0
+ask study why live --db live.db -f json
+judge 'why says that a master is missing, and how it goes on' '[r["code"] for r in d["reasons"]] == ["no_master"] and "hwnas study resume live" in d["reasons"][0]["todo"] and not d["live"]'
 ask db master --db live.db
 holds 'db master says so, too' out 'has ended'
 ask db backup --db live.db -o quiet.db
 same 'a database that nobody holds is copied by the verb itself' "$? $(sqlite3 quiet.db 'PRAGMA integrity_check')" '0 ok'
-cp live.db copy.db && cp live.db-wal copy.db-wal && cp live.db.master copy.db.master
+cp live.db copy.db && cp live.db.master copy.db.master
+[ ! -e live.db-wal ] || cp live.db-wal copy.db-wal
 ask study list --db copy.db -f json
 judge 'a copy of database and word is no held database' '[s["study"] for s in d["studies"]] == ["live"]'
 echo '{"pid": "me"}' >copy.db.master
@@ -132,6 +154,12 @@ until_true "$hwnas" study list --db live.db
 stop "$master"
 same 'the master ends in order' $stopped 0
 expect 'and takes its word along' test ! -e live.db.master
+study short '{name: macs, source: macs}'
+start_master short
+start_worker short-a
+wait "$master"
+ask study why short --db short.db -f json
+judge 'a finished study waits for nothing' 'd["state"] == "finished" and [r["code"] for r in d["reasons"]] == ["finished"]'
 says 2 'no such database' 'a database that is not there is held by nobody' "$hwnas" study list --db none.db
 echo 'no database' >wrong.db
 says 2 'wrong.db' 'what is no database is none' "$hwnas" study list --db wrong.db

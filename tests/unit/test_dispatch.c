@@ -971,6 +971,81 @@ static void a_restored_canary_is_waited_for(void **state)
     assert_int_equal(tick(2).canaries, 1);
 }
 
+/* --- why --- */
+
+static void add_code(void *context, const struct dispatch_reason *reason)
+{
+    char *codes = context;
+    assert_true(reason->sentence[0] != '\0');
+    snprintf(codes + strlen(codes), 256 - strlen(codes), "%s%s", codes[0] != '\0' ? " " : "", reason->code);
+}
+
+static const char *reasons(void)
+{
+    static char codes[256];
+    codes[0] = '\0';
+    dispatch_reasons(dispatch, add_code, codes);
+    return codes;
+}
+
+/* In steps that nobody could take for a master that slept. */
+static void let_pass(int64_t from, int64_t to)
+{
+    for (int64_t now = from; now <= to; now += HEARTBEAT / 2)
+        tick(now);
+}
+
+static void every_reason_has_its_word(void **state)
+{
+    (void)state;
+    assert_string_equal(reasons(), "");
+    want(0, 1, WIRE_RMI);
+    want(0, 2, WIRE_RMI);
+    want(0, 3, WIRE_RMI);
+    assert_string_equal(reasons(), "no_worker");
+    join(0, 7, "a", WIRE_WORKER, "there", 1);
+    assert_string_equal(reasons(), "next_turn");
+    tick(0);
+    assert_string_equal(reasons(), "busy_workers");
+    let_pass(0, 3 * HEARTBEAT);
+    assert_string_equal(reasons(), "silent_workers");
+    want(3 * HEARTBEAT, 4, WIRE_MEASURE);
+    assert_string_equal(reasons(), "silent_workers no_agent");
+}
+
+static void a_machines_turns_are_reasons(void **state)
+{
+    (void)state;
+    join(0, 7, "a", WIRE_WORKER, "h", 1);
+    want(0, 1, WIRE_RMI);
+    want(0, 2, WIRE_RMI);
+    tick(0);
+    join(0, 8, "b", WIRE_AGENT, "h", 1);
+    dispatch_want(dispatch, 0, key(3), WIRE_MEASURE, "dev", &(struct queue_tries){0});
+    tick(0);
+    assert_string_equal(reasons(), "busy_workers host_computes");
+}
+
+static void a_boards_state_is_a_reason(void **state)
+{
+    (void)state;
+    want_measured(0, 1, 3);
+    assert_string_equal(reasons(), "no_agent");
+    join_board(0, 7, "pi", 1, 1);
+    tick(0);
+    assert_string_equal(reasons(), "canary");
+    canary_result(1, 7, 1, WIRE_OK);
+    dispatch_trust(dispatch, 1, "dev", "pi", &trusted);
+    tick(1);
+    assert_string_equal(reasons(), "busy_board");
+    dispatch_trust(dispatch, 2, "dev", "pi", &(struct peers_trust){.quarantined = true, .reason = "since noon because it lies"});
+    assert_string_equal(reasons(), "quarantined");
+    let_pass(2, 3 * HEARTBEAT);
+    assert_string_equal(reasons(), "silent_agent");
+    let_pass(3 * HEARTBEAT, 3 * LEASE);
+    assert_string_equal(reasons(), "no_agent");
+}
+
 #define BOARD_TEST(name) cmocka_unit_test_setup_teardown(name, setup_boards, teardown)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
@@ -1031,6 +1106,9 @@ int main(void)
         TEST(what_crashes_boards_is_given_up_for_everybody_after_two_of_them),
         TEST(other_failures_are_given_up_for_this_study_only),
         TEST(attempts_belong_to_the_board_whatever_its_process_is_called),
+        TEST(every_reason_has_its_word),
+        TEST(a_machines_turns_are_reasons),
+        BOARD_TEST(a_boards_state_is_a_reason),
     };
     return TEST_RUN(tests);
 }

@@ -1,16 +1,11 @@
 /* bus: one ROUTER or DEALER socket on a uv loop. Used by the master's coordinator and the peers' sessions; keeps the rule that
  * nobody else touches ZeroMQ. Settings and their reasons: reliability notes, section 3. */
-#include "common/bus.h"
-
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <zmq.h>
 
-#include "common/rng.h"
+#include "common/bus_parts.h"
 #include "common/wire.h"
 
 enum {
@@ -25,112 +20,22 @@ enum {
     ROUTING_ID_BYTES = 5 /* of ids that ZeroMQ chooses: a zero byte and 32 bits */
 };
 
-/* A poll handle must outlive its socket until its close callback has run. */
-struct watch {
+struct bus_watch {
     uv_poll_t poll;
 };
 
-struct bus {
-    enum bus_kind kind;
-    struct bus_events events;
-    const struct logger *logger;
-    uv_loop_t *loop;
-    void *context; /* ZeroMQ's */
-    void *socket;
-    struct watch *watch;
-    uv_prepare_t prepare;
-    uv_check_t check;
-    uv_idle_t idle;
-    int open_handles;   /* of the three above: the bus is freed when the last close callback has run */
-    char address[1024]; /* client: where bus_reopen connects to */
-    struct rng rng;
-    uint64_t dropped;
-};
-
-/* --- addresses --- */
-
-static bool is_loopback(const char *host, size_t length)
-{
-    if (length == 9 && memcmp(host, "localhost", 9) == 0)
-        return true;
-    if (length == 5 && memcmp(host, "[::1]", 5) == 0)
-        return true;
-    unsigned a, b, c, d;
-    char text[16], more;
-    if (length >= sizeof text)
-        return false;
-    memcpy(text, host, length);
-    text[length] = '\0';
-    return sscanf(text, "%3u.%3u.%3u.%3u%c", &a, &b, &c, &d, &more) == 4 && a == 127 && b < 256 && c < 256 && d < 256;
-}
-
-enum status_code bus_check_address(const char *address, struct status *status)
-{
-    if (strncmp(address, "ipc://", 6) == 0) {
-        size_t length = strlen(address + 6);
-        /* A zmq "@" path has no folder whose mode could protect it. */
-        if (length == 0 || address[6] == '@' || address[6] == '*')
-            return status_set(status, STATUS_BAD_INPUT, "address %s: write ipc:// and the path of the socket", address);
-        if (length > 100)
-            return status_set(status, STATUS_BAD_INPUT, "address %s: a socket's path may have 100 characters; this one has %zu",
-                              address, length);
-        return STATUS_OK;
-    }
-    if (strncmp(address, "tcp://", 6) != 0)
-        return status_set(status, STATUS_BAD_INPUT, "address %s: write ipc://PATH or tcp://127.0.0.1:PORT", address);
-    const char *host = address + 6, *colon = strrchr(host, ':');
-    if (colon == NULL || colon[1] == '\0' || (strcmp(colon, ":*") != 0 && strspn(colon + 1, "0123456789") != strlen(colon + 1)))
-        return status_set(status, STATUS_BAD_INPUT, "address %s: has no port; write tcp://127.0.0.1:PORT", address);
-    if (!is_loopback(host, (size_t)(colon - host)))
-        return status_set(
-            status, STATUS_UNSUPPORTED,
-            "address %s: hwnas does not listen beyond this machine without CURVE keys, which this version does not have; use "
-            "127.0.0.1 and tunnel with ssh",
-            address);
-    return STATUS_OK;
-}
-
-static enum status_code prepare_ipc_folder(const char *path, struct status *status)
-{
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL)
-        snprintf(folder, sizeof folder, ".");
-    else
-        snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-        return status_set(status, STATUS_IO, "%s: the socket's folder cannot be made: %s", folder, strerror(errno));
-    struct stat info;
-    if (stat(folder, &info) != 0)
-        return status_set(status, STATUS_IO, "%s: %s", folder, strerror(errno));
-    if (!S_ISDIR(info.st_mode) || (info.st_mode & 077) != 0)
-        return status_set(status, STATUS_BAD_INPUT,
-                          "%s: the socket's folder must be open to its owner alone; name a new folder or run: chmod 700 %s", folder,
-                          folder);
-    return STATUS_OK;
-}
-
-static int set_int(void *socket, int option, int value)
+int bus_set_int(void *socket, int option, int value)
 {
     return zmq_setsockopt(socket, option, &value, sizeof value);
 }
 
-/* ZeroMQ resolves no names when it binds. */
-static void bindable(const char *address, char *out, size_t size)
-{
-    if (strncmp(address, "tcp://localhost:", 16) == 0)
-        snprintf(out, size, "tcp://127.0.0.1:%s", address + 16);
-    else
-        snprintf(out, size, "%s", address);
-}
-
 /* --- the loop --- */
 
-static bool readable(const struct bus *bus)
+bool bus_readable(void *socket)
 {
     int events = 0;
     size_t size = sizeof events;
-    return bus->socket != NULL && zmq_getsockopt(bus->socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
+    return socket != NULL && zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -145,15 +50,22 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     (void)events; /* waking the loop is all: the check handle receives */
 }
 
+static void wake_for(struct bus *bus, struct bus_channel *channel)
+{
+    if (channel->socket == NULL)
+        return;
+    if (bus_readable(channel->socket))
+        uv_idle_start(&bus->idle, on_idle);
+    else
+        uv_poll_start(&channel->watch->poll, UV_READABLE, on_poll);
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct bus *bus = prepare->data;
-    if (bus->socket == NULL)
-        return;
-    if (readable(bus))
-        uv_idle_start(&bus->idle, on_idle);
-    else
-        uv_poll_start(&bus->watch->poll, UV_READABLE, on_poll);
+    wake_for(bus, &bus->messages);
+    wake_for(bus, &bus->zap);
+    wake_for(bus, &bus->monitor);
 }
 
 static void drop(struct bus *bus, const char *why)
@@ -164,16 +76,15 @@ static void drop(struct bus *bus, const char *why)
         log_warn(bus->logger, "dropped a message that %s (%llu so far)", why, (unsigned long long)bus->dropped);
 }
 
-/* Receives one part: 1, 0 when there is none now. *more says whether others follow. */
-static int receive_part(struct bus *bus, zmq_msg_t *part, bool *more)
+bool bus_receive_part(void *socket, zmq_msg_t *part, bool *more)
 {
     zmq_msg_init(part);
-    if (zmq_msg_recv(part, bus->socket, ZMQ_DONTWAIT) < 0) {
+    if (zmq_msg_recv(part, socket, ZMQ_DONTWAIT) < 0) {
         zmq_msg_close(part);
-        return 0;
+        return false;
     }
     *more = zmq_msg_more(part) != 0;
-    return 1;
+    return true;
 }
 
 /* Returns false when the socket is empty. */
@@ -183,7 +94,7 @@ static bool receive_message(struct bus *bus)
     bool more = false, fine = true;
     zmq_msg_t part;
     if (bus->kind == BUS_SERVER) {
-        if (!receive_part(bus, &part, &more))
+        if (!bus_receive_part(bus->messages.socket, &part, &more))
             return false;
         const unsigned char *id = zmq_msg_data(&part);
         fine = zmq_msg_size(&part) == ROUTING_ID_BYTES && id[0] == 0 && more;
@@ -195,38 +106,79 @@ static bool receive_message(struct bus *bus)
             return true;
         }
     }
-    if (!receive_part(bus, &part, &more))
+    if (!bus_receive_part(bus->messages.socket, &part, &more))
         return false;
     if (!fine)
         drop(bus, "came with a routing id of the peer's own choice");
     else if (more)
         drop(bus, "has several parts");
-    else
+    else if (bus_zap_admits(bus, &part))
         bus->events.message(bus->events.context, link, zmq_msg_data(&part), zmq_msg_size(&part));
     zmq_msg_close(&part);
     while (more) {
-        if (!receive_part(bus, &part, &more))
+        if (!bus_receive_part(bus->messages.socket, &part, &more))
             return false;
         zmq_msg_close(&part);
     }
     return true;
 }
 
+static void sleep_on(struct bus_channel *channel)
+{
+    if (channel->socket != NULL)
+        uv_poll_stop(&channel->watch->poll);
+}
+
 static void on_check(uv_check_t *check)
 {
     struct bus *bus = check->data;
     uv_idle_stop(&bus->idle);
-    if (bus->socket == NULL)
-        return;
-    uv_poll_stop(&bus->watch->poll);
+    sleep_on(&bus->messages);
+    sleep_on(&bus->zap);
+    sleep_on(&bus->monitor);
+    for (int i = 0; i < BUS_BATCH && bus_readable(bus->zap.socket) && bus_zap_answer(bus);)
+        i++;
+    for (int i = 0; i < BUS_BATCH && bus_readable(bus->monitor.socket) && bus_monitor_take(bus);)
+        i++;
     int received = 0;
-    while (received < BUS_BATCH && readable(bus) && receive_message(bus))
+    while (received < BUS_BATCH && bus_readable(bus->messages.socket) && receive_message(bus))
         received++;
+    bus->sender = NULL;
     if (received > 0 && bus->events.batch_end != NULL)
         bus->events.batch_end(bus->events.context);
 }
 
 /* --- opening and closing --- */
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+enum status_code bus_channel_open(struct bus *bus, void *socket, struct bus_channel *out, struct status *status)
+{
+    int fd = -1;
+    size_t size = sizeof fd;
+    struct bus_watch *watch = zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0 ? malloc(sizeof *watch) : NULL;
+    if (watch == NULL || uv_poll_init(bus->loop, &watch->poll, fd) != 0) {
+        free(watch);
+        zmq_close(socket);
+        return status_set(status, STATUS_IO, "the socket cannot be watched: %s", zmq_strerror(errno));
+    }
+    watch->poll.data = watch;
+    *out = (struct bus_channel){.socket = socket, .watch = watch};
+    return STATUS_OK;
+}
+
+void bus_channel_close(struct bus_channel *channel)
+{
+    if (channel->socket == NULL)
+        return;
+    uv_poll_stop(&channel->watch->poll);
+    uv_close((uv_handle_t *)&channel->watch->poll, on_watch_closed);
+    zmq_close(channel->socket);
+    *channel = (struct bus_channel){0};
+}
 
 static enum status_code open_socket(struct bus *bus, struct status *status)
 {
@@ -234,48 +186,32 @@ static enum status_code open_socket(struct bus *bus, struct status *status)
     if (socket == NULL)
         return status_set(status, STATUS_IO, "no socket: %s", zmq_strerror(errno));
     int64_t most = WIRE_FRAME_MAX;
-    int failed = set_int(socket, ZMQ_LINGER, 0) | zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most, sizeof most) |
-                 set_int(socket, ZMQ_SNDHWM, QUEUE_MESSAGES) | set_int(socket, ZMQ_RCVHWM, QUEUE_MESSAGES) |
-                 set_int(socket, ZMQ_HEARTBEAT_IVL, PING_MS) | set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, PING_TIMEOUT_MS) |
-                 set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
+    int failed = bus_set_int(socket, ZMQ_LINGER, 0) | zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most, sizeof most) |
+                 bus_set_int(socket, ZMQ_SNDHWM, QUEUE_MESSAGES) | bus_set_int(socket, ZMQ_RCVHWM, QUEUE_MESSAGES) |
+                 bus_set_int(socket, ZMQ_HEARTBEAT_IVL, PING_MS) | bus_set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, PING_TIMEOUT_MS) |
+                 bus_set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
     if (bus->kind == BUS_SERVER) {
-        failed |= set_int(socket, ZMQ_ROUTER_MANDATORY, 1) | set_int(socket, ZMQ_BACKLOG, 256);
+        failed |= bus_set_int(socket, ZMQ_ROUTER_MANDATORY, 1) | bus_set_int(socket, ZMQ_BACKLOG, 256);
     } else {
         /* Without IMMEDIATE a client queues for a server that is away, and old heartbeats arrive in a heap. */
         int least = RECONNECT_LEAST_MS + (int)rng_below(&bus->rng, RECONNECT_SPREAD_MS);
-        failed |= set_int(socket, ZMQ_IMMEDIATE, 1) | set_int(socket, ZMQ_CONNECT_TIMEOUT, CONNECT_MS) |
-                  set_int(socket, ZMQ_RECONNECT_IVL, least) | set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MOST_MS);
+        failed |= bus_set_int(socket, ZMQ_IMMEDIATE, 1) | bus_set_int(socket, ZMQ_CONNECT_TIMEOUT, CONNECT_MS) |
+                  bus_set_int(socket, ZMQ_RECONNECT_IVL, least) | bus_set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MOST_MS);
     }
-    int fd = -1;
-    size_t size = sizeof fd;
-    failed |= zmq_getsockopt(socket, ZMQ_FD, &fd, &size);
-    struct watch *watch = failed ? NULL : malloc(sizeof *watch);
-    if (watch == NULL || uv_poll_init(bus->loop, &watch->poll, fd) != 0) {
-        free(watch);
+    if (failed) {
         zmq_close(socket);
         return status_set(status, STATUS_IO, "the socket cannot be set up: %s", zmq_strerror(errno));
     }
-    watch->poll.data = watch;
-    bus->socket = socket;
-    bus->watch = watch;
-    return STATUS_OK;
-}
-
-static void on_watch_closed(uv_handle_t *handle)
-{
-    free(handle->data);
+    enum status_code code = bus_channel_open(bus, socket, &bus->messages, status);
+    return code == STATUS_OK && bus->kind == BUS_CLIENT ? bus_monitor_open(bus, status) : code;
 }
 
 static void close_socket(struct bus *bus, int linger_ms)
 {
-    if (bus->socket == NULL)
-        return;
-    uv_poll_stop(&bus->watch->poll);
-    uv_close((uv_handle_t *)&bus->watch->poll, on_watch_closed);
-    set_int(bus->socket, ZMQ_LINGER, linger_ms);
-    zmq_close(bus->socket);
-    bus->watch = NULL;
-    bus->socket = NULL;
+    bus_monitor_close(bus);
+    if (bus->messages.socket != NULL)
+        bus_set_int(bus->messages.socket, ZMQ_LINGER, linger_ms);
+    bus_channel_close(&bus->messages);
 }
 
 enum status_code bus_open(uv_loop_t *loop, enum bus_kind kind, const struct bus_events *events, uint64_t seed,
@@ -296,6 +232,7 @@ enum status_code bus_open(uv_loop_t *loop, enum bus_kind kind, const struct bus_
     }
     enum status_code code = open_socket(bus, status);
     if (code != STATUS_OK) {
+        close_socket(bus, 0);
         zmq_ctx_term(bus->context);
         free(bus);
         return code;
@@ -303,47 +240,89 @@ enum status_code bus_open(uv_loop_t *loop, enum bus_kind kind, const struct bus_
     uv_prepare_init(loop, &bus->prepare);
     uv_check_init(loop, &bus->check);
     uv_idle_init(loop, &bus->idle);
-    bus->prepare.data = bus->check.data = bus->idle.data = bus;
-    bus->open_handles = 3;
+    uv_timer_init(loop, &bus->again);
+    bus->prepare.data = bus->check.data = bus->idle.data = bus->again.data = bus;
+    bus->open_handles = 4;
     uv_prepare_start(&bus->prepare, on_prepare);
     uv_check_start(&bus->check, on_check);
     *out = bus;
     return STATUS_OK;
 }
 
-enum status_code bus_listen(struct bus *bus, const char *address, char *bound, size_t bound_size, struct status *status)
+enum status_code bus_use_keys(struct bus *bus, const struct bus_keys *keys, struct status *status)
 {
-    enum status_code code = bus_check_address(address, status);
-    if (code == STATUS_OK && strncmp(address, "ipc://", 6) == 0)
-        code = prepare_ipc_folder(address + 6, status);
-    if (code != STATUS_OK)
-        return code;
+    if (zmq_has("curve") != 1)
+        return status_set(status, STATUS_UNSUPPORTED, "this ZeroMQ was built without CURVE: keys cannot be used with it");
+    bus->keys = *keys;
+    return bus->kind == BUS_SERVER ? bus_zap_open(bus, status) : STATUS_OK;
+}
+
+const struct keys_public *bus_sender(const struct bus *bus)
+{
+    return bus->sender;
+}
+
+static enum status_code listen_at(struct bus *bus, const char *address, char *bound, size_t bound_size, struct status *status)
+{
     char text[1024];
-    bindable(address, text, sizeof text);
-    set_int(bus->socket, ZMQ_IPV6, strncmp(text, "tcp://[", 7) == 0);
-    if (zmq_bind(bus->socket, text) != 0)
+    void *socket = bus->messages.socket;
+    bus_bindable(address, text, sizeof text);
+    if (bus_zap_demand(bus, address) != 0)
+        return status_set(status, STATUS_IO, "address %s: the key cannot be used: %s", address, zmq_strerror(errno));
+    bus_set_int(socket, ZMQ_IPV6, strncmp(text, "tcp://[", 7) == 0);
+    if (zmq_bind(socket, text) != 0)
         return status_set(status, errno == EADDRINUSE ? STATUS_CONFLICT : STATUS_IO, "address %s: cannot be listened at: %s",
                           address, zmq_strerror(errno));
-    if (bound != NULL && zmq_getsockopt(bus->socket, ZMQ_LAST_ENDPOINT, bound, &bound_size) != 0)
+    if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound, &bound_size) != 0)
         return status_set(status, STATUS_IO, "address %s: %s", address, zmq_strerror(errno));
     return STATUS_OK;
 }
 
+enum status_code bus_listen(struct bus *bus, const char *address, char *bound, size_t bound_size, struct status *status)
+{
+    char endpoint[1024];
+    bool keys = bus->keys.own != NULL;
+    enum status_code code = bus_check_address(BUS_SERVER, address, keys, status);
+    if (code == STATUS_OK && bus_is_ipc(address))
+        code = bus_prepare_ipc_folder(address + 6, status);
+    if (code == STATUS_OK)
+        code = listen_at(bus, address, endpoint, sizeof endpoint, status);
+    if (code == STATUS_OK && keys && !bus_is_ipc(address))
+        code = bus_try_strangers(bus, endpoint, keys_public_of(bus->keys.own), status);
+    if (code == STATUS_OK && bound != NULL)
+        snprintf(bound, bound_size, "%s", endpoint);
+    return code;
+}
+
+static int show_keys(struct bus *bus)
+{
+    const struct bus_keys *keys = &bus->keys;
+    if (keys->own == NULL || bus_is_ipc(bus->address))
+        return 0;
+    void *socket = bus->messages.socket;
+    return zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, keys->server->bytes, KEYS_BYTES) |
+           zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, keys_public_of(keys->own)->bytes, KEYS_BYTES) |
+           zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, keys_secret_of(keys->own), KEYS_BYTES);
+}
+
 enum status_code bus_connect(struct bus *bus, const char *address, struct status *status)
 {
-    enum status_code code = bus_check_address(address, status);
+    enum status_code code = bus_check_address(BUS_CLIENT, address, bus->keys.own != NULL, status);
     if (code != STATUS_OK)
         return code;
-    set_int(bus->socket, ZMQ_IPV6, strncmp(address, "tcp://[", 7) == 0);
-    if (zmq_connect(bus->socket, address) != 0)
-        return status_set(status, STATUS_BAD_INPUT, "address %s: cannot be connected to: %s", address, zmq_strerror(errno));
     if (address != bus->address)
         snprintf(bus->address, sizeof bus->address, "%s", address);
+    if (show_keys(bus) != 0)
+        return status_set(status, STATUS_IO, "address %s: the key cannot be used: %s", address, zmq_strerror(errno));
+    bus_set_int(bus->messages.socket, ZMQ_IPV6, strncmp(address, "tcp://[", 7) == 0);
+    if (zmq_connect(bus->messages.socket, address) != 0)
+        return status_set(status, STATUS_BAD_INPUT, "address %s: cannot be connected to: %s", address, zmq_strerror(errno));
     return STATUS_OK;
 }
 
 enum status_code bus_reopen(struct bus *bus, struct status *status)
 {
+    uv_timer_stop(&bus->again);
     close_socket(bus, 0);
     enum status_code code = open_socket(bus, status);
     return code == STATUS_OK ? bus_connect(bus, bus->address, status) : code;
@@ -356,7 +335,7 @@ static enum status_code send_part(struct bus *bus, const void *data, size_t size
         return STATUS_NO_MEMORY;
     if (size > 0)
         memcpy(zmq_msg_data(&part), data, size);
-    if (zmq_msg_send(&part, bus->socket, flags | ZMQ_DONTWAIT) >= 0)
+    if (zmq_msg_send(&part, bus->messages.socket, flags | ZMQ_DONTWAIT) >= 0)
         return STATUS_OK;
     int reason = errno;
     zmq_msg_close(&part);
@@ -365,7 +344,7 @@ static enum status_code send_part(struct bus *bus, const void *data, size_t size
 
 enum status_code bus_send(struct bus *bus, uint32_t link, const void *data, size_t size)
 {
-    if (bus->socket == NULL)
+    if (bus->messages.socket == NULL)
         return STATUS_UNAVAILABLE;
     if (bus->kind == BUS_SERVER) {
         unsigned char id[ROUTING_ID_BYTES] = {0};
@@ -393,9 +372,11 @@ void bus_close(struct bus *bus, int linger_ms)
 {
     if (bus == NULL)
         return;
-    close_socket(bus, linger_ms);
+    close_socket(bus, linger_ms); /* first: whoever still asks to come in is gone with it */
+    bus_channel_close(&bus->zap);
     zmq_ctx_term(bus->context);
     uv_close((uv_handle_t *)&bus->prepare, on_handle_closed);
     uv_close((uv_handle_t *)&bus->check, on_handle_closed);
     uv_close((uv_handle_t *)&bus->idle, on_handle_closed);
+    uv_close((uv_handle_t *)&bus->again, on_handle_closed);
 }

@@ -1,4 +1,4 @@
-/* bus: ZeroMQ sockets on a uv loop. The only includer of zmq.h.
+/* bus: ZeroMQ sockets on a uv loop. The bus*.c files are the only includers of zmq.h.
  *
  * A bus is either a server (ROUTER: many peers, each known by a link number that ZeroMQ chose) or a client (DEALER: one server,
  * link 0). One message is one ZeroMQ part of at most WIRE_FRAME_MAX bytes; anything longer, in several parts, or from a peer that
@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "common/keys.h"
+#include "common/keys_list.h"
 #include "common/log.h"
 #include "common/status.h"
 
@@ -37,12 +39,33 @@ struct bus;
 enum status_code bus_open(uv_loop_t *loop, enum bus_kind kind, const struct bus_events *events, uint64_t seed,
                           const struct logger *logger, struct bus **out, struct status *status);
 
-/* Whether hwnas may listen at or connect to this address: ipc:// with a path, or tcp:// to the loopback. STATUS_BAD_INPUT, or
- * STATUS_UNSUPPORTED with what to do instead for any other host. */
-enum status_code bus_check_address(const char *address, struct status *status);
+/* Whether hwnas may listen at or connect to this address: ipc:// with a path, tcp:// to the loopback; with keys tcp:// to any host.
+ * STATUS_BAD_INPUT; STATUS_UNSUPPORTED with what to do for a host that needs keys. */
+enum status_code bus_check_address(enum bus_kind kind, const char *address, bool with_keys, struct status *status);
+
+/* Keys: who this end is, and whom it talks to. Borrowed: they outlive the bus. */
+struct bus_keys {
+    const struct keys_secret *own;    /* NULL: no keys */
+    struct keys_list *allow;          /* server: who is let in; its owner may reload it at any time */
+    const struct keys_public *server; /* client: whom it wants to meet, and nobody else */
+};
+
+/* From now on tcp:// is CURVE, on both sides alike; ipc:// stays as it is, its folder protects it. Before bus_listen and
+ * bus_connect. A server answers by the list who may come in, and hears no message of a key that has left it, on whatever
+ * connection. A client that is refused says so in the log and tries again, less and less often (within 30 s). STATUS_UNSUPPORTED:
+ * ZeroMQ was built without CURVE; STATUS_IO. */
+enum status_code bus_use_keys(struct bus *bus, const struct bus_keys *keys, struct status *status);
+
+/* Server, during the message callback: the key that the message came with; NULL: over a socket that needs none. Valid until the
+ * list is reloaded. */
+const struct keys_public *bus_sender(const struct bus *bus);
+
+/* Client: is told in one sentence whenever the server refuses it, or speaks with other keys. For whom waiting makes no sense. */
+void bus_on_refused(struct bus *bus, void (*refused)(void *context, const char *sentence), void *context);
 
 /* Server: accepts peers at the address, too. The folder of an ipc socket is made with mode 0700 if it is not there, and refused if
- * others may enter it. A tcp port may be `*`. bound (may be NULL) receives the address in use. */
+ * others may enter it. A tcp port may be `*`. bound (may be NULL) receives the address in use. With keys a stranger's connections
+ * are tried at once, and STATUS_INTERNAL is returned if one is let in; that blocks for some milliseconds. */
 enum status_code bus_listen(struct bus *bus, const char *address, char *bound, size_t bound_size, struct status *status);
 
 /* Client: connects, now or as soon as the server is there. Once. */
@@ -57,6 +80,9 @@ enum status_code bus_send(struct bus *bus, uint32_t link, const void *data, size
 
 /* Messages dropped because they broke the rules above. */
 uint64_t bus_dropped(const struct bus *bus);
+
+/* Server with keys: connections and messages refused for the key they came with. */
+uint64_t bus_refused(const struct bus *bus);
 
 /* Closes sockets and handles after giving queued messages linger_ms to leave (blocks that long at most). The bus is freed when the
  * loop has run its close callbacks: run the loop once more before uv_loop_close. NULL is fine. */

@@ -1,4 +1,4 @@
-/* digest: BLAKE2b-256 content addresses and derived seeds. The only includer of sodium.h besides the key handling. */
+/* digest: BLAKE2b-256 content addresses and derived seeds. The only includer of sodium.h besides common/keys. */
 #ifndef HWNAS_COMMON_DIGEST_H
 #define HWNAS_COMMON_DIGEST_H
 

@@ -54,7 +54,8 @@ enum wire_refuse_code {
     WIRE_REFUSE_WRONG_VERSION = 1,
     WIRE_REFUSE_REPLACED = 2,
     WIRE_REFUSE_BAD_MESSAGE = 3,
-    WIRE_REFUSE_NOT_REGISTERED = 4
+    WIRE_REFUSE_NOT_REGISTERED = 4,
+    WIRE_REFUSE_NOT_ALLOWED = 5
 };
 
 /* What an operator may ask; from DEVICE_QUARANTINE on the answer changes something. */

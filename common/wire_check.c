@@ -322,7 +322,7 @@ enum status_code wire_check(const struct wire_message *message, struct status *s
         return STATUS_OK;
     case WIRE_GOODBYE: REQUIRE(is_line(message->goodbye.sentence), "Goodbye", "sentence"); return STATUS_OK;
     case WIRE_REFUSE:
-        REQUIRE(message->refuse.code >= WIRE_REFUSE_WRONG_VERSION && message->refuse.code <= WIRE_REFUSE_NOT_REGISTERED, "Refuse",
+        REQUIRE(message->refuse.code >= WIRE_REFUSE_WRONG_VERSION && message->refuse.code <= WIRE_REFUSE_NOT_ALLOWED, "Refuse",
                 "code");
         REQUIRE(is_line(message->refuse.sentence), "Refuse", "sentence");
         return STATUS_OK;

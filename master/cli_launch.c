@@ -21,7 +21,7 @@
 
 enum {
     LINE_BYTES_MAX = 1 << 16,
-    ARGUMENTS_MAX = 18,
+    ARGUMENTS_MAX = 24,
     RESTARTS_MAX = 5, /* of one peer within RESTART_WINDOW_MS before it is given up */
     RESTART_WINDOW_MS = 60 * 1000,
     PEER_GRACE_MS = 3 * 1000 /* between SIGTERM and SIGKILL at the end; peers hold nothing that matters */
@@ -415,6 +415,12 @@ static enum status_code start_master(struct launcher *launcher, struct status *s
     for (size_t i = 0; i < launch->listen_count; i++) {
         arguments[count++] = "--listen";
         arguments[count++] = launch->listen[i];
+    }
+    if (launch->key != NULL) {
+        arguments[count++] = "--key";
+        arguments[count++] = launch->key;
+        arguments[count++] = "--allow";
+        arguments[count++] = launch->allow;
     }
     for (size_t i = 0; i < launch->override_count; i++) {
         arguments[count++] = "--set";

@@ -28,6 +28,7 @@ struct cli_launch {
     size_t board_count;        /* 0 to CLI_LAUNCH_BOARDS_MAX */
     const char *const *listen; /* where the master listens besides, for workers and agents that are started elsewhere */
     size_t listen_count;       /* 0 to CLI_LAUNCH_LISTEN_MAX */
+    const char *key, *allow;   /* the master's key and whom it lets in there; both NULL: no keys */
     bool quiet;                /* no progress on standard error */
 };
 

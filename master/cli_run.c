@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "common/bundle.h"
-#include "common/bus.h"
 #include "common/config.h"
 #include "common/config_board.h"
+#include "common/credentials.h"
 #include "common/digest.h"
 #include "common/fileio.h"
 #include "common/log.h"
@@ -171,6 +171,21 @@ static enum status_code check_boards(const struct cli_run *run, struct status *s
     return STATUS_OK;
 }
 
+/* What the master would refuse, told before anything is started. */
+static enum status_code check_listen(const struct cli_run *run, struct status *status)
+{
+    struct credentials credentials;
+    enum status_code code = credentials_of_master(run->key, run->allow, &credentials, status);
+    if (code == STATUS_OK && run->key != NULL && run->listen_count == 0)
+        code = status_set(status, STATUS_BAD_INPUT,
+                          "--key and --allow are for those who come in at --listen ADDRESS, which is missing");
+    for (size_t i = 0; i < run->listen_count && code == STATUS_OK; i++)
+        if (bus_check_address(BUS_SERVER, run->listen[i], run->key != NULL, status) != STATUS_OK)
+            code = status_prefix(status, "--listen");
+    credentials_free(&credentials);
+    return code;
+}
+
 /* --- the result --- */
 
 static int print_result(const struct cli_run *run, const char *db, const struct config_study *study)
@@ -208,9 +223,11 @@ static int run_checked(const struct cli_run *run, const struct config_study *stu
                                 .board_count = run->board_count,
                                 .listen = run->listen,
                                 .listen_count = run->listen_count,
+                                .key = run->key,
+                                .allow = run->allow,
                                 .quiet = run->quiet};
-    if (count_workers(run, study, &launch.workers, &status) != STATUS_OK || check_boards(run, &status) != STATUS_OK ||
-        check_db(db, &status) != STATUS_OK)
+    if (check_listen(run, &status) != STATUS_OK || count_workers(run, study, &launch.workers, &status) != STATUS_OK ||
+        check_boards(run, &status) != STATUS_OK || check_db(db, &status) != STATUS_OK)
         return cli_fail(run->verb, &status);
     int code = cli_launch_run(&launch, &status);
     if (code != 0) {
@@ -262,14 +279,18 @@ int cli_run_study(const struct cli_run *run)
 
 /* --- the command line --- */
 
-enum { KEY_DB = 256, KEY_WORKERS, KEY_BOARD, KEY_LISTEN, KEY_SET, KEY_LOG_LEVEL, KEY_CANARY_EVERY };
+enum { KEY_DB = 256, KEY_WORKERS, KEY_BOARD, KEY_LISTEN, KEY_SET, KEY_LOG_LEVEL, KEY_CANARY_EVERY, KEY_KEY, KEY_ALLOW };
 
 static const struct argp_option shared_options[] = {
     {"db", KEY_DB, "FILE", 0, "the database; default NAME.db in the current folder", 1},
     {"workers", KEY_WORKERS, "N", 0, "worker processes; default one a CPU", 1},
     {"board", KEY_BOARD, "FILE", 0, "a board file (docs/MEASURING.md): starts an agent for that board; may be repeated", 1},
     {"listen", KEY_LISTEN, "ADDRESS", 0,
-     "where workers and agents started elsewhere connect: ipc://FOLDER/SOCKET or tcp://127.0.0.1:PORT; may be repeated", 1},
+     "where workers and agents started elsewhere connect: ipc://FOLDER/SOCKET, tcp://127.0.0.1:PORT, with keys tcp://HOST:PORT; "
+     "may be repeated",
+     1},
+    {"key", KEY_KEY, "FILE", 0, "the master's key, NAME_secret of `hwnas keygen` (docs/SECURITY.md)", 1},
+    {"allow", KEY_ALLOW, "FOLDER", 0, "the public keys of those who are let in at --listen", 1},
     {"canary-every", KEY_CANARY_EVERY, "N", 0,
      "measurements of a board between two of the network that it is checked with; default 10, 0 for none", 1},
     {"format", 'f', "FORMAT", 0, "table (default), csv (the front) or json (one object, the last line)", 2},
@@ -281,7 +302,6 @@ static error_t parse_shared(int key, char *text, struct argp_state *state)
 {
     struct cli_run *run = state->input;
     enum log_level level;
-    struct status status = {0};
     switch (key) {
     case KEY_DB: run->db = text; return 0;
     case KEY_WORKERS: run->workers = cli_option_int("workers", text, 0, CLI_LAUNCH_WORKERS_MAX, state); return 0;
@@ -291,12 +311,12 @@ static error_t parse_shared(int key, char *text, struct argp_state *state)
         run->boards[run->board_count++] = text;
         return 0;
     case KEY_LISTEN:
-        if (bus_check_address(text, &status) != STATUS_OK)
-            argp_error(state, "--listen: %s", status.message);
         if (run->listen_count == CLI_LAUNCH_LISTEN_MAX)
             argp_error(state, "--listen may be given %d times at most", CLI_LAUNCH_LISTEN_MAX);
         run->listen[run->listen_count++] = text;
         return 0;
+    case KEY_KEY: run->key = text; return 0;
+    case KEY_ALLOW: run->allow = text; return 0;
     case 'f': run->format = cli_option_format(text, state); return 0;
     case 'q': run->quiet = true; return 0;
     case KEY_CANARY_EVERY:

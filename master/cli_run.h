@@ -24,7 +24,8 @@ struct cli_run {
     size_t board_count;
     const char *listen[CLI_LAUNCH_LISTEN_MAX]; /* for workers and agents that are started elsewhere */
     size_t listen_count;
-    int workers; /* CLI_RUN_WORKERS_AUTO: one a CPU, none where the fitness needs none */
+    const char *key, *allow; /* the master's; NULL: none */
+    int workers;             /* CLI_RUN_WORKERS_AUTO: one a CPU, none where the fitness needs none */
     enum cli_format format;
     bool quiet;
     const char *log_level;

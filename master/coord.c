@@ -400,6 +400,7 @@ void coord_close(struct coord *coord)
         return;
     dispatch_close(coord->dispatch);
     coord_boards_close(coord);
+    coord_keys_close(coord);
     coord_questions_close(coord);
     crash_point("before-close");
     search_close(coord->search);

@@ -14,17 +14,22 @@
 #include <stdint.h>
 
 #include "common/clock.h"
+#include "common/keys_list.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "master/dispatch.h"
 #include "master/search.h"
 
+struct bus_keys; /* common/bus.h */
+
 struct coord_options {
     struct search_options search;
     const char *const *listen; /* addresses, for coord_loop */
     size_t listen_count;
-    bool progress;         /* JSON lines on standard output (master/progress.h says what is in them) */
-    uint32_t heartbeat_ms; /* what peers are asked for */
+    const struct bus_keys *keys; /* for coord_loop; NULL: none. Borrowed */
+    struct keys_list *allow;     /* with keys: who is let in. Borrowed; coord_reload_keys reads it again */
+    bool progress;               /* JSON lines on standard output (master/progress.h says what is in them) */
+    uint32_t heartbeat_ms;       /* what peers are asked for */
     uint32_t lease_ms;
     uint32_t canary_every; /* measurements of a board between its canaries; 0: none */
 };
@@ -34,6 +39,8 @@ struct coord_effects {
     const struct clock *clock;
     /* As bus_send: queued, not delivered. */
     enum status_code (*send)(void *context, uint32_t link, const void *data, size_t size);
+    /* As bus_sender: the key that the message being handled came with. NULL: there are no keys. */
+    const struct keys_public *(*sender)(void *context);
     void *context;
 };
 
@@ -58,6 +65,9 @@ int64_t coord_wake_ms(const struct coord *coord);
 /* How soon an operator's question is to be thought on, in ms; -1: none is asked. A piece of an answer takes some milliseconds. */
 int coord_thinking(const struct coord *coord);
 void coord_think(struct coord *coord);
+
+/* Reads the list of keys again. Who is registered with a key that is gone loses its place and its leases. A turn is due. */
+void coord_reload_keys(struct coord *coord);
 
 /* Grants no more, stores how far it is and says goodbye. */
 void coord_stop(struct coord *coord);

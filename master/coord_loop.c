@@ -2,6 +2,7 @@
 #include "master/coord_loop.h"
 
 #include <signal.h>
+#include <string.h>
 #include <uv.h>
 
 #include "common/bus.h"
@@ -19,7 +20,7 @@ struct coord_loop {
     uv_timer_t tick, progress;
     uv_idle_t idle, thinking; /* active while a turn, or a piece of an answer, is due at once: a timer of 0 ms starves all else */
     uv_timer_t thinking_later;
-    uv_signal_t sigterm, sigint;
+    uv_signal_t sigterm, sigint, sighup;
     struct master_file place; /* who this master is and where it listens */
     struct notify notify;     /* the service manager, if one started this master */
     int64_t notified_ms;
@@ -31,6 +32,12 @@ static enum status_code send_frame(void *context, uint32_t link, const void *dat
 {
     struct coord_loop *loop = context;
     return bus_send(loop->bus, link, data, size);
+}
+
+static const struct keys_public *sender(void *context)
+{
+    struct coord_loop *loop = context;
+    return bus_sender(loop->bus);
 }
 
 static void close_handle(uv_handle_t *handle)
@@ -54,6 +61,7 @@ static void close_all(struct coord_loop *loop, int linger_ms)
     close_handle((uv_handle_t *)&loop->progress);
     close_handle((uv_handle_t *)&loop->sigterm);
     close_handle((uv_handle_t *)&loop->sigint);
+    close_handle((uv_handle_t *)&loop->sighup);
     master_file_remove(coord_db(loop->coord));
 }
 
@@ -154,6 +162,14 @@ static void on_signal(uv_signal_t *handle, int number)
     settle(loop);
 }
 
+static void on_sighup(uv_signal_t *handle, int number)
+{
+    struct coord_loop *loop = handle->data;
+    (void)number;
+    coord_reload_keys(loop->coord);
+    take_turn(loop);
+}
+
 /* --- the whole run --- */
 
 static bool needs_peers(const struct config_study *config)
@@ -171,13 +187,16 @@ static enum status_code listen_at_all(struct coord_loop *loop, const struct coor
         return status_set(status, STATUS_BAD_INPUT,
                           "study %s needs workers or agents, and they need an address: give --listen ipc://FOLDER/hwnas.sock",
                           config->name);
+    if (options->keys != NULL && bus_use_keys(loop->bus, options->keys, status) != STATUS_OK)
+        return status->code;
     for (size_t i = 0; i < options->listen_count; i++) {
         char bound[256];
         crash_point("before-listen");
         enum status_code code = bus_listen(loop->bus, options->listen[i], bound, sizeof bound, status);
         if (code != STATUS_OK)
             return code;
-        log_info(loop->logger, "listening at %s", bound);
+        log_info(loop->logger, "listening at %s%s", bound,
+                 options->keys != NULL && strncmp(bound, "tcp://", 6) == 0 ? ", with keys" : "");
         snprintf(loop->place.addresses[i], sizeof loop->place.addresses[i], "%s", bound);
         loop->place.address_count++;
         crash_point("after-listen");
@@ -195,7 +214,7 @@ static void leave_word(struct coord_loop *loop)
         log_warn(loop->logger, "nobody can ask this master: %s", status.message);
 }
 
-static void open_handles(struct coord_loop *loop)
+static void open_handles(struct coord_loop *loop, const struct coord_options *options)
 {
     uv_timer_init(&loop->loop, &loop->tick);
     uv_timer_init(&loop->loop, &loop->progress);
@@ -205,7 +224,10 @@ static void open_handles(struct coord_loop *loop)
     uv_signal_init(&loop->loop, &loop->sigterm);
     uv_signal_init(&loop->loop, &loop->sigint);
     loop->tick.data = loop->progress.data = loop->idle.data = loop->thinking.data = loop->thinking_later.data = loop;
-    loop->sigterm.data = loop->sigint.data = loop;
+    uv_signal_init(&loop->loop, &loop->sighup);
+    loop->sigterm.data = loop->sigint.data = loop->sighup.data = loop;
+    if (options->keys != NULL)
+        uv_signal_start(&loop->sighup, on_sighup, SIGHUP);
     uv_timer_start(&loop->progress, on_progress, PROGRESS_MS, PROGRESS_MS);
     uv_signal_start(&loop->sigterm, on_signal, SIGTERM);
     uv_signal_start(&loop->sigint, on_signal, SIGINT);
@@ -222,7 +244,7 @@ static enum status_code run(struct coord_loop *loop, const struct coord_options 
         uv_loop_close(&loop->loop);
         return code;
     }
-    open_handles(loop);
+    open_handles(loop, options);
     notify_watch(&loop->notify, &loop->loop);
     code = coord_start(loop->coord, status);
     if (code == STATUS_OK && !coord_over(loop->coord))
@@ -243,7 +265,7 @@ static enum status_code run(struct coord_loop *loop, const struct coord_options 
 int coord_loop_run(const struct coord_options *options, const struct logger *logger, struct status *status)
 {
     struct coord_loop loop = {.logger = logger};
-    const struct coord_effects effects = {.clock = &clock_system, .send = send_frame, .context = &loop};
+    const struct coord_effects effects = {.clock = &clock_system, .send = send_frame, .sender = sender, .context = &loop};
     notify_open(&loop.notify);
     enum status_code code = coord_open(options, &effects, logger, &loop.coord, status);
     if (code == STATUS_OK) {

@@ -216,6 +216,12 @@ void coord_message(void *context, uint32_t link, const void *data, size_t size)
         return;
     }
     int64_t now_ms = coord_now_ms(coord);
+    if (coord_admit(coord, link, message, &status) != STATUS_OK) {
+        if (status.code == STATUS_BAD_INPUT)
+            refuse(coord, link, WIRE_REFUSE_NOT_ALLOWED, status.message);
+        wire_free(message);
+        return;
+    }
     switch (message->type) {
     case WIRE_HELLO: on_hello(coord, link, &message->hello); break;
     case WIRE_HEARTBEAT: on_heartbeat(coord, link, &message->heartbeat); break;

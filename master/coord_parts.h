@@ -11,6 +11,7 @@
 
 struct known_board; /* coord_boards.c */
 struct question;    /* coord_questions.c */
+struct keyed_link;  /* coord_keys.c */
 
 /* A frame that waits for the commit. */
 struct outgoing {
@@ -39,7 +40,8 @@ struct coord {
     uint64_t told_at_start;
     struct outgoing *outbox;
     size_t outbox_count, outbox_capacity;
-    uint64_t refused; /* messages */
+    uint64_t refused;               /* messages */
+    struct keyed_link *keyed_links; /* hash: connections with keys that have said Hello */
     char stall_reason[256];
     struct wire_message message; /* the one being handled: too large for the stack */
     struct wire_message answer;
@@ -108,6 +110,14 @@ void coord_describe_canary(struct wire_task *task);
 enum status_code coord_board_quarantine(struct coord *coord, const struct store_board *board, const char *reason,
                                         struct status *status);
 enum status_code coord_board_trust(struct coord *coord, const struct store_board *board, struct status *status);
+
+/* --- coord_keys.c --- */
+
+/* Whether the key that a message came with may say that; what it may not is logged with its fingerprint. STATUS_BAD_INPUT,
+ * STATUS_NO_MEMORY. */
+enum status_code coord_admit(struct coord *coord, uint32_t link, const struct wire_message *message, struct status *status);
+
+void coord_keys_close(struct coord *coord); /* forgets connections */
 
 /* --- coord_questions.c: what operators ask --- */
 

@@ -120,6 +120,10 @@ enum dispatch_verdict dispatch_result(struct dispatch *dispatch, int64_t now_ms,
 void dispatch_return(struct dispatch *dispatch, int64_t now_ms, uint32_t link, const struct wire_return *returned);
 void dispatch_goodbye(struct dispatch *dispatch, int64_t now_ms, uint32_t link);
 
+/* The peer at that connection is not to be heard any more, and why. What it was leased waits again; until its deadlines have passed
+ * its host counts as busy, for it may still be computing. No attempt is counted. */
+void dispatch_expel(struct dispatch *dispatch, int64_t now_ms, uint32_t link, const char *why);
+
 /* A send failed for good: no new work for that peer until it says Hello on another connection. */
 void dispatch_link_gone(struct dispatch *dispatch, int64_t now_ms, uint32_t link);
 
@@ -133,6 +137,9 @@ struct dispatch_lease {
 };
 bool dispatch_lease(const struct dispatch *dispatch, int64_t now_ms, uint32_t link, const struct wire_result *result,
                     struct dispatch_lease *out);
+
+/* Whether a result claims a lease of this master's that is another node's than the one given. */
+bool dispatch_leased_elsewhere(const struct dispatch *dispatch, const char *node, const struct wire_result *result);
 
 /* The id the store gave to the lease granted on that key; and the opposite when its Task could not be sent. */
 void dispatch_granted(struct dispatch *dispatch, const char *key, uint64_t lease_id);

@@ -80,17 +80,22 @@ static void notice_not_held(struct dispatch *dispatch, const struct peer *peer)
     }
 }
 
-/* The process is dead or will be told to exit; until its deadlines have passed its leases keep the host busy. */
-static void replace_process(struct dispatch *dispatch, struct peer *peer)
+/* Until its deadlines have passed a peer's leases keep the host busy: nobody knows whether it still computes. */
+static void take_leases_off(struct dispatch *dispatch, struct peer *peer, enum dispatch_close confirmed, const char *why)
 {
     struct lease *lease, *next;
     DL_FOREACH_SAFE2(peer->held, lease, next, held_next)
     {
         if (lease->task != NULL)
-            dispatch_lose_lease(dispatch, lease, lease->confirmed ? DISPATCH_LOST : DISPATCH_RETURNED,
-                                "its process was replaced by a later one");
+            dispatch_lose_lease(dispatch, lease, lease->confirmed ? confirmed : DISPATCH_RETURNED, why);
         dispatch_leave_peer(dispatch, lease);
     }
+}
+
+/* The process is dead or will be told to exit. */
+static void replace_process(struct dispatch *dispatch, struct peer *peer)
+{
+    take_leases_off(dispatch, peer, DISPATCH_LOST, "its process was replaced by a later one");
     struct dispatch_action *action = peer->link == 0 ? NULL : dispatch_add_action(dispatch, DISPATCH_REPLACED);
     if (action != NULL)
         action->link = peer->link;
@@ -171,6 +176,12 @@ static struct lease *lease_of_result(const struct dispatch *dispatch, const stru
     bool matches =
         lease != NULL && lease->peer == peer && lease->attempt == result->attempt && strcmp(lease->key, result->key) == 0;
     return matches ? lease : NULL;
+}
+
+bool dispatch_leased_elsewhere(const struct dispatch *dispatch, const char *node, const struct wire_result *result)
+{
+    const struct lease *lease = queue_find_lease(&dispatch->queue, result->lease_id);
+    return lease != NULL && lease->epoch == result->epoch && strcmp(lease->node, node) != 0;
 }
 
 bool dispatch_lease(const struct dispatch *dispatch, int64_t now_ms, uint32_t link, const struct wire_result *result,
@@ -271,6 +282,16 @@ void dispatch_goodbye(struct dispatch *dispatch, int64_t now_ms, uint32_t link)
     struct peer *peer = peers_find_link(&dispatch->peers, link);
     if (peer != NULL)
         dispatch_remove_peer(dispatch, peer, false);
+}
+
+void dispatch_expel(struct dispatch *dispatch, int64_t now_ms, uint32_t link, const char *why)
+{
+    dispatch_notice_time(dispatch, now_ms);
+    struct peer *peer = peers_find_link(&dispatch->peers, link);
+    if (peer == NULL)
+        return;
+    take_leases_off(dispatch, peer, DISPATCH_RETURNED, why);
+    peers_remove(&dispatch->peers, peer);
 }
 
 void dispatch_link_gone(struct dispatch *dispatch, int64_t now_ms, uint32_t link)

@@ -14,6 +14,7 @@
 #include "master/cli_device_db.h"
 #include "master/cli_export.h"
 #include "master/cli_front.h"
+#include "master/cli_keygen.h"
 #include "master/cli_run.h"
 #include "master/cli_study.h"
 #include "master/cli_table.h"
@@ -51,9 +52,8 @@ static const struct cli_verb device_verb = {"device", "what latency is measured 
 
 /* In the order in which help lists them. */
 static const struct cli_verb *const verbs[VERBS_MAX] = {
-    &cli_run_verb, &cli_study_verb, &cli_front_verb, &cli_export_verb,    &cli_table_verb,
-    &cli_db_verb,  &cli_bench_verb, &device_verb,    &cli_reference_verb, &cli_rmi_verb,
-    NULL,
+    &cli_run_verb,   &cli_study_verb, &cli_front_verb,     &cli_export_verb, &cli_table_verb,  &cli_db_verb,
+    &cli_bench_verb, &device_verb,    &cli_reference_verb, &cli_rmi_verb,    &cli_keygen_verb, NULL,
 };
 
 static void print_help(FILE *out)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/cli.h"
+#include "common/credentials.h"
 #include "common/host.h"
 #include "common/log.h"
 #include "common/version.h"
@@ -20,7 +21,9 @@ enum {
     KEY_LOG_LEVEL,
     KEY_HEARTBEAT_MS,
     KEY_LEASE_MS,
-    KEY_CANARY_EVERY
+    KEY_CANARY_EVERY,
+    KEY_KEY,
+    KEY_ALLOW
 };
 
 static const struct argp_option option_list[] = {
@@ -28,8 +31,10 @@ static const struct argp_option option_list[] = {
     {"resume", KEY_RESUME, "NAME", 0, "a study of that name out of the database, instead of --study", 1},
     {"set", KEY_SET, "KEY.PATH=VALUE", 0, "a setting of the study file, overridden; may be repeated", 1},
     {"db", 'd', "FILE", 0, "the database (NAME.db in the current folder by default)", 1},
-    {"listen", 'l', "ADDRESS", 0, "where workers and agents connect: ipc://FOLDER/SOCKET or tcp://127.0.0.1:PORT; may be repeated",
-     2},
+    {"listen", 'l', "ADDRESS", 0,
+     "where workers and agents connect: ipc://FOLDER/SOCKET, tcp://127.0.0.1:PORT, with keys tcp://HOST:PORT; may be repeated", 2},
+    {"key", KEY_KEY, "FILE", 0, "this master's key, NAME_secret of `hwnas keygen` (docs/SECURITY.md)", 2},
+    {"allow", KEY_ALLOW, "FOLDER", 0, "the public keys that are let in; read again at SIGHUP", 2},
     {"heartbeat-ms", KEY_HEARTBEAT_MS, "N", 0, "how often peers say that they live (1000)", 2},
     {"lease-ms", KEY_LEASE_MS, "N", 0, "silence after which a peer's tasks are given to others (10000)", 2},
     {"canary-every", KEY_CANARY_EVERY, "N", 0, "measurements of a board between its canaries (10); 0: no canaries", 2},
@@ -42,6 +47,7 @@ struct options {
     struct coord_options coord;
     const char *overrides[OVERRIDES_MAX];
     const char *addresses[ADDRESSES_MAX];
+    const char *key, *allow;
     enum log_level level;
     bool exit_with_parent;
 };
@@ -81,6 +87,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case KEY_HEARTBEAT_MS: options->coord.heartbeat_ms = (uint32_t)cli_option_int("heartbeat-ms", text, 10, 600000, state); break;
     case KEY_LEASE_MS: options->coord.lease_ms = (uint32_t)cli_option_int("lease-ms", text, 30, 3600000, state); break;
     case KEY_CANARY_EVERY: options->coord.canary_every = (uint32_t)cli_option_int("canary-every", text, 0, 1000000, state); break;
+    case KEY_KEY: options->key = text; break;
+    case KEY_ALLOW: options->allow = text; break;
     case KEY_LOG_LEVEL:
         if (log_parse_level(text, &options->level) != 0)
             argp_error(state, "--log-level is '%.40s'; it must be error, warn, info or debug", text);
@@ -90,6 +98,32 @@ static error_t parse(int key, char *text, struct argp_state *state)
     default: return ARGP_ERR_UNKNOWN;
     }
     return 0;
+}
+
+/* Keys first: what is wrong with them is told before anything is opened. */
+static int run_with_keys(struct options *options, const struct logger *logger, struct status *status)
+{
+    struct credentials credentials;
+    if (credentials_of_master(options->key, options->allow, &credentials, status) != STATUS_OK)
+        return status_exit_code(status->code);
+    for (size_t i = 0; i < options->coord.listen_count; i++) {
+        if (bus_check_address(BUS_SERVER, options->addresses[i], credentials.own != NULL, status) != STATUS_OK) {
+            credentials_free(&credentials);
+            return status_exit_code(status_prefix(status, "--listen"));
+        }
+    }
+    struct bus_keys keys = credentials_for_bus(&credentials);
+    if (credentials.own != NULL) {
+        const struct keys_public *own = keys_public_of(credentials.own);
+        options->coord.keys = &keys;
+        options->coord.allow = credentials.allow;
+        log_info(logger, "this is the master of key %s (%s)", own->name, own->fingerprint);
+        if (keys_list_count(credentials.allow) == 0)
+            log_warn(logger, "%s holds no key: nobody is let in until one is put there and SIGHUP is sent", options->allow);
+    }
+    int exit_code = coord_loop_run(&options->coord, logger, status);
+    credentials_free(&credentials);
+    return exit_code;
 }
 
 int main(int argc, char **argv)
@@ -119,7 +153,7 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN);
     if (options.exit_with_parent && host_exit_with_parent() != 0)
         return 1;
-    int exit_code = coord_loop_run(&options.coord, &logger, &status);
+    int exit_code = run_with_keys(&options, &logger, &status);
     if (exit_code != 0 && status.code != STATUS_OK)
         log_error(&logger, "%s", status.message);
     return exit_code;

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/bus.h"
 #include "common/cli.h"
+#include "common/credentials.h"
 #include "common/host.h"
 #include "common/log.h"
 #include "common/version.h"
@@ -13,12 +13,16 @@
 #include "worker/runner_open.h"
 #include "worker/session.h"
 
-enum { KEY_CPU = 256, KEY_LOG_LEVEL, KEY_EXIT_WITH_PARENT };
+enum { KEY_CPU = 256, KEY_LOG_LEVEL, KEY_EXIT_WITH_PARENT, KEY_KEY, KEY_SERVER_KEY };
 
 static const struct argp_option option_list[] = {
-    {"connect", 'c', "ADDRESS", 0, "where the master listens: ipc://FOLDER/SOCKET or tcp://127.0.0.1:PORT", 1},
+    {"connect", 'c', "ADDRESS", 0, "where the master listens: ipc://FOLDER/SOCKET, tcp://127.0.0.1:PORT, with keys tcp://HOST:PORT",
+     1},
+    {"key", KEY_KEY, "FILE", 0, "this process's key, NAME_secret of `hwnas keygen` (docs/SECURITY.md)", 1},
+    {"server-key", KEY_SERVER_KEY, "FILE", 0, "the master's public key: no other master is talked to", 1},
     {"board", 'b', "FILE", 0, "the board file: what is measured, and how (docs/MEASURING.md); without it this host itself", 1},
-    {"name", 'n', "NODE", 0, "this process's name, unique in the cluster (BOARD-agent; HOST-agent-PID without a board file)", 1},
+    {"name", 'n', "NODE", 0,
+     "this process's name, unique in the cluster (BOARD-agent; HOST-agent-PID without a board file; with a key KEY. before it)", 1},
     {"cpu", KEY_CPU, "N", 0, "the CPU to measure on (the last one this process may use)", 1},
     {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "error, warn, info (default) or debug", 2},
     {"exit-with-parent", KEY_EXIT_WITH_PARENT, NULL, 0, "stop when the process that started this one ends", 2},
@@ -26,6 +30,7 @@ static const struct argp_option option_list[] = {
 
 struct options {
     struct session_options session;
+    const char *key, *server_key;
     const char *board;
     int cpu;
     enum log_level level;
@@ -35,13 +40,10 @@ struct options {
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct options *options = state->input;
-    struct status status = {0};
     switch (key) {
-    case 'c':
-        if (bus_check_address(text, &status) != STATUS_OK)
-            argp_error(state, "--connect: %s", status.message);
-        options->session.address = text;
-        break;
+    case 'c': options->session.address = text; break;
+    case KEY_KEY: options->key = text; break;
+    case KEY_SERVER_KEY: options->server_key = text; break;
     case 'n': options->session.node = text; break;
     case 'b': options->board = text; break;
     case KEY_CPU: options->cpu = cli_option_int("cpu", text, 0, 65535, state); break;
@@ -77,7 +79,8 @@ static void name_process(const struct config_board *board, char *out, size_t siz
         host_process_name("agent", out, size);
 }
 
-static int measure_until_stopped(struct options *options, const struct logger *logger, struct status *status)
+static int measure_until_stopped(struct options *options, const struct credentials *credentials, const struct logger *logger,
+                                 struct status *status)
 {
     struct config_board *board = NULL;
     struct runner runner = {0};
@@ -93,6 +96,7 @@ static int measure_until_stopped(struct options *options, const struct logger *l
         runner_describe(&runner, &described);
         log_info(logger, "board %s, device %s", described.name, described.device_key);
         name_process(board, name, sizeof name);
+        credentials_name_node(credentials, name, sizeof name);
         if (options->session.node == NULL)
             options->session.node = name;
         options->session.runner = &runner;
@@ -101,6 +105,19 @@ static int measure_until_stopped(struct options *options, const struct logger *l
     }
     runner_close(&runner);
     config_board_free(board);
+    return exit_code;
+}
+
+static int run_with_keys(struct options *options, const struct logger *logger, struct status *status)
+{
+    struct credentials credentials;
+    if (credentials_of_peer(KEYS_AGENT, options->session.address, options->key, options->server_key, &credentials, status) !=
+        STATUS_OK)
+        return status_exit_code(status->code);
+    struct bus_keys keys = credentials_for_bus(&credentials);
+    options->session.keys = credentials.own != NULL ? &keys : NULL;
+    int exit_code = measure_until_stopped(options, &credentials, logger, status);
+    credentials_free(&credentials);
     return exit_code;
 }
 
@@ -127,7 +144,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (options.exit_with_parent && host_exit_with_parent() != 0)
         return 1;
-    int exit_code = measure_until_stopped(&options, &logger, &status);
+    int exit_code = run_with_keys(&options, &logger, &status);
     if (status.code != STATUS_OK)
         log_error(&logger, "%s", status.message);
     return exit_code;

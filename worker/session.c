@@ -345,6 +345,7 @@ static void on_refuse(struct session *session, const struct wire_refuse *refuse)
     case WIRE_REFUSE_REPLACED: fail(session, STATUS_CONFLICT, refuse->sentence); break;
     case WIRE_REFUSE_WRONG_VERSION: fail(session, STATUS_UNSUPPORTED, refuse->sentence); break;
     case WIRE_REFUSE_BAD_MESSAGE: fail(session, STATUS_INTERNAL, refuse->sentence); break;
+    case WIRE_REFUSE_NOT_ALLOWED: fail(session, STATUS_BAD_INPUT, refuse->sentence); break;
     }
 }
 
@@ -599,6 +600,8 @@ static enum status_code run_loop(struct session *session, struct status *status)
     notify_watch(&session->notify, &session->loop);
     enum status_code code =
         bus_open(&session->loop, BUS_CLIENT, &events, (uint64_t)clock_monotonic_ns(), session->logger, &session->bus, status);
+    if (code == STATUS_OK && session->options->keys != NULL)
+        code = bus_use_keys(session->bus, session->options->keys, status);
     if (code == STATUS_OK)
         code = bus_connect(session->bus, session->options->address, status);
     if (code == STATUS_OK)

@@ -7,6 +7,7 @@
 #ifndef HWNAS_WORKER_SESSION_H
 #define HWNAS_WORKER_SESSION_H
 
+#include "common/bus.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "common/wire.h"
@@ -15,6 +16,7 @@
 
 struct session_options {
     const char *address;
+    const struct bus_keys *keys; /* NULL: none; borrowed */
     enum wire_role role;
     const char *node; /* unique in the cluster */
     uint32_t slots;   /* 1 .. WIRE_SLOTS_MAX; agents: 1, or 2 where one candidate may be built while another runs */

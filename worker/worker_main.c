@@ -3,20 +3,23 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "common/bus.h"
 #include "common/cli.h"
+#include "common/credentials.h"
 #include "common/host.h"
 #include "common/log.h"
 #include "common/version.h"
 #include "worker/cli_options.h"
 #include "worker/session.h"
 
-enum { KEY_ISA = 256, KEY_LOG_LEVEL, KEY_EXIT_WITH_PARENT };
+enum { KEY_ISA = 256, KEY_LOG_LEVEL, KEY_EXIT_WITH_PARENT, KEY_KEY, KEY_SERVER_KEY };
 
 static const struct argp_option option_list[] = {
-    {"connect", 'c', "ADDRESS", 0, "where the master listens: ipc://FOLDER/SOCKET or tcp://127.0.0.1:PORT", 1},
+    {"connect", 'c', "ADDRESS", 0, "where the master listens: ipc://FOLDER/SOCKET, tcp://127.0.0.1:PORT, with keys tcp://HOST:PORT",
+     1},
+    {"key", KEY_KEY, "FILE", 0, "this process's key, NAME_secret of `hwnas keygen` (docs/SECURITY.md)", 1},
+    {"server-key", KEY_SERVER_KEY, "FILE", 0, "the master's public key: no other master is talked to", 1},
     {"slots", 's', "N", 0, "candidates scored at once, each on one thread (1)", 1},
-    {"name", 'n', "NODE", 0, "this process's name, unique in the cluster (HOST-worker-PID)", 1},
+    {"name", 'n', "NODE", 0, "this process's name, unique in the cluster (HOST-worker-PID; with a key KEY.HOST-worker-PID)", 1},
     {"isa", KEY_ISA, "WORD", 0, "auto (default), avx512, avx2, neon or portable", 1},
     {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "error, warn, info (default) or debug", 2},
     {"exit-with-parent", KEY_EXIT_WITH_PARENT, NULL, 0, "stop when the process that started this one ends", 2},
@@ -24,6 +27,7 @@ static const struct argp_option option_list[] = {
 
 struct options {
     struct session_options session;
+    const char *key, *server_key;
     enum log_level level;
     bool exit_with_parent;
 };
@@ -31,13 +35,10 @@ struct options {
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct options *options = state->input;
-    struct status status = {0};
     switch (key) {
-    case 'c':
-        if (bus_check_address(text, &status) != STATUS_OK)
-            argp_error(state, "--connect: %s", status.message);
-        options->session.address = text;
-        break;
+    case 'c': options->session.address = text; break;
+    case KEY_KEY: options->key = text; break;
+    case KEY_SERVER_KEY: options->server_key = text; break;
     case 's': options->session.slots = (uint32_t)cli_option_int("slots", text, 1, WIRE_SLOTS_MAX, state); break;
     case 'n': options->session.node = text; break;
     case KEY_ISA: options->session.isa = cli_option_isa(text, state); break;
@@ -56,6 +57,24 @@ static error_t parse(int key, char *text, struct argp_state *state)
     return 0;
 }
 
+static int work_until_stopped(struct options *options, const struct logger *logger, struct status *status)
+{
+    struct credentials credentials;
+    char name[WIRE_NAME_BYTES];
+    if (credentials_of_peer(KEYS_WORKER, options->session.address, options->key, options->server_key, &credentials, status) !=
+        STATUS_OK)
+        return status_exit_code(status->code);
+    struct bus_keys keys = credentials_for_bus(&credentials);
+    options->session.keys = credentials.own != NULL ? &keys : NULL;
+    host_process_name("worker", name, sizeof name);
+    credentials_name_node(&credentials, name, sizeof name);
+    if (options->session.node == NULL)
+        options->session.node = name;
+    int exit_code = session_run(&options->session, logger, status);
+    credentials_free(&credentials);
+    return exit_code;
+}
+
 int main(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -70,9 +89,6 @@ int main(int argc, char **argv)
         NULL};
     struct options options = {.level = LOG_INFO, .session = {.role = WIRE_WORKER, .slots = 1, .isa = ENGINE_ISA_AUTO}};
     struct status status = {0};
-    char name[WIRE_NAME_BYTES];
-    host_process_name("worker", name, sizeof name);
-    options.session.node = name;
     argp_program_version = "hwnas-worker " HWNAS_VERSION;
     argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
@@ -84,7 +100,7 @@ int main(int argc, char **argv)
     const char *warning = engine_blas_warning();
     if (warning != NULL)
         log_warn(&logger, "%s", warning);
-    int exit_code = session_run(&options.session, &logger, &status);
+    int exit_code = work_until_stopped(&options, &logger, &status);
     if (status.code != STATUS_OK)
         log_error(&logger, "%s", status.message);
     return exit_code;

@@ -40,7 +40,7 @@ planted 'the generated messages outside wire are refused' master/planted.c '#inc
 planted 'the generated ONNX header outside net_onnx is refused' common/planted.c '#include "onnx.pb-c.h"' 'common/net_onnx alone'
 planted 'cyaml outside config is refused' master/planted.c '#include <cyaml/cyaml.h>' 'common/config alone'
 planted 'yaml outside config is refused' master/planted.c '# include <yaml.h>' 'common/config alone'
-planted 'sodium outside digest is refused' worker/planted.c '#include <sodium.h>' 'common/digest alone'
+planted 'sodium outside digest and keys is refused' worker/planted.c '#include <sodium.h>' 'common/digest and common/keys alone'
 planted 'common that includes master is refused' common/planted.c '#include "master/store.h"' 'common includes nothing of'
 planted 'common that includes worker is refused' common/planted.h '#include "worker/data.h"' 'common includes nothing of'
 planted 'master that includes worker is refused' master/planted.c '#include "worker/evaluate.h"' 'master never includes worker'

@@ -192,7 +192,7 @@ static void a_client_without_a_server_queues_nothing(void **state)
     uv_loop_close(&loop);
 }
 
-static void only_this_machine_is_listened_at(void **state)
+static void without_keys_only_this_machine_is_listened_at(void **state)
 {
     (void)state;
     const char *const fine[] = {"ipc:///run/hwnas/x.sock", "tcp://127.0.0.1:5555", "tcp://127.9.8.7:*", "tcp://[::1]:1",
@@ -200,15 +200,20 @@ static void only_this_machine_is_listened_at(void **state)
     const char *const beyond[] = {
         "tcp://*:5555", "tcp://0.0.0.0:5555",           "tcp://10.0.0.1:1", "tcp://[::]:1", "tcp://128.0.0.1:1",
         "tcp://eth0:1", "tcp://127.0.0.1.example.org:1"};
-    const char *const nonsense[] = {"",       "5555",     "tcp://127.0.0.1", "tcp://127.0.0.1:http",
-                                    "ipc://", "ipc://@x", "inproc://x",      "tcp://"};
+    const char *const nonsense[] = {"",           "5555",   "tcp://127.0.0.1", "tcp://127.0.0.1:http", "ipc://",         "ipc://@x",
+                                    "inproc://x", "tcp://", "tcp://:5",        "tcp://a b:5",          "tcp://fe80::1:5"};
     struct status status;
     for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++)
-        assert_ok(bus_check_address(fine[i], &status), status);
-    for (size_t i = 0; i < sizeof beyond / sizeof beyond[0]; i++)
-        assert_int_equal(bus_check_address(beyond[i], &status), STATUS_UNSUPPORTED);
+        assert_ok(bus_check_address(BUS_SERVER, fine[i], false, &status), status);
+    for (size_t i = 0; i < sizeof beyond / sizeof beyond[0]; i++) {
+        assert_int_equal(bus_check_address(BUS_SERVER, beyond[i], false, &status), STATUS_UNSUPPORTED);
+        assert_non_null(strstr(status.message, "hwnas keygen"));
+        assert_int_equal(bus_check_address(BUS_CLIENT, beyond[i], false, &status), STATUS_UNSUPPORTED);
+        assert_non_null(strstr(status.message, "--server-key"));
+        assert_ok(bus_check_address(BUS_SERVER, beyond[i], true, &status), status);
+    }
     for (size_t i = 0; i < sizeof nonsense / sizeof nonsense[0]; i++)
-        assert_int_equal(bus_check_address(nonsense[i], &status), STATUS_BAD_INPUT);
+        assert_int_equal(bus_check_address(BUS_SERVER, nonsense[i], true, &status), STATUS_BAD_INPUT);
 }
 
 int main(void)
@@ -221,7 +226,7 @@ int main(void)
         cmocka_unit_test(an_ipc_folder_that_others_may_enter_is_refused),
         cmocka_unit_test(a_link_nobody_has_is_not_found),
         cmocka_unit_test(a_client_without_a_server_queues_nothing),
-        cmocka_unit_test(only_this_machine_is_listened_at),
+        cmocka_unit_test(without_keys_only_this_machine_is_listened_at),
     };
     return TEST_RUN(tests);
 }

@@ -303,6 +303,58 @@ static void a_handed_back_task_goes_to_somebody_else_without_an_attempt(void **s
     assert_int_equal(queue_find(dispatch_queue(dispatch), key(1))->tries.failures, 0);
 }
 
+static struct wire_result result_of(uint64_t lease, uint64_t epoch)
+{
+    return (struct wire_result){.lease_id = lease, .epoch = epoch, .attempt = 1};
+}
+
+/* It may be computing still: nothing is measured beside it until its lease has run out. */
+static void a_peer_that_is_expelled_has_no_lease_and_no_voice_and_its_host_counts_as_busy(void **state)
+{
+    (void)state;
+    want(0, 1, WIRE_RMI);
+    join(0, 7, "w", WIRE_WORKER, "here", 1);
+    tick(0);
+    uint64_t lease = 1;
+    int n = 1;
+    beat(100, 7, 2, 1, 1, &lease, &n);
+    join(100, 8, "v", WIRE_WORKER, "b", 1);
+    join(100, 9, "g", WIRE_AGENT, "here", 1);
+    want(100, 2, WIRE_MEASURE);
+    dispatch_expel(dispatch, 200, 7, "its key is gone");
+    assert_null(dispatch_node(dispatch, 7));
+    assert_int_equal(result(200, 7, 1, 1, 1, WIRE_OK), DISPATCH_STRANGER);
+    struct seen seen = tick(200);
+    assert_int_equal(seen.closes[DISPATCH_RETURNED], 1);
+    assert_int_equal(seen.replaced, 0);
+    assert_int_equal(seen.grants, 1);
+    assert_int_equal(seen.links[0], 8);
+    assert_int_equal(queue_find(dispatch_queue(dispatch), key(1))->tries.failures, 0);
+    lease = 2;
+    for (int64_t now = 1100; now <= 5200; now += 1000) {
+        uint64_t sequence = (uint64_t)now;
+        beat(now, 8, sequence, 1, 1, &lease, &n);
+        beat(now, 9, sequence, 1, 0, NULL, NULL);
+        seen = tick(now);
+        assert_int_equal(seen.grants, now >= 100 + LEASE);
+    }
+    assert_int_equal(seen.links[0], 9);
+    dispatch_expel(dispatch, 5200, 7, "twice is harmless");
+}
+
+static void a_result_for_another_nodes_lease_is_seen_to_be_one(void **state)
+{
+    (void)state;
+    want(0, 1, WIRE_RMI);
+    join(0, 7, "w", WIRE_WORKER, "a", 1);
+    tick(0);
+    struct wire_result its = result_of(1, 1), before = result_of(1, 99), unknown = result_of(2, 1);
+    assert_true(dispatch_leased_elsewhere(dispatch, "v", &its));
+    assert_false(dispatch_leased_elsewhere(dispatch, "w", &its));
+    assert_false(dispatch_leased_elsewhere(dispatch, "v", &before)); /* of another master: an honest peer may hold one */
+    assert_false(dispatch_leased_elsewhere(dispatch, "v", &unknown));
+}
+
 static void a_task_that_could_not_be_sent_waits_again(void **state)
 {
     (void)state;
@@ -1065,6 +1117,8 @@ int main(void)
         TEST(an_overtaken_heartbeat_is_not_answered),
         TEST(a_foreign_lease_is_told_to_be_dropped),
         TEST(a_handed_back_task_goes_to_somebody_else_without_an_attempt),
+        TEST(a_peer_that_is_expelled_has_no_lease_and_no_voice_and_its_host_counts_as_busy),
+        TEST(a_result_for_another_nodes_lease_is_seen_to_be_one),
         TEST(a_task_that_could_not_be_sent_waits_again),
         TEST(a_failed_task_is_offered_to_another_node_first),
         TEST(three_failures_on_the_only_node_end_a_task),

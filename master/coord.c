@@ -341,8 +341,11 @@ enum status_code coord_open(const struct coord_options *options, const struct co
     coord->opened_ms = coord_now_ms(coord);
     struct search_options search = options->search;
     search.clock = effects->clock;
-    enum status_code code = search_open(&search, logger, &coord->search, status);
+    enum status_code code = coord_patience_open(coord, status);
+    if (code == STATUS_OK)
+        code = search_open(&search, logger, &coord->search, status);
     if (code != STATUS_OK) {
+        patience_free(coord->patience);
         free(coord);
         return code;
     }
@@ -405,6 +408,7 @@ void coord_close(struct coord *coord)
     crash_point("before-close");
     search_close(coord->search);
     empty_outbox(coord);
+    patience_free(coord->patience);
     free(coord->outbox);
     free(coord);
 }

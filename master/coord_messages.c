@@ -1,11 +1,15 @@
 /* coord_messages: what the master does with each message of a peer. Part of coord. The rule it keeps: answers are queued, and leave
  * only after the turn's commit. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/line.h"
 #include "master/coord_parts.h"
+
+/* So many messages that are refused within a minute, and the sender is not heard for a minute. */
+enum { OFFENCES = 16, OFFENCES_WITHIN_MS = 60000, DEAF_MS = 60000, OFFENDERS_MAX = 4096 };
 
 static void refuse(struct coord *coord, uint32_t link, enum wire_refuse_code code, const char *sentence)
 {
@@ -193,15 +197,53 @@ static void on_bundle_request(struct coord *coord, uint32_t link, const struct w
 
 /* --- all of them --- */
 
+/* Who is meant when patience is lost: the key, whatever its connections; without keys the connection. */
+static void name_sender(const struct coord *coord, uint32_t link, char who[PATIENCE_WHO_BYTES])
+{
+    const struct keys_public *key = coord->effects.sender == NULL ? NULL : coord->effects.sender(coord->effects.context);
+    if (key != NULL)
+        snprintf(who, PATIENCE_WHO_BYTES, "key %s", key->fingerprint);
+    else
+        snprintf(who, PATIENCE_WHO_BYTES, "connection %u", link);
+}
+
+/* Answers a message that is not what the protocol has, and counts it against its sender. */
+static void take_offence(struct coord *coord, uint32_t link, enum wire_refuse_code code, const char *sentence)
+{
+    char who[PATIENCE_WHO_BYTES], last[WIRE_SENTENCE_BYTES];
+    struct patience_counts counts;
+    name_sender(coord, link, who);
+    bool silenced = patience_refused(coord->patience, coord_now_ms(coord), who);
+    patience_count(coord->patience, &counts);
+    if (silenced) {
+        log_warn(coord->logger, "%s: is not heard for %d s: it sent %d messages within %d s that were refused, the last: %s", who,
+                 DEAF_MS / 1000, OFFENCES, OFFENCES_WITHIN_MS / 1000, sentence);
+        snprintf(last, sizeof last, "%d messages were refused; nothing more is heard for %d s. The last: %.120s", OFFENCES,
+                 DEAF_MS / 1000, sentence);
+        sentence = last;
+    } else if ((counts.refused & (counts.refused - 1)) == 0) {
+        /* One line for the 1st, 2nd, 4th, 8th ...: a flood must not fill the log. */
+        log_warn(coord->logger, "%s: refused a message: %s (%llu so far)", who, sentence, (unsigned long long)counts.refused);
+    }
+    refuse(coord, link, code, sentence);
+}
+
 static void on_unreadable(struct coord *coord, uint32_t link, const struct status *status)
 {
-    bool version = status->code == STATUS_UNSUPPORTED;
-    /* One line for the 1st, 2nd, 4th, 8th ...: a flood must not fill the log. */
-    coord->refused++;
-    if ((coord->refused & (coord->refused - 1)) == 0)
-        log_warn(coord->logger, "refused a message: %s (%llu so far)", status->message, (unsigned long long)coord->refused);
-    if (status->code != STATUS_NO_MEMORY)
-        refuse(coord, link, version ? WIRE_REFUSE_WRONG_VERSION : WIRE_REFUSE_BAD_MESSAGE, status->message);
+    if (status->code == STATUS_NO_MEMORY) {
+        log_error(coord->logger, "dropped a message: %s", status->message); /* as if the network had lost it */
+        return;
+    }
+    take_offence(coord, link, status->code == STATUS_UNSUPPORTED ? WIRE_REFUSE_WRONG_VERSION : WIRE_REFUSE_BAD_MESSAGE,
+                 status->message);
+}
+
+enum status_code coord_patience_open(struct coord *coord, struct status *status)
+{
+    const struct patience_options options = {
+        .messages = OFFENCES, .within_ms = OFFENCES_WITHIN_MS, .deaf_ms = DEAF_MS, .known_max = OFFENDERS_MAX};
+    coord->patience = patience_new(&options);
+    return coord->patience != NULL ? STATUS_OK : status_set(status, STATUS_NO_MEMORY, "no memory");
 }
 
 void coord_message(void *context, uint32_t link, const void *data, size_t size)
@@ -209,7 +251,11 @@ void coord_message(void *context, uint32_t link, const void *data, size_t size)
     struct coord *coord = context;
     struct wire_message *message = &coord->message;
     struct status status = {0};
+    char who[PATIENCE_WHO_BYTES];
     if (coord->over)
+        return;
+    name_sender(coord, link, who);
+    if (!patience_hears(coord->patience, coord_now_ms(coord), who))
         return;
     if (wire_decode(data, size, message, &status) != STATUS_OK) {
         on_unreadable(coord, link, &status);
@@ -218,7 +264,7 @@ void coord_message(void *context, uint32_t link, const void *data, size_t size)
     int64_t now_ms = coord_now_ms(coord);
     if (coord_admit(coord, link, message, &status) != STATUS_OK) {
         if (status.code == STATUS_BAD_INPUT)
-            refuse(coord, link, WIRE_REFUSE_NOT_ALLOWED, status.message);
+            take_offence(coord, link, WIRE_REFUSE_NOT_ALLOWED, status.message);
         wire_free(message);
         return;
     }
@@ -238,7 +284,7 @@ void coord_message(void *context, uint32_t link, const void *data, size_t size)
         }
         break;
     case WIRE_QUESTION: coord_question(coord, link, &message->question); break;
-    default: refuse(coord, link, WIRE_REFUSE_BAD_MESSAGE, "a message that only a master sends"); break;
+    default: take_offence(coord, link, WIRE_REFUSE_BAD_MESSAGE, "a message that only a master sends"); break;
     }
     wire_free(message);
 }

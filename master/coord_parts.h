@@ -5,6 +5,7 @@
 #include "common/cost.h"
 #include "common/wire.h"
 #include "master/coord.h"
+#include "master/patience.h"
 #include "master/store_board.h"
 #include "master/trust.h"
 #include "master/trust_result.h"
@@ -40,7 +41,7 @@ struct coord {
     uint64_t told_at_start;
     struct outgoing *outbox;
     size_t outbox_count, outbox_capacity;
-    uint64_t refused;               /* messages */
+    struct patience *patience;      /* with those who send what is refused */
     struct keyed_link *keyed_links; /* hash: connections with keys that have said Hello */
     char stall_reason[256];
     struct wire_message message; /* the one being handled: too large for the stack */
@@ -72,6 +73,8 @@ void coord_turn(struct coord *coord);
 void coord_post(struct coord *coord, uint32_t link, const struct wire_message *message, uint64_t lease_id);
 
 /* --- coord_messages.c --- */
+
+enum status_code coord_patience_open(struct coord *coord, struct status *status);
 
 /* The Task for a lease that dispatch granted. */
 void coord_post_task(struct coord *coord, const struct dispatch_action *grant, uint64_t lease_id);

@@ -95,6 +95,10 @@ void coord_print_progress(const struct coord *coord, int64_t now_ms)
                   eta < 0 ? json_null() : json_real(eta), "waiting_for", waiting_for);
     if (line == NULL)
         return;
+    struct patience_counts strangers;
+    patience_count(coord->patience, &strangers);
+    json_object_set_new(line, "refused", json_integer((json_int_t)strangers.refused));
+    json_object_set_new(line, "unheard", json_integer((json_int_t)strangers.unheard));
     json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
     fputc('\n', stdout);
     fflush(stdout);

@@ -3,7 +3,8 @@
  *
  * The line, one JSON object: study, state ("running" or "finished"), generation (steady: told / population), generations (0: they
  * do not end it), asked, total (0: unknown), distinct, cached, running, queued, measuring, workers, agents, best (null, or arch,
- * fitness, costs {name: value}), seconds, eta_seconds (null: unknown), waiting_for (""). */
+ * fitness, costs {name: value}), seconds, eta_seconds (null: unknown), waiting_for (""); and for tests refused and unheard:
+ * messages (master/patience.h). */
 #ifndef HWNAS_MASTER_PROGRESS_H
 #define HWNAS_MASTER_PROGRESS_H
 

@@ -55,6 +55,59 @@ struct raw_frame raw_frame_of(uint32_t field, const struct raw_frame *body)
     return frame;
 }
 
+static uint64_t take_varint(const struct raw_frame *message, size_t *at)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; *at < message->size; shift += 7) {
+        uint8_t byte = message->bytes[(*at)++];
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if ((byte & 0x80) == 0)
+            return value;
+    }
+    abort(); /* only what was written here is read */
+}
+
+/* The field that begins at *at, which moves behind it. */
+static uint32_t take_field(const struct raw_frame *message, size_t *at, struct raw_frame *value)
+{
+    uint64_t tag = take_varint(message, at);
+    *value = (struct raw_frame){.bytes = message->bytes + *at};
+    switch (tag & 7) {
+    case 0: take_varint(message, at); break;
+    case 1: *at += 8; break;
+    case 2:
+        value->size = (size_t)take_varint(message, at);
+        value->bytes = message->bytes + *at;
+        *at += value->size;
+        break;
+    default: abort();
+    }
+    return (uint32_t)(tag >> 3);
+}
+
+struct raw_frame raw_body_of(const void *frame, size_t size, uint32_t *field)
+{
+    const struct raw_frame whole = {.bytes = (uint8_t *)frame, .size = size};
+    struct raw_frame body = {0};
+    for (size_t at = 0; at < size;)
+        *field = take_field(&whole, &at, &body);
+    return body;
+}
+
+struct raw_frame raw_without(const struct raw_frame *message, uint32_t field, struct raw_frame *taken)
+{
+    struct raw_frame rest = {0}, value;
+    for (size_t at = 0; at < message->size;) {
+        size_t from = at;
+        uint32_t number = take_field(message, &at, &value);
+        if (number != field)
+            raw_bytes(&rest, message->bytes + from, at - from);
+        else if (taken != NULL)
+            *taken = value;
+    }
+    return rest;
+}
+
 void raw_free(struct raw_frame *frame)
 {
     free(frame->bytes);

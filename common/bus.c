@@ -73,7 +73,7 @@ static void drop(struct bus *bus, const char *why)
     bus->dropped++;
     /* One line for the 1st, 2nd, 4th, 8th ...: a flood must not fill the log. */
     if ((bus->dropped & (bus->dropped - 1)) == 0)
-        log_warn(bus->logger, "dropped a message that %s (%llu so far)", why, (unsigned long long)bus->dropped);
+        log_event(bus->logger, LOG_WARN, "dropped a message", log_text("because_it", why), log_count("so_far", bus->dropped));
 }
 
 bool bus_receive_part(void *socket, zmq_msg_t *part, bool *more)

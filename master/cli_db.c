@@ -1,5 +1,5 @@
 /* cli_db: `hwnas db backup`: a copy of a database, by the master that holds it or, where none does, by this process; `hwnas db
- * master`: who holds it. */
+ * master`: who holds it; `hwnas db log-level`: how much that one logs. */
 #include "master/cli_db.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "master/cli_ask.h"
 #include "master/look.h"
 #include "master/look_text.h"
@@ -19,6 +20,7 @@ enum { KEY_DB = 256 };
 struct db_options {
     const char *copy;
     const char *word; /* the argument, where one is wanted */
+    bool wants_word;
     enum cli_format format;
     struct cli_ask ask;
 };
@@ -31,7 +33,11 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case KEY_DB: options->ask.db = text; return 0;
     case 'o': options->copy = text; return 0;
     case 'f': options->format = cli_option_format(text, state); return 0;
-    case ARGP_KEY_ARG: argp_error(state, "'%s' is one argument too many", text); return 0;
+    case ARGP_KEY_ARG:
+        if (!options->wants_word || options->word != NULL)
+            argp_error(state, "'%s' is one argument too many", text);
+        options->word = text;
+        return 0;
     case ARGP_KEY_END:
         if (options->ask.db == NULL)
             argp_error(state, "--db FILE is needed");
@@ -162,12 +168,50 @@ static int master_verb(int argc, char **argv)
     return code == STATUS_OK ? cli_flush("db master") : cli_fail("db master", &status);
 }
 
+/* --- log-level --- */
+
+static enum status_code no_master(const struct cli_ask *ask, FILE *out, struct status *status)
+{
+    (void)out;
+    return status_set(status, STATUS_NOT_FOUND, "%.300s: no master holds it, so there is no log whose level could change", ask->db);
+}
+
+static int level_verb(int argc, char **argv)
+{
+    static const struct argp_option option_table[] = {{"db", KEY_DB, "FILE", 0, "the database (needed)", 0},
+                                                      {"format", 'f', "FORMAT", 0, "table (default), csv or json", 0},
+                                                      {0}};
+    static const struct argp argp = {
+        .options = option_table,
+        .parser = parse_option,
+        .children = way_child,
+        .args_doc = "LEVEL",
+        .doc =
+            "Changes how much the master that holds a database logs: error, warn, info or debug. SIGUSR1 makes a master, worker or "
+            "agent tell one level more, SIGUSR2 one less."};
+    struct db_options options = {.format = CLI_TABLE,
+                                 .wants_word = true,
+                                 .ask = {.command = "db log-level", .here = no_master, .question.kind = WIRE_ASK_LOG_LEVEL}};
+    struct status status = {0};
+    enum log_level level;
+    argp_parse(&argp, argc, argv, 0, NULL, &options);
+    if (options.word == NULL || log_parse_level(options.word, &level) != 0) {
+        status_set(&status, STATUS_BAD_INPUT, "which level? error, warn, info or debug");
+        return cli_fail("db log-level", &status);
+    }
+    options.ask.question.format = cli_ask_format(options.format);
+    if (cli_ask_word(options.word, options.ask.question.text, sizeof options.ask.question.text, &status) != STATUS_OK)
+        return cli_fail("db log-level", &status);
+    return cli_ask_run(&options.ask);
+}
+
 /* --- the verb --- */
 
 static int run_verb(int argc, char **argv)
 {
     static const struct cli_verb commands[] = {{"backup", "copy it whole, while its master goes on", backup_verb},
-                                               {"master", "who holds it", master_verb}};
+                                               {"master", "who holds it", master_verb},
+                                               {"log-level", "change how much its master logs", level_verb}};
     return cli_run_command("db", "A database as a whole, and the master that holds it.", commands,
                            sizeof commands / sizeof commands[0], argc, argv);
 }

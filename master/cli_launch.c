@@ -54,7 +54,7 @@ struct lines {
 struct launcher {
     const struct cli_launch *launch;
     uv_loop_t loop;
-    uv_signal_t signals[3];
+    uv_signal_t signals[3], log_signals[2];
     uv_timer_t grace;
     uv_process_t master;
     struct lines out, err;
@@ -456,8 +456,22 @@ static void on_signal(uv_signal_t *handle, int signal)
     stop_master(launcher);
 }
 
+/* More or less in the log: everybody's. */
+static void on_log_signal(uv_signal_t *handle, int signal)
+{
+    struct launcher *launcher = handle->data;
+    if (launcher->master_alive)
+        uv_process_kill(&launcher->master, signal);
+    signal_peers(launcher, signal);
+}
+
 static void open_handles(struct launcher *launcher)
 {
+    for (size_t i = 0; i < 2; i++) {
+        uv_signal_init(&launcher->loop, &launcher->log_signals[i]);
+        launcher->log_signals[i].data = launcher;
+        uv_signal_start(&launcher->log_signals[i], on_log_signal, i == 0 ? SIGUSR1 : SIGUSR2);
+    }
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         uv_signal_init(&launcher->loop, &launcher->signals[i]);
@@ -484,6 +498,8 @@ static void close_handles(struct launcher *launcher)
     launcher->closing = true;
     for (size_t i = 0; i < sizeof launcher->signals / sizeof launcher->signals[0]; i++)
         uv_close((uv_handle_t *)&launcher->signals[i], NULL);
+    for (size_t i = 0; i < 2; i++)
+        uv_close((uv_handle_t *)&launcher->log_signals[i], NULL);
     uv_close((uv_handle_t *)&launcher->grace, NULL);
 }
 

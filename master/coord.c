@@ -31,7 +31,7 @@ void coord_post(struct coord *coord, uint32_t link, const struct wire_message *m
     if (wire_encode(message, &out->data, &out->size, &status) == STATUS_OK)
         coord->outbox_count++;
     else
-        log_error(coord->logger, "a message could not be sent: %s", status.message);
+        log_event(coord->logger, LOG_ERROR, "a message could not be sent", log_text("reason", status.message));
 }
 
 static void empty_outbox(struct coord *coord)
@@ -88,7 +88,7 @@ static void say_goodbye(struct coord *coord, bool finished, const char *sentence
 
 static void finish(struct coord *coord)
 {
-    log_info(coord->logger, "study %s is finished", search_config(coord->search)->name);
+    log_event(coord->logger, LOG_INFO, "the study is finished", log_text("study", search_config(coord->search)->name));
     crash_point("at-finish");
     say_goodbye(coord, true, "the study is finished");
     coord->over = true;
@@ -125,7 +125,8 @@ void coord_store_failed(struct coord *coord, const struct status *status)
     }
     if (coord->stalled)
         return;
-    log_error(coord->logger, "%s; nothing is accepted until the database can be written again", status->message);
+    log_event(coord->logger, LOG_ERROR, "nothing is accepted until the database can be written again",
+              log_text("reason", status->message));
     snprintf(coord->stall_reason, sizeof coord->stall_reason, "%.250s", status->message);
     coord->stalled = true;
     dispatch_close(coord->dispatch);
@@ -212,8 +213,10 @@ static enum status_code store_grant(struct coord *coord, const struct dispatch_a
     crash_point("lease-stored");
     dispatch_granted(coord->dispatch, action->key, (uint64_t)lease.id);
     coord_post_task(coord, action, (uint64_t)lease.id);
-    log_debug(coord->logger, "lease %lld, attempt %u, to %s%s", (long long)lease.id, action->attempt, action->node,
-              action->canary ? " (canary)" : "");
+    log_event(coord->logger, LOG_DEBUG, "leased", log_count("lease", (uint64_t)lease.id), log_key("key", action->key),
+              log_count("attempt", action->attempt), log_text("node", action->node),
+              log_text("board", action->board[0] != '\0' ? action->board : NULL),
+              log_text("kind", action->canary ? "canary" : NULL));
     return STATUS_OK;
 }
 
@@ -225,14 +228,16 @@ static enum status_code store_close_of(struct coord *coord, const struct dispatc
                                                     [DISPATCH_RETURNED] = STORE_LEASE_RETURNED};
     bool closed;
     if (action->close == DISPATCH_LOST || action->close == DISPATCH_FAILED)
-        log_warn(coord->logger, "lease %llu on %s, attempt %u: %s: %s", (unsigned long long)action->lease_id, action->node,
-                 action->attempt, action->close == DISPATCH_LOST ? "lost" : "failed", action->reason);
+        log_event(coord->logger, LOG_WARN, "an attempt came to nothing",
+                  log_text("how", action->close == DISPATCH_LOST ? "lost" : "failed"), log_count("lease", action->lease_id),
+                  log_key("key", action->key), log_count("attempt", action->attempt), log_text("node", action->node),
+                  log_text("board", action->board[0] != '\0' ? action->board : NULL), log_text("reason", action->reason));
     enum status_code code = store_lease_close(
         search_store(coord->search), (int64_t)action->lease_id, (int64_t)action->epoch, (int32_t)action->attempt, action->node,
         states[action->close], wire_failure_name(action->failure), action->reason, coord_wall_ms(coord), &closed, status);
     crash_point("lease-closed");
     if (code == STATUS_OK && !closed)
-        log_warn(coord->logger, "lease %llu was not open in the database", (unsigned long long)action->lease_id);
+        log_event(coord->logger, LOG_WARN, "a lease was not open in the database", log_count("lease", action->lease_id));
     return code;
 }
 
@@ -282,7 +287,8 @@ static enum status_code carry_out(struct coord *coord, bool *freed, struct statu
         case DISPATCH_CLOSE: code = store_close_of(coord, &action, status); break;
         case DISPATCH_REPLACED: refuse_replaced(coord, action.link); break;
         case DISPATCH_GIVE_UP:
-            log_warn(coord->logger, "key %s is infeasible: %s", action.key, action.reason);
+            log_event(coord->logger, LOG_WARN, "given up: infeasible", log_key("key", action.key),
+                      log_text("reason", action.reason));
             code = give_up(coord, &action, status);
             *freed = true;
             break;

@@ -237,8 +237,9 @@ enum status_code coord_board_trust(struct coord *coord, const struct store_board
 
 static void log_strike(const struct coord *coord, const struct known_board *board, const char *why, bool quarantined)
 {
-    log_warn(coord->logger, "board %s of device %s: a result is not believed: %s%s", board->key.name, board->key.device_key, why,
-             quarantined ? "; the board is quarantined" : "");
+    log_event(coord->logger, LOG_WARN, "a result is not believed", log_text("board", board->key.name),
+              log_text("device", board->key.device_key), log_text("reason", why),
+              log_text("state", quarantined ? "quarantined" : "trusted"));
 }
 
 enum status_code coord_strike(struct coord *coord, const struct dispatch_lease *lease, const char *why, struct status *status)
@@ -333,12 +334,11 @@ static void log_canary(const struct coord *coord, const struct known_board *boar
 {
     bool alarm = opinion->verdict != TRUST_GOOD || opinion->quarantined;
     if (opinion->quarantined)
-        log_warn(coord->logger, "board %s of device %s is quarantined: %s", board->key.name, board->key.device_key,
-                 board->trust.reason);
-    else if (alarm || opinion->lifted)
-        log_warn(coord->logger, "board %s of device %s: canary %s", board->key.name, board->key.device_key, opinion->sentence);
+        log_event(coord->logger, LOG_WARN, "a board is quarantined", log_text("board", board->key.name),
+                  log_text("device", board->key.device_key), log_text("reason", board->trust.reason));
     else
-        log_info(coord->logger, "board %s of device %s: canary %s", board->key.name, board->key.device_key, opinion->sentence);
+        log_event(coord->logger, alarm || opinion->lifted ? LOG_WARN : LOG_INFO, "a canary", log_text("board", board->key.name),
+                  log_text("device", board->key.device_key), log_text("opinion", opinion->sentence));
 }
 
 static enum status_code store_canary(struct coord *coord, struct known_board *board, const struct trust_opinion *opinion,
@@ -375,8 +375,8 @@ static enum status_code note_unable(struct coord *coord, struct known_board *boa
                                     const struct wire_result *result, struct status *status)
 {
     const struct trust_opinion unable = {.verdict = TRUST_DOUBTFUL, .expected_ms = NAN};
-    log_warn(coord->logger, "board %s of device %s cannot run the canary, so it is not checked: %s", board->key.name,
-             board->key.device_key, result->sentence);
+    log_event(coord->logger, LOG_WARN, "a board cannot run the canary, so it is not checked", log_text("board", board->key.name),
+              log_text("device", board->key.device_key), log_text("reason", result->sentence));
     return store_canary(coord, board, &unable, node, result, status);
 }
 

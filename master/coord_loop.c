@@ -7,6 +7,7 @@
 
 #include "common/bus.h"
 #include "common/crash.h"
+#include "common/log_signals.h"
 #include "common/notify.h"
 #include "master/master_file.h"
 
@@ -21,6 +22,7 @@ struct coord_loop {
     uv_idle_t idle, thinking; /* active while a turn, or a piece of an answer, is due at once: a timer of 0 ms starves all else */
     uv_timer_t thinking_later;
     uv_signal_t sigterm, sigint, sighup;
+    struct log_signals log_signals;
     struct master_file place; /* who this master is and where it listens */
     struct notify notify;     /* the service manager, if one started this master */
     int64_t notified_ms;
@@ -62,6 +64,7 @@ static void close_all(struct coord_loop *loop, int linger_ms)
     close_handle((uv_handle_t *)&loop->sigterm);
     close_handle((uv_handle_t *)&loop->sigint);
     close_handle((uv_handle_t *)&loop->sighup);
+    log_signals_close(&loop->log_signals);
     master_file_remove(coord_db(loop->coord));
 }
 
@@ -156,8 +159,8 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     struct coord_loop *loop = handle->data;
     loop->exit_code = number == SIGINT ? 130 : 0;
-    log_info(loop->logger, "%s: stopping; what is stored is kept, and the same command goes on",
-             number == SIGINT ? "SIGINT" : "SIGTERM");
+    log_event(loop->logger, LOG_INFO, "stopping; what is stored is kept, and the same command goes on",
+              log_text("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
     coord_stop(loop->coord);
     settle(loop);
 }
@@ -195,8 +198,8 @@ static enum status_code listen_at_all(struct coord_loop *loop, const struct coor
         enum status_code code = bus_listen(loop->bus, options->listen[i], bound, sizeof bound, status);
         if (code != STATUS_OK)
             return code;
-        log_info(loop->logger, "listening at %s%s", bound,
-                 options->keys != NULL && strncmp(bound, "tcp://", 6) == 0 ? ", with keys" : "");
+        log_event(loop->logger, LOG_INFO, "listening", log_text("address", bound),
+                  log_text("with", options->keys != NULL && strncmp(bound, "tcp://", 6) == 0 ? "keys" : NULL));
         snprintf(loop->place.addresses[i], sizeof loop->place.addresses[i], "%s", bound);
         loop->place.address_count++;
         crash_point("after-listen");
@@ -211,7 +214,7 @@ static void leave_word(struct coord_loop *loop)
     master_file_describe(&loop->place);
     snprintf(loop->place.study, sizeof loop->place.study, "%s", search_config(coord_search(loop->coord))->name);
     if (master_file_write(coord_db(loop->coord), &loop->place, &status) != STATUS_OK)
-        log_warn(loop->logger, "nobody can ask this master: %s", status.message);
+        log_event(loop->logger, LOG_WARN, "nobody can ask this master", log_text("reason", status.message));
 }
 
 static void open_handles(struct coord_loop *loop, const struct coord_options *options)
@@ -223,6 +226,7 @@ static void open_handles(struct coord_loop *loop, const struct coord_options *op
     uv_timer_init(&loop->loop, &loop->thinking_later);
     uv_signal_init(&loop->loop, &loop->sigterm);
     uv_signal_init(&loop->loop, &loop->sigint);
+    log_signals_open(&loop->log_signals, &loop->loop, loop->logger);
     loop->tick.data = loop->progress.data = loop->idle.data = loop->thinking.data = loop->thinking_later.data = loop;
     uv_signal_init(&loop->loop, &loop->sighup);
     loop->sigterm.data = loop->sigint.data = loop->sighup.data = loop;

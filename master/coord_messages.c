@@ -47,9 +47,10 @@ static void on_hello(struct coord *coord, uint32_t link, const struct wire_hello
     }
     switch (dispatch_hello(coord->dispatch, coord_now_ms(coord), link, hello, drop)) {
     case DISPATCH_HEARD:
-        log_info(coord->logger, "%s %s on host %s is here (%u slots, %s%s%s)", hello->role == WIRE_AGENT ? "agent" : "worker",
-                 hello->node, hello->host_id, hello->slots, hello->isa, hello->device_key[0] != '\0' ? ", " : "",
-                 hello->device_key);
+        log_event(coord->logger, LOG_INFO, "a peer is here", log_text("role", hello->role == WIRE_AGENT ? "agent" : "worker"),
+                  log_text("node", hello->node), log_text("host", hello->host_id), log_count("slots", hello->slots),
+                  log_text("isa", hello->isa), log_text("device", hello->role == WIRE_AGENT ? hello->device_key : NULL),
+                  log_text("board", hello->role == WIRE_AGENT ? hello->board.name : NULL));
         welcome(coord, link, hello->sequence);
         break;
     case DISPATCH_NOT_YOU: refuse(coord, link, WIRE_REFUSE_REPLACED, "a later process has registered under this name"); break;
@@ -216,14 +217,16 @@ static void take_offence(struct coord *coord, uint32_t link, enum wire_refuse_co
     bool silenced = patience_refused(coord->patience, coord_now_ms(coord), who);
     patience_count(coord->patience, &counts);
     if (silenced) {
-        log_warn(coord->logger, "%s: is not heard for %d s: it sent %d messages within %d s that were refused, the last: %s", who,
-                 DEAF_MS / 1000, OFFENCES, OFFENCES_WITHIN_MS / 1000, sentence);
+        log_event(coord->logger, LOG_WARN, "a sender is not heard for a while: it sent too much that was refused",
+                  log_text("sender", who), log_count("seconds", DEAF_MS / 1000), log_count("messages", OFFENCES),
+                  log_text("last", sentence));
         snprintf(last, sizeof last, "%d messages were refused; nothing more is heard for %d s. The last: %.120s", OFFENCES,
                  DEAF_MS / 1000, sentence);
         sentence = last;
     } else if ((counts.refused & (counts.refused - 1)) == 0) {
         /* One line for the 1st, 2nd, 4th, 8th ...: a flood must not fill the log. */
-        log_warn(coord->logger, "%s: refused a message: %s (%llu so far)", who, sentence, (unsigned long long)counts.refused);
+        log_event(coord->logger, LOG_WARN, "refused a message", log_text("sender", who), log_text("reason", sentence),
+                  log_count("so_far", counts.refused));
     }
     refuse(coord, link, code, sentence);
 }
@@ -231,7 +234,8 @@ static void take_offence(struct coord *coord, uint32_t link, enum wire_refuse_co
 static void on_unreadable(struct coord *coord, uint32_t link, const struct status *status)
 {
     if (status->code == STATUS_NO_MEMORY) {
-        log_error(coord->logger, "dropped a message: %s", status->message); /* as if the network had lost it */
+        log_event(coord->logger, LOG_ERROR, "dropped a message, as if the network had lost it",
+                  log_text("reason", status->message));
         return;
     }
     take_offence(coord, link, status->code == STATUS_UNSUPPORTED ? WIRE_REFUSE_WRONG_VERSION : WIRE_REFUSE_BAD_MESSAGE,
@@ -279,7 +283,8 @@ void coord_message(void *context, uint32_t link, const void *data, size_t size)
         break;
     case WIRE_GOODBYE:
         if (!coord->stalled && dispatch_node(coord->dispatch, link) != NULL) {
-            log_info(coord->logger, "%s has left: %s", dispatch_node(coord->dispatch, link), message->goodbye.sentence);
+            log_event(coord->logger, LOG_INFO, "a peer has left", log_text("node", dispatch_node(coord->dispatch, link)),
+                      log_text("reason", message->goodbye.sentence));
             dispatch_goodbye(coord->dispatch, now_ms, link);
         }
         break;

@@ -176,12 +176,23 @@ static enum status_code act_on_board(struct coord *coord, const struct question 
         coord_store_failed(coord, status);
         return code;
     }
-    log_warn(coord->logger, "an operator: board %s of device %s is %s", board.name, board.device_key,
-             quarantine ? "quarantined" : "trusted");
+    log_event(coord->logger, LOG_WARN, "an operator has spoken on a board", log_text("board", board.name),
+              log_text("device", board.device_key), log_text("state", quarantine ? "quarantined" : "trusted"),
+              log_text("reason", quarantine ? asked->text : NULL));
     return look_board_done(&board,
                            quarantine ? "is quarantined: it gets no measurements until `hwnas device trust`"
                                       : "is trusted: its next canaries are what it is held against",
                            quarantine ? "quarantined" : "trusted", look_format(asked), question->out, status);
+}
+
+static enum status_code set_log_level(struct coord *coord, const struct question *question, struct status *status)
+{
+    enum log_level level, before = coord->logger != NULL ? log_level_of(coord->logger) : LOG_INFO;
+    if (log_parse_level(question->asked.text, &level) != 0)
+        return status_set(status, STATUS_BAD_INPUT, "the level is '%.40s'; it must be error, warn, info or debug",
+                          question->asked.text);
+    log_set_level(coord->logger, level);
+    return look_level_done(&question->asked, log_level_name(before), question->out, status);
 }
 
 /* --- backups --- */
@@ -203,9 +214,10 @@ static enum status_code copy_on(struct coord *coord, struct question *question, 
     if (code == STATUS_OK && done)
         code = look_backup_done(&question->asked, question->out, status);
     if (code != STATUS_OK)
-        log_warn(coord->logger, "the backup to %s failed: %s", question->asked.text, status->message);
+        log_event(coord->logger, LOG_WARN, "a backup failed", log_text("copy", question->asked.text),
+                  log_text("reason", status->message));
     else if (done)
-        log_info(coord->logger, "the database was copied to %s", question->asked.text);
+        log_event(coord->logger, LOG_INFO, "the database was copied", log_text("copy", question->asked.text));
     return code;
 }
 
@@ -220,6 +232,7 @@ static enum status_code go_on(struct coord *coord, struct question *question, bo
     case WIRE_ASK_DEVICE_TRUST: return act_on_board(coord, question, status);
     case WIRE_ASK_STUDY_WHY: return coord_why_study(coord, &question->asked, question->out, status);
     case WIRE_ASK_DEVICE_WHY: return coord_why_device(coord, &question->asked, question->out, status);
+    case WIRE_ASK_LOG_LEVEL: return set_log_level(coord, question, status);
     case WIRE_ASK_BACKUP: return copy_on(coord, question, more, status);
     default: break;
     }

@@ -86,3 +86,14 @@ enum status_code look_backup_done(const struct wire_question *question, FILE *ou
     fprintf(out, ": %lld bytes, checked\n", (long long)copy.st_size);
     return STATUS_OK;
 }
+
+enum status_code look_level_done(const struct wire_question *question, const char *before, FILE *out, struct status *status)
+{
+    if (question->format == WIRE_JSON)
+        return look_text_print_json(json_pack("{s:s,s:s}", "before", before, "level", question->text), out, status);
+    if (question->format == WIRE_CSV)
+        fprintf(out, "before,level\n%s,%s\n", before, question->text);
+    else
+        fprintf(out, "the master logs at level %s; it was %s\n", question->text, before);
+    return STATUS_OK;
+}

@@ -41,6 +41,9 @@ enum status_code look_board_find(struct store *store, const char *word, const ch
 enum status_code look_board_done(const struct store_board *board, const char *did, const char *state, enum cli_format format,
                                  FILE *out, struct status *status);
 
+/* What is said of a log level that was changed. */
+enum status_code look_level_done(const struct wire_question *question, const char *before, FILE *out, struct status *status);
+
 /* What is said of a backup that is done: question->text is the copy. */
 enum status_code look_backup_done(const struct wire_question *question, FILE *out, struct status *status);
 

@@ -147,7 +147,9 @@ int main(int argc, char **argv)
     argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
 
-    struct logger logger = {.out = stderr, .level = options.level, .program = "hwnas-master"};
+    struct logger logger;
+    struct log_control control;
+    log_open(&logger, &control, "hwnas-master", options.level);
     /* A reader of the progress that has gone, or a file at its size limit, is an error to be told, not a death. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);

@@ -23,7 +23,7 @@ static enum status_code read_bundle(struct search *search, const json_t *stored_
     struct digest digest;
     enum status_code code = fileio_read(path, BUNDLE_BYTES_MAX, &search->bundle, &search->bundle_size, status);
     if (code == STATUS_NOT_FOUND && hex != NULL && digest_parse(hex, &digest) == 0) {
-        log_info(search->logger, "%s is gone; going on with the copy in the database", path);
+        log_event(search->logger, LOG_INFO, "a file is gone; going on with the copy in the database", log_text("file", path));
         code = store_bundle_get(search->store, &digest, &search->bundle, &search->bundle_size, status);
     }
     if (code != STATUS_OK)

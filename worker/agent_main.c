@@ -94,7 +94,7 @@ static int measure_until_stopped(struct options *options, const struct credentia
     } else {
         warn_of_conditions(&runner, logger);
         runner_describe(&runner, &described);
-        log_info(logger, "board %s, device %s", described.name, described.device_key);
+        log_event(logger, LOG_INFO, "measuring on", log_text("board", described.name), log_text("device", described.device_key));
         name_process(board, name, sizeof name);
         credentials_name_node(credentials, name, sizeof name);
         if (options->session.node == NULL)
@@ -140,7 +140,9 @@ int main(int argc, char **argv)
     argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
 
-    struct logger logger = {.out = stderr, .level = options.level, .program = "hwnas-agent"};
+    struct logger logger;
+    struct log_control control;
+    log_open(&logger, &control, "hwnas-agent", options.level);
     signal(SIGPIPE, SIG_IGN);
     if (options.exit_with_parent && host_exit_with_parent() != 0)
         return 1;

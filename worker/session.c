@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/host.h"
 #include "common/line.h"
+#include "common/log_signals.h"
 #include "common/notify.h"
 #include "worker/bundles.h"
 #include "worker/job.h"
@@ -32,6 +33,7 @@ struct session {
     struct bus *bus;
     uv_timer_t timer, drain;
     uv_signal_t sigterm, sigint;
+    struct log_signals log_signals;
     struct notify notify; /* the service manager, if one started this process */
     bool leaving, was_registered;
     int exit_code;
@@ -71,6 +73,7 @@ static void leave(struct session *session)
     close_handle((uv_handle_t *)&session->drain);
     close_handle((uv_handle_t *)&session->sigterm);
     close_handle((uv_handle_t *)&session->sigint);
+    log_signals_close(&session->log_signals);
 }
 
 /* The loop is left at the next go_on: the bus must not be closed by its own message callback. */
@@ -88,7 +91,7 @@ static bool send_message(struct session *session, const struct wire_message *mes
     size_t size;
     struct status status = {0};
     if (wire_encode(message, &data, &size, &status) != STATUS_OK) {
-        log_error(session->logger, "a message could not be sent: %s", status.message);
+        log_event(session->logger, LOG_ERROR, "a message could not be sent", log_text("reason", status.message));
         return false;
     }
     enum status_code code = bus_send(session->bus, 0, data, size);
@@ -208,9 +211,13 @@ static void finish_task(struct session *session, struct held *held, const struct
     }
     held->has_result = true;
     if (result->outcome == WIRE_FAILED)
-        log_warn(session->logger, "%s failed: %s", held->task.arch, result->sentence);
+        log_event(session->logger, LOG_WARN, "failed", log_count("lease", held->task.lease_id), log_key("key", held->task.key),
+                  log_count("attempt", held->task.attempt), log_text("class", wire_failure_name(result->failure)),
+                  log_real("seconds", result->seconds), log_text("reason", result->sentence), log_text("arch", held->task.arch));
     else
-        log_debug(session->logger, "%s: %.6g in %.3f s", held->task.arch, result->value, result->seconds);
+        log_event(session->logger, LOG_DEBUG, "computed", log_count("lease", held->task.lease_id), log_key("key", held->task.key),
+                  log_count("attempt", held->task.attempt), log_real("value", result->value), log_real("seconds", result->seconds),
+                  log_text("arch", held->task.arch));
 }
 
 static void on_slot_done(void *context, struct slot *slot)
@@ -323,7 +330,7 @@ static void on_chunk(struct session *session, const struct wire_bundle_chunk *ch
 
 static void on_goodbye(struct session *session, const struct wire_goodbye *goodbye)
 {
-    log_info(session->logger, "the master says goodbye: %s", goodbye->sentence);
+    log_event(session->logger, LOG_INFO, "the master says goodbye", log_text("reason", goodbye->sentence));
     notify_doing(&session->notify, "waiting for a master");
     session->was_registered = false;
     ledger_not_registered(session->ledger, clock_monotonic_ms());
@@ -362,7 +369,7 @@ static void on_welcome(struct session *session, const struct wire_welcome *welco
 {
     ledger_welcome(session->ledger, clock_monotonic_ms(), welcome, dropped);
     if (session->ledger->registered && !session->was_registered) {
-        log_info(session->logger, "registered with the master (epoch %llu)", (unsigned long long)welcome->epoch);
+        log_event(session->logger, LOG_INFO, "registered with the master", log_count("epoch", welcome->epoch));
         notify_doing(&session->notify, "registered with the master");
     }
     session->was_registered = session->ledger->registered;
@@ -378,7 +385,7 @@ static void on_message(void *context, uint32_t link, const void *data, size_t si
     if (session->failure.code != STATUS_OK)
         return;
     if (wire_decode(data, size, message, &status) != STATUS_OK) {
-        log_warn(session->logger, "a message of the master cannot be read: %s", status.message);
+        log_event(session->logger, LOG_WARN, "a message of the master cannot be read", log_text("reason", status.message));
         return;
     }
     dropped->count = 0;
@@ -513,7 +520,8 @@ static void on_signal(uv_signal_t *handle, int number)
         return;
     }
     session->exit_code = number == SIGINT ? 130 : 0;
-    log_info(session->logger, "stopping: no new tasks; what runs is finished within %d s or handed back", DRAIN_MS / 1000);
+    log_event(session->logger, LOG_INFO, "stopping: no new tasks; what runs is finished in time or handed back",
+              log_real("seconds", DRAIN_MS / 1000.0));
     notify_stopping(&session->notify, "finishing what runs");
     ledger_drain(session->ledger, clock_monotonic_ms());
     hand_back(session, false);
@@ -585,6 +593,7 @@ static void open_handles(struct session *session)
     uv_timer_init(&session->loop, &session->drain);
     uv_signal_init(&session->loop, &session->sigterm);
     uv_signal_init(&session->loop, &session->sigint);
+    log_signals_open(&session->log_signals, &session->loop, session->logger);
     session->timer.data = session->drain.data = session->sigterm.data = session->sigint.data = session;
     uv_signal_start(&session->sigterm, on_signal, SIGTERM);
     uv_signal_start(&session->sigint, on_signal, SIGINT);

@@ -93,7 +93,9 @@ int main(int argc, char **argv)
     argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
 
-    struct logger logger = {.out = stderr, .level = options.level, .program = "hwnas-worker"};
+    struct logger logger;
+    struct log_control control;
+    log_open(&logger, &control, "hwnas-worker", options.level);
     signal(SIGPIPE, SIG_IGN);
     if (options.exit_with_parent && host_exit_with_parent() != 0)
         return 1;

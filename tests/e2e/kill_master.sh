@@ -36,10 +36,10 @@ same 'as many evaluations as without kills' "$(sql killed 'SELECT count(*) FROM 
 same 'every evaluation came through one lease' "$(sql killed "SELECT count(*) FROM lease WHERE state = 'done'")" "$(sql killed 'SELECT count(*) FROM evaluation')"
 same 'no lease is left open' "$(sql killed "SELECT count(*) FROM lease WHERE state = 'open'")" 0
 same 'a restart of the master is nobody'"'"'s lost attempt' "$(sql killed "SELECT count(*) FROM lease WHERE state IN ('lost', 'failed')")" 0
-computed_twice=$(($(cat "$tap_folder"/killed-?.err | grep -c ' in [0-9.]* s$') - $(sql killed 'SELECT count(*) FROM evaluation')))
+computed_twice=$(($(computed_by killed-) - $(sql killed 'SELECT count(*) FROM evaluation')))
 echo "# computed beyond the number of evaluations: $computed_twice"
 expect 'nothing was computed twice but what was in flight' [ "$computed_twice" -le $((workers * kills)) ]
-same 'the master started as often as it should have' "$(grep -c 'listening at' "$tap_folder/killed.err")" $((kills + 1))
+same 'the master started as often as it should have' "$(grep -c ': listening address=' "$tap_folder/killed.err")" $((kills + 1))
 same 'the database is sound' "$(sql killed 'PRAGMA integrity_check')" ok
 
 [ $tap_failed -eq 0 ] || show_logs

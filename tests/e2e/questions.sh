@@ -104,6 +104,17 @@ says 2 '-o COPY is needed' 'it needs a name' "$hwnas" db backup --db live.db
 ask db master --db live.db -f json
 judge 'db master says who holds a database' "d['master'] == 'running' and d['pid'] == $master and d['study'] == 'live' and d['addresses'] == ['$address']"
 
+# --- how much is logged
+same 'at first the master tells nothing of each lease' "$(grep -c 'debug hwnas-master: leased ' live.err)" 0
+ask db log-level debug --db live.db -f json
+judge 'its log level can be asked for while it runs' 'd == {"before": "info", "level": "debug"}'
+expect 'and is so at once' until_true grep -q 'debug hwnas-master: leased lease=[0-9]* key=[0-9a-f]* attempt=1 node=live-b$' live.err
+says 2 'which level?' 'a level that is none is refused' "$hwnas" db log-level loud --db live.db
+kill -USR2 "$worker"
+expect 'a signal makes a worker tell less' until_true grep -q 'info  hwnas-worker: log level from=debug to=info$' live-b.err
+kill -USR1 "$worker"
+expect 'and more' until_true grep -q 'log level from=info to=debug$' live-b.err
+
 # --- a master that is frozen; one that is gone
 kill -STOP "$master"
 says 1 'did not answer within 1 s' 'a master that is stopped is waited for as long as was said' "$hwnas" study list --db live.db --wait 1
@@ -162,6 +173,7 @@ ask study why short --db short.db -f json
 judge 'a finished study waits for nothing' 'd["state"] == "finished" and [r["code"] for r in d["reasons"]] == ["finished"]'
 says 2 'no such database' 'a database that is not there is held by nobody' "$hwnas" study list --db none.db
 echo 'no database' >wrong.db
+says 2 'no master holds it' 'without a master there is no log level to change' "$hwnas" db log-level debug --db live.db
 says 2 'wrong.db' 'what is no database is none' "$hwnas" study list --db wrong.db
 
 [ $tap_failed -eq 0 ] || show_logs

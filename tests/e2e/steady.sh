@@ -63,7 +63,7 @@ done
 same 'every ask was told once' "$(sql killed 'SELECT count(*), count(DISTINCT told), max(told), max(ask) FROM candidate')" '12|12|11|11'
 same 'every evaluation came through one lease' "$(sql killed "SELECT count(*) FROM lease WHERE state = 'done'")" "$(sql killed 'SELECT count(*) FROM evaluation')"
 same 'no lease is left open' "$(sql killed "SELECT count(*) FROM lease WHERE state = 'open'")" 0
-computed_twice=$(($(cat "$tap_folder"/killed-*.err | grep -c ' in [0-9.]* s$') - $(sql killed 'SELECT count(*) FROM evaluation')))
+computed_twice=$(($(computed_by killed-) - $(sql killed 'SELECT count(*) FROM evaluation')))
 echo "# computed beyond the number of evaluations: $computed_twice"
 expect 'nothing was computed twice but what was in flight' [ "$computed_twice" -le $((2 * kills)) ]
 expect 'every feasible candidate has its latency' [ "$(sql killed 'SELECT count(*) FROM candidate JOIN candidate_cost USING (study_id, ask) WHERE feasible AND position = 0 AND value IS NULL')" = 0 ]

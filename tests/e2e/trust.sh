@@ -59,7 +59,7 @@ same 'a study on four boards, one of which begins to lie and one tells nonsense,
 same 'the liars are quarantined, the others are not' "$(sql lies 'SELECT name, state FROM board ORDER BY name')" $'dreamer|quarantined\nhonest|trusted\nliar|quarantined\nupright|trusted'
 expect 'the reason says how far off it is' [ "$(sql lies "SELECT reason LIKE '%where it used to take%(-%' FROM board WHERE name = 'liar'")" = 1 ]
 same 'nothing that cannot be true is taken' "$(sql lies "SELECT count(*) FROM evaluation WHERE board = 'dreamer'")" 0
-expect 'and what is wrong with it is said' grep -q 'warn .*board dreamer .* a result is not believed: .* MACs is beyond the board' lies.err
+expect 'and what is wrong with it is said' grep -q 'warn .*a result is not believed board=dreamer .* reason=".* MACs is beyond the board' lies.err
 same 'no candidate is left without a latency' "$(sql lies 'SELECT count(*) FROM candidate JOIN candidate_cost USING (study_id, ask) WHERE connected AND value IS NULL')" 0
 lied=$(sql lies "SELECT count(*) FROM evaluation WHERE board = 'liar' AND abs(value / json_extract(detail, '\$.tool.table_ms') - 1) > 0.1")
 expect "what it lied about is at most what it may measure between two canaries ($lied)" [ "$lied" -le 4 ]
@@ -69,7 +69,7 @@ same 'in quarantine it measures nothing more' "$(sql lies "SELECT count(*) FROM 
 expect 'between two canaries of a board there are at most four measurements' [ "$(sql lies "SELECT max(n) FROM (SELECT count(*) AS n FROM evaluation WHERE board <> '' GROUP BY board, after_canary)")" -le 5 ]
 same 'all samples are different ones' "$(sql lies "SELECT count(*) - count(DISTINCT board || samples_digest) FROM evaluation WHERE kind = 'measure'")" 0
 same 'waiting, building and running are timed apart' "$(sql lies "SELECT count(*) FROM evaluation WHERE kind = 'measure' AND (queue_seconds IS NULL OR build_seconds IS NULL OR run_seconds IS NULL)")" 0
-expect 'the log tells of it' grep -q 'warn .*board liar of device .* is quarantined: ' lies.err
+expect 'the log tells of it' grep -q 'warn .*a board is quarantined board=liar ' lies.err
 for name in $children; do kill "$name" 2>/dev/null; done
 wait
 

@@ -57,8 +57,8 @@ start_agent() {
     children="$children $agent_process"
 }
 start_agent
-expect 'it says what it measures' until_true grep -q 'device [^ ]*-f32' "$tap_folder/agent.err"
-key=$(sed -n 's/.*device \([^ ]*-f32\).*/\1/p' "$tap_folder/agent.err" | head -n 1)
+expect 'it says what it measures' until_true grep -q 'device=[^ ]*-f32' "$tap_folder/agent.err"
+key=$(sed -n 's/.*device=\([^ ]*-f32\).*/\1/p' "$tap_folder/agent.err" | head -n 1)
 expect 'its key names NEON' [ "${key%+neon-f32}" != "$key" ]
 table_study measured "$key"
 start_master measured

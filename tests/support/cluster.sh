@@ -65,9 +65,12 @@ told() {
     [ "$(progress "$1" distinct)" -ge "$2" ]
 }
 
-# reached NAME N: the workers whose logs are NAME*.err have computed at least N candidates.
+# computed_by NAME: how many candidates the workers whose logs are NAME*.err have computed; computed NAME N: at least N.
+computed_by() {
+    cat "$tap_folder"/$1*.err 2>/dev/null | grep -c ' computed lease='
+}
 computed() {
-    [ "$(cat "$tap_folder"/$1*.err 2>/dev/null | grep -c ' in [0-9.]* s$')" -ge "$2" ]
+    [ "$(computed_by "$1")" -ge "$2" ]
 }
 
 front() { # front STUDY: best and front, as scripts see them

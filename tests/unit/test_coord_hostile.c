@@ -167,7 +167,7 @@ static void one_who_is_not_heard_is_logged_once(void **state)
     struct lone_master *lone = *state;
     char *text = NULL;
     size_t size = 0;
-    lone->logger = (struct logger){open_memstream(&text, &size), LOG_DEBUG, "test"};
+    lone->logger = (struct logger){.out = open_memstream(&text, &size), .level = LOG_DEBUG, .program = "test"};
     for (int i = 0; i < 5000; i++)
         lone_message(lone, STRANGER, "\x1b[31m\nnonsense", 14);
     fclose(lone->logger.out);

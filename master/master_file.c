@@ -66,14 +66,15 @@ static bool take(const json_t *object, const char *name, char *out, size_t size)
 
 static bool take_addresses(const json_t *list, struct master_file *out)
 {
-    out->address_count = json_array_size(list);
-    if (!json_is_array(list) || out->address_count > MASTER_FILE_ADDRESSES_MAX)
+    size_t count = json_array_size(list);
+    if (!json_is_array(list) || count > MASTER_FILE_ADDRESSES_MAX)
         return false;
-    for (size_t i = 0; i < out->address_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const char *text = json_string_value(json_array_get(list, i));
         if (text == NULL || snprintf(out->addresses[i], sizeof out->addresses[i], "%s", text) >= (int)sizeof out->addresses[i])
             return false;
     }
+    out->address_count = count;
     return true;
 }
 

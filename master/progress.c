@@ -7,16 +7,32 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/line.h"
+
 /* --- reading --- */
 
-/* Copies with everything that could drive a terminal replaced. */
+/* Copies with everything that could drive a terminal replaced; cut at a character's edge. */
+static void copy_plain(const char *text, char *out, size_t size)
+{
+    size_t left = text != NULL ? strlen(text) : 0, used = 0;
+    while (left > 0) {
+        size_t shown = line_shown(text, left), length = shown > 0 ? shown : 1;
+        if (used + length >= size)
+            break;
+        if (shown > 0)
+            memcpy(out + used, text, length);
+        else
+            out[used] = '?';
+        used += length;
+        text += length;
+        left -= length;
+    }
+    out[used] = '\0';
+}
+
 static void copy_text(const json_t *object, const char *key, char *out, size_t size)
 {
-    const char *text = json_string_value(json_object_get(object, key));
-    snprintf(out, size, "%s", text != NULL ? text : "");
-    for (; *out != '\0'; out++)
-        if ((unsigned char)*out < 0x20 || *out == 0x7f)
-            *out = '?';
+    copy_plain(json_string_value(json_object_get(object, key)), out, size);
 }
 
 static uint64_t count_of(const json_t *object, const char *key)
@@ -38,7 +54,7 @@ static void read_best(const json_t *best, struct progress *out)
     {
         if (out->best_cost_count == CONFIG_COSTS_MAX)
             break;
-        snprintf(out->best_cost_names[out->best_cost_count], CONFIG_NAME_BYTES, "%s", name);
+        copy_plain(name, out->best_cost_names[out->best_cost_count], CONFIG_NAME_BYTES);
         out->best_costs[out->best_cost_count++] = json_is_number(value) ? json_number_value(value) : NAN;
     }
 }

@@ -25,6 +25,11 @@ struct fuzz_file {
 struct fuzz_file fuzz_file(const void *data, size_t size);
 void fuzz_file_close(struct fuzz_file *file);
 
+/* A folder for readers of files that are what they say, in memory where there is such a place: the same one for every input, with
+ * the files of that name written over. path: room for 128 bytes. It goes when the program ends in order. */
+const char *fuzz_folder(void);
+void fuzz_write(const char *folder, const char *name, unsigned mode, const void *data, size_t size, char *path);
+
 /* Ends the program with the sentence when the condition does not hold. */
 #define FUZZ_MUST(condition, sentence)                                                                                             \
     do {                                                                                                                           \

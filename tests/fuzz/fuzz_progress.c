@@ -2,15 +2,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/line.h"
 #include "master/progress.h"
 #include "tests/fuzz/fuzz.h"
 
 const struct fuzz_target fuzz_target = {"progress", 10000};
 
+/* Lines of what may be shown to people as it is, up to where a line was cut. */
 static void is_plain(const char *text)
 {
-    for (; *text != '\0'; text++)
-        FUZZ_MUST((unsigned char)*text >= 0x20 || *text == '\n', "what is shown drives no terminal");
+    size_t left = strlen(text);
+    while (left > 0) {
+        size_t length = *text == '\n' ? 1 : line_shown(text, left);
+        FUZZ_MUST(length > 0 || left < 4, "what is shown drives no terminal");
+        length = length > 0 ? length : left;
+        text += length;
+        left -= length;
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     fuzz_study_open(&study, fuzz_strategies[data[0] % FUZZ_STRATEGIES]);
     if (study_load(study.study, data + 1, size - 1, &status) == STATUS_OK)
-        fuzz_study_go_on(study.study, 8);
+        fuzz_study_go_on(study.study, 2);
     else
         FUZZ_MUST(status.message[0] != '\0', "a refusal has a sentence");
     fuzz_study_close(&study);

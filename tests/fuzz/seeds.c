@@ -11,6 +11,7 @@
 #include "common/fileio.h"
 #include "common/net_onnx.h"
 #include "common/tensorfile.h"
+#include "tests/fuzz/fuzz_coord.h"
 #include "tests/fuzz/fuzz_snapshot.h"
 #include "tests/support/message.h"
 
@@ -40,6 +41,118 @@ static void messages(void)
         keep("wire", wire_type_name(type), data, size);
         free(data);
     }
+}
+
+/* --- conversations with a master --- */
+
+struct talk {
+    uint8_t bytes[16384];
+    size_t size;
+};
+
+static void say(struct talk *talk, unsigned link, unsigned after_100_ms, const struct wire_message *message)
+{
+    struct status status = {0};
+    void *data;
+    size_t size;
+    FUZZ_MUST(wire_encode(message, &data, &size, &status) == STATUS_OK, status.message);
+    FUZZ_MUST(talk->size + FUZZ_COORD_HEAD + size <= sizeof talk->bytes, "a talk is short");
+    uint8_t *at = talk->bytes + talk->size;
+    at[0] = (uint8_t)(link | FUZZ_COORD_TURN);
+    at[1] = (uint8_t)after_100_ms;
+    at[2] = (uint8_t)(size & 255);
+    at[3] = (uint8_t)(size >> 8);
+    memcpy(at + FUZZ_COORD_HEAD, data, size);
+    talk->size += FUZZ_COORD_HEAD + size;
+    free(data);
+}
+
+static struct wire_message hello_of(enum wire_role role)
+{
+    struct wire_message hello = message_sample(WIRE_HELLO);
+    hello.hello.role = role;
+    hello.hello.held.count = 0;
+    hello.hello.slots = 3;
+    if (role == WIRE_AGENT) {
+        strcpy(hello.hello.device_key, "bench-1");
+        return hello;
+    }
+    strcpy(hello.hello.node, "w");
+    hello.hello.device_key[0] = '\0';
+    memset(&hello.hello.board, 0, sizeof hello.hello.board);
+    return hello;
+}
+
+static struct wire_message held_of(unsigned leases)
+{
+    struct wire_message heartbeat = message_sample(WIRE_HEARTBEAT);
+    heartbeat.heartbeat.sequence = 2 + leases;
+    heartbeat.heartbeat.held.count = leases;
+    for (unsigned i = 0; i < leases; i++)
+        heartbeat.heartbeat.held.items[i] = (struct wire_held){.lease_id = i + 1, .key = MESSAGE_KEY};
+    return heartbeat;
+}
+
+static struct wire_message result_of(unsigned lease, enum wire_outcome outcome)
+{
+    struct wire_message result = message_sample(WIRE_RESULT);
+    result.result.lease_id = lease;
+    result.result.outcome = outcome;
+    if (outcome == WIRE_OK)
+        return result;
+    result.result.value = result.result.energy_mj = 0;
+    result.result.failure = outcome == WIRE_FAILED ? WIRE_FAILURE_CRASHED : WIRE_FAILURE_NONE;
+    strcpy(result.result.sentence, "no good");
+    return result;
+}
+
+static void talks(void)
+{
+    struct wire_message worker = hello_of(WIRE_WORKER), agent = hello_of(WIRE_AGENT), held = held_of(3), message;
+    struct talk talk = {.size = 0};
+    say(&talk, 0, 0, &worker);
+    say(&talk, 0, 1, &held);
+    for (unsigned lease = 1; lease <= 8; lease++) {
+        message = result_of(lease, (enum wire_outcome)(1 + lease % 3));
+        say(&talk, 0, 5, &message);
+    }
+    keep("coord", "worker", talk.bytes, talk.size);
+    talk.size = 0;
+    say(&talk, 1, 0, &agent);
+    say(&talk, 1, 1, &held);
+    for (unsigned lease = 1; lease <= 4; lease++) {
+        message = result_of(lease, WIRE_OK);
+        message.result.detail = "{\"samples_ms\":[1.25,1.25,1.5]}";
+        message.result.detail_size = strlen(message.result.detail);
+        say(&talk, 1, 20, &message);
+    }
+    keep("coord", "agent", talk.bytes, talk.size);
+    talk.size = 0;
+    say(&talk, 0, 0, &worker);
+    say(&talk, 0, 100, &held); /* late: it is away */
+    worker.hello.incarnation++;
+    say(&talk, 2, 0, &worker); /* a later process of that name */
+    message = message_sample(WIRE_RETURN);
+    message.return_lease.lease_id = 1;
+    say(&talk, 2, 1, &message);
+    message = result_of(2, WIRE_OK);
+    say(&talk, 0, 200, &message);
+    message = message_sample(WIRE_GOODBYE);
+    say(&talk, 2, 0, &message);
+    keep("coord", "replaced", talk.bytes, talk.size);
+    talk.size = 0;
+    for (int kind = WIRE_ASK_STUDY_LIST; kind <= WIRE_ASK_DEVICE_WHY; kind++) {
+        message = message_sample(WIRE_QUESTION);
+        message.question = (struct wire_question){.id = (uint64_t)kind, .kind = (enum wire_question_kind)kind, .format = WIRE_JSON};
+        bool study =
+            kind == WIRE_ASK_STUDY_SHOW || kind == WIRE_ASK_STUDY_WHY || kind == WIRE_ASK_FRONT || kind == WIRE_ASK_DEVICE_WHY;
+        strcpy(message.question.study, study ? "lone" : "");
+        strcpy(message.question.board, kind == WIRE_ASK_DEVICE_SHOW ? "kitchen" : "");
+        say(&talk, 3, 0, &message);
+    }
+    message = message_sample(WIRE_BUNDLE_REQUEST);
+    say(&talk, 3, 0, &message);
+    keep("coord", "questions", talk.bytes, talk.size);
 }
 
 static void network(const char *name, const char *space_name, const char *text, int channels, int size)
@@ -143,6 +256,7 @@ int main(int argc, char **argv)
     folder = argv[1];
     mkdir(folder, 0755);
     messages();
+    talks();
     network("nb201", "nb201", "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|nor_conv_1x1~0|none~1|avg_pool_3x3~2|", 1, 8);
     tensors();
     bundle();

@@ -106,7 +106,7 @@ PROGRAMS := $(if $(ARCH),,$(B)/hwnas $(B)/hwnas-master $(B)/hwnas-worker) $(B)/h
 # Golden tests compute for long on one thread each: ThreadSanitizer has nothing to find there.
 THREADED   := $(filter thread,$(SAN))
 UNIT_TESTS := $(patsubst %.c,$(B)/%.t,$(sort $(wildcard tests/unit/*.c tests/sim/*.c $(if $(THREADED),,tests/golden/*.c))))
-E2E_TESTS  := $(sort $(wildcard tests/e2e/*.sh)) $(sort $(filter-out $(addprefix tests/chaos/,tap.py cluster.py judge.py check_ledgers.py),$(wildcard tests/chaos/*.py)))
+E2E_TESTS  := $(sort $(wildcard tests/e2e/*.sh)) $(sort $(filter-out $(addprefix tests/chaos/,tap.py cluster.py judge.py relay.py check_ledgers.py),$(wildcard tests/chaos/*.py)))
 # What runs for boards under qemu (tests/support/board.sh), where this machine has what it takes: scripts/install-deps --arch ARCH.
 BOARDS      := $(if $(ARCH)$(SAN),,$(foreach arch,arm64 armhf,$(shell scripts/install-deps --have $(arch) >/dev/null && echo $(arch))))
 BOARD_TESTS := $(addprefix $(B)/tests/unit/,test_engine_ops.t test_engine.t test_space_fbnet.t test_conditions.t test_wire.t test_tensorfile.t)
@@ -120,11 +120,11 @@ FUZZ_TESTS   := $(patsubst %.c,$(B)/%.t,$(FUZZ_SRC))
 UNIT_TESTS   += $(if $(THREADED),,$(FUZZ_TESTS))
 # What replaces malloc, or the calls that write files, is linked into the programs that are about them, and into no others.
 # tool.c is a program by itself: what the command runner is tried with. Boards have no SQLite.
-TEST_HELP  := $(filter-out $(addprefix tests/support/,failing_malloc.c disk.c tool.c crash.c peer_job.c peer_ledger.c \
+TEST_HELP  := $(filter-out $(addprefix tests/support/,failing_malloc.c no_threads.c disk.c tool.c crash.c peer_job.c peer_ledger.c \
                 $(if $(ARCH),store_case.c turns.c)),$(sort $(wildcard tests/support/*.c)))
 TEST_TOOL  := $(B)/tests/support/tool
 # What tests/chaos kills, cuts off and starves: a master with crash points, peers that write down what they sent and heard.
-CHAOS      := $(addprefix $(B)/chaos/,hwnas-master hwnas-worker hwnas-agent)
+CHAOS      := $(addprefix $(B)/chaos/,hwnas-master hwnas-worker hwnas-agent no_threads.so)
 CRASH_SRC  := $(shell grep -l '"common/crash.h"' $(MASTER_SRC) $(COMMON_SRC))
 BENCHES    := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
 
@@ -273,6 +273,10 @@ $(B)/chaos/hwnas-worker: $(B)/worker/worker_main.o $(B)/tests/support/peer_job.o
 	$(LINK)
 $(B)/chaos/hwnas-agent: $(B)/worker/agent_main.o $(call objects,$(PLAIN_SRC)) $(B)/tests/support/peer_ledger.o $(WORKER_LIB) $(COMMON_LIB)
 	$(LINK)
+$(B)/chaos/no_threads.so: tests/support/no_threads.c | $(DEPS_STAMP)
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) -O1 -g -std=gnu11 -D_GNU_SOURCE $(filter-out -Wmissing-prototypes,$(WARNINGS)) -fPIC -shared $< -o $@
 AGENT_OBJ := $(B)/worker/agent_main.o $(call objects,$(PLAIN_SRC))
 ifeq ($(ARCH),)
 $(B)/hwnas-agent:  $(AGENT_OBJ) $(WORKER_LIB) $(COMMON_LIB)

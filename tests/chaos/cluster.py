@@ -3,6 +3,7 @@
 Everything lives in one temporary folder and ends with `close`. Masters have crash points (tests/support/crash.c); peers compute values that
 follow from the key, and write down in ledgers what they sent and heard (tests/support/peer_ledger.c). Nothing here waits by the clock: it
 polls for what is to happen, and `Stuck` with the ends of all logs says what did not."""
+import collections
 import itertools
 import json
 import os
@@ -29,7 +30,8 @@ class Ledgers:
     """What peers have written down so far; read on from where it was left."""
 
     def __init__(self, folder):
-        self.folder, self.read_to, self.records = folder, {}, []
+        self.folder, self.read_to, self.records, self.hand = folder, {}, [], {}
+        self.acked_by_workers = 0
 
     def read(self):
         for name in sorted(os.listdir(self.folder)):
@@ -44,7 +46,11 @@ class Ledgers:
             self.read_to[name] = at + whole
             for i in range(0, whole, RECORD_BYTES):
                 fields = data[i : i + RECORD_BYTES].decode().split()
-                self.records.append((name.removesuffix(".ledger"), fields[0], int(fields[1])) + tuple(fields[2:]))
+                node, kind = name.removesuffix(".ledger"), fields[0]
+                self.records.append((node, kind, int(fields[1])) + tuple(fields[2:]))
+                if kind in ("begin", "sent", "return"):
+                    self.hand[node] = fields[2] if kind == "begin" else None
+                self.acked_by_workers += kind == "acked" and node.startswith("worker")
         return self.records
 
     def count(self, kind, node=None, since=0):
@@ -96,7 +102,8 @@ class Cluster:
         self.address = "ipc://" + self.path("socket/hwnas.sock")
         self.listen = [self.address]
         self.ledgers = Ledgers(self.path("ledgers"))
-        self.processes, self.master = {}, None
+        self.processes, self.master, self.hits = {}, None, collections.Counter()
+        self.at_close = []
         self.allowed = {-signal.SIGKILL}  # ends that a supervisor only shrugs at
         subprocess.run([sys.executable, "tests/support/tiny_bundle.py", self.path("tiny.bundle")], check=True)
 
@@ -116,6 +123,8 @@ class Cluster:
             process.signal(signal.SIGCONT)
             if process.popen is not None:
                 process.kill()
+        for undo in self.at_close:
+            undo()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def show_logs(self, lines=8):
@@ -207,6 +216,16 @@ class Cluster:
     def peers(self):
         return [process for name, process in self.processes.items() if not name.startswith("master")]
 
+    def freeze(self, process):
+        """SIGSTOP, and it stands still when this returns: all its threads."""
+        def still():
+            folder = "/proc/%d/task" % process.popen.pid
+            states = [open("%s/%s/stat" % (folder, task)).read().rsplit(")", 1)[1].split()[0] for task in os.listdir(folder)]
+            return set(states) <= {"T", "t"}
+
+        process.signal(signal.SIGSTOP)
+        self.wait(still, "%s to stand still" % process.name)
+
     # --- the supervisor
 
     def tick(self):
@@ -261,9 +280,24 @@ class Cluster:
 
     # --- what came of it
 
+    def in_hand(self, node):
+        """The key that a peer with one slot computes now; None when it has none."""
+        self.ledgers.read()
+        return self.ledgers.hand.get(node)
+
+    def aim(self, nodes):
+        """Before a fault that may cost those peers what they have in hand: a task that is lost a third time would rightly be given up, so one
+        that has been hit twice is let through first."""
+        def spared():
+            return self.master.popen is None or all(self.hits[self.in_hand(node)] < 2 for node in nodes)
+
+        self.wait(spared, "what was hit twice to be done")
+        self.hits.update({key for key in map(self.in_hand, nodes) if key is not None})
+
     def evaluated(self):
         """Acknowledgements that workers have heard."""
-        return sum(1 for record in self.ledgers.read() if record[1] == "acked" and record[0].startswith("worker"))
+        self.ledgers.read()
+        return self.ledgers.acked_by_workers
 
     def progress(self, field):
         """Of the last whole progress line of the master; None when there is none."""

@@ -104,14 +104,15 @@ def cut_off(chance):
     def fault(cluster):
         cluster.pass_time(chance.uniform(0.05, 0.5))
         nodes = some(chance)
+        cluster.aim(nodes)
         cut(nodes)
         cluster.pass_time(chance.uniform(*span))
         heal()
         returns.wait(cluster, nodes)
         return 1
 
-    reports = endure("cut", amount(2, 100), fault, amount(300, 3000), "nothing is lost, nothing counted twice", prepare=open_network,
-                     start=lambda cluster: start_all(cluster, "cut"), peer_ms=100, lease_ms=3000)
+    reports = endure("cut", amount(1, 100), fault, amount(150, 3000), "nothing is lost, nothing counted twice", prepare=open_network,
+                     start=lambda cluster: start_all(cluster, "cut"), peer_ms=amount(50, 100), lease_ms=3000)
     returns.tell()
     say("%d leases lost, %d returned" % (total(reports, "lost"), total(reports, "returned")))
 
@@ -124,14 +125,15 @@ def one_way(chance):
         cluster.pass_time(chance.uniform(0.05, 0.5))
         nodes, to_master = some(chance), len(done) % 2 == 0
         done.append(to_master)
+        cluster.aim(nodes)
         cut(nodes, to_master=to_master, to_peer=not to_master)
-        cluster.pass_time(chance.uniform(1, amount(2, 5)))
+        cluster.pass_time(chance.uniform(1, amount(1.5, 5)))
         heal()
         returns.wait(cluster, nodes)
         return 1
 
-    endure("oneway", amount(2, 60), fault, amount(300, 3000), "cut in one direction, half to the master, half from it", prepare=open_network,
-           start=lambda cluster: start_all(cluster, "oneway"), peer_ms=100, lease_ms=3000)
+    endure("oneway", amount(2, 60), fault, amount(150, 3000), "cut in one direction, half to the master, half from it", prepare=open_network,
+           start=lambda cluster: start_all(cluster, "oneway"), peer_ms=amount(50, 100), lease_ms=3000)
     returns.tell()
 
 
@@ -147,7 +149,7 @@ def weather(chance, name, begin, end, seconds, sentence):
         end()
         return 1
 
-    budget = amount(150, 1500)
+    budget = amount(60, 1500)
     reports = endure(name, 1, fault, budget, sentence, prepare=open_network, start=lambda cluster: start_all(cluster, name), peer_ms=amount(200, 250),
                      heartbeat_ms=1000, lease_ms=10000)
     ok(min(advanced) > 0, "and the search advanced meanwhile: by %d" % min(advanced))
@@ -156,13 +158,13 @@ def weather(chance, name, begin, end, seconds, sentence):
 
 def lossy(chance):
     """N3: a fifth of all packets is lost."""
-    weather(chance, "lossy", lambda: cut(PEERS, share="numgen random mod 100 < 20"), heal, amount(4, 60), "a fifth of the packets lost")
+    weather(chance, "lossy", lambda: cut(PEERS, share="numgen random mod 100 < 20"), heal, amount(2, 60), "a fifth of the packets lost")
 
 
 def slow(chance):
     """N3: 64 kbit/s for all together."""
     weather(chance, "slow", lambda: run("tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "64kbit", "burst", "4k", "latency", "2s"),
-            lambda: run("tc", "qdisc", "del", "dev", "lo", "root"), amount(4, 60), "64 kbit/s")
+            lambda: run("tc", "qdisc", "del", "dev", "lo", "root"), amount(3, 60), "64 kbit/s")
 
 
 def down(chance):
@@ -171,14 +173,15 @@ def down(chance):
 
     def fault(cluster):
         cluster.pass_time(chance.uniform(0.05, 0.3))
+        cluster.aim(PEERS)
         run("ip", "link", "set", "lo", "down")
         cluster.pass_time(chance.uniform(1, amount(1.5, 3)))
         run("ip", "link", "set", "lo", "up")
         returns.wait(cluster, PEERS)
         return 1
 
-    endure("down", amount(1, 20), fault, amount(300, 3000), "the interface down and up", prepare=open_network,
-           start=lambda cluster: start_all(cluster, "down"), peer_ms=100, lease_ms=3000)
+    endure("down", amount(1, 20), fault, amount(150, 3000), "the interface down and up", prepare=open_network,
+           start=lambda cluster: start_all(cluster, "down"), peer_ms=amount(50, 100), lease_ms=3000)
     returns.tell()
 
 
@@ -189,6 +192,7 @@ def restarted_behind_a_cut(chance):
     def fault(cluster):
         node = chance.choice(PEERS)
         cluster.pass_time(chance.uniform(0.05, 0.2))
+        cluster.aim([node])
         cut([node])
         cluster.pass_time(chance.uniform(0, 0.5))
         cluster.processes[node].kill()
@@ -197,8 +201,8 @@ def restarted_behind_a_cut(chance):
         returns.wait(cluster, [node])
         return 1
 
-    reports = endure("renamed", amount(2, 50), fault, amount(300, 3000), "a worker that came back under its name behind a cut", prepare=open_network,
-                     start=lambda cluster: start_all(cluster, "renamed"), peer_ms=100, lease_ms=3000)
+    reports = endure("renamed", amount(1, 50), fault, amount(150, 3000), "a worker that came back under its name behind a cut", prepare=open_network,
+                     start=lambda cluster: start_all(cluster, "renamed"), peer_ms=amount(50, 100), lease_ms=3000)
     returns.tell()
     say("%d leases lost, %d returned" % (total(reports, "lost"), total(reports, "returned")))
 

@@ -49,7 +49,7 @@ def drained(chance):
         process.start()
         return 1
 
-    reports = endure("drained", amount(4, 100), stop, amount(60, 400), "a drain loses nothing", agents=0, peer_ms=800, heartbeat_ms=100)
+    reports = endure("drained", amount(4, 100), stop, amount(40, 400), "a drain loses nothing", agents=0, peer_ms=800, heartbeat_ms=100)
     finished = [end for end in ends if end[0] == "master"]
     say("%d masters and %d workers; longest drain %.2f s; longest pause between heartbeats %.1f times what was agreed"
         % (len(finished), len(ends) - len(finished), max(end[2] for end in ends), max(beats)))
@@ -78,7 +78,7 @@ def second_master(chance):
             return 1
         return 0
 
-    endure("one", amount(2, 20), start_second, 400, "the first is not disturbed", peer_ms=20)
+    endure("one", amount(2, 20), start_second, amount(200, 1000), "the first is not disturbed", peer_ms=20)
     say("longest refusal %.2f s" % max(refusal[2] for refusal in refusals))
     same([refusal for refusal in refusals if refusal[:2] != (3, True)], [], "%d second masters are refused, and say why" % len(refusals))
 

@@ -11,17 +11,6 @@ from judge import endure, judge, total, undisturbed
 from tap import amount, same, say
 
 
-def busy_with(cluster, node):
-    """The key that a worker with one slot computes now; None when it has none."""
-    key = None
-    for record in cluster.ledgers.read():
-        if record[0] == node and record[1] == "begin":
-            key = record[3]
-        elif record[0] == node and record[1] in ("sent", "return"):
-            key = None
-    return key
-
-
 def taken_over(cluster, key, node, since):
     return any(record[1] == "begin" and record[3] == key and record[0] != node for record in cluster.ledgers.read()[since:])
 
@@ -32,15 +21,16 @@ def worker_stopped(chance):
     def stop_one(cluster):
         node = "worker%d" % chance.randrange(4)
         process = cluster.processes[node]
-        cluster.wait(lambda: busy_with(cluster, node) is not None or cluster.master.popen is None, "a task for %s" % node)
+        cluster.wait(lambda: cluster.in_hand(node) is not None or cluster.master.popen is None, "a task for %s" % node)
+        cluster.aim([node])
         process.signal(signal.SIGSTOP)
-        key, since = busy_with(cluster, node), len(cluster.ledgers.read())
+        key, since = cluster.in_hand(node), len(cluster.ledgers.read())
         cluster.wait(lambda: key is None or taken_over(cluster, key, node, since) or cluster.master.popen is None, "another to take the task of %s" % node)
         cluster.pass_time(chance.uniform(0, 0.05))  # it wakes before, while or after the other has computed it
         process.signal(signal.SIGCONT)
         return key is not None
 
-    reports = endure("stopped", amount(3, 50), stop_one, 400, "a stopped worker's late result counts once at the most", lease_ms=900, heartbeat_ms=150, peer_ms=60)
+    reports = endure("stopped", amount(2, 50), stop_one, amount(150, 400), "a stopped worker's late result counts once at the most", lease_ms=900, heartbeat_ms=150, peer_ms=60)
     say("%d leases lost, %d returned" % (total(reports, "lost"), total(reports, "returned")))
 
 
@@ -55,7 +45,7 @@ def master_stopped(chance):
         return 1
 
     amount_of_freeze = amount((1, 3), (1, 20))
-    reports = endure("frozen", amount(2, 30), stop, 400, "a stopped master comes back as if it had not been away", peer_ms=20)
+    reports = endure("frozen", amount(1, 30), stop, amount(150, 1000), "a stopped master comes back as if it had not been away", peer_ms=20)
     same(total(reports, "lost"), 0, "no lease was taken for lost")
 
 
@@ -66,15 +56,16 @@ def loop_caught(chance):
     def catch(cluster):
         node = "worker%d" % chance.randrange(4)
         process = cluster.processes[node]
-        cluster.wait(lambda: busy_with(cluster, node) is not None or cluster.master.popen is None, "a task for %s" % node)
+        cluster.wait(lambda: cluster.in_hand(node) is not None or cluster.master.popen is None, "a task for %s" % node)
+        cluster.aim([node])
         process.signal(signal.SIGUSR1)
-        caught_ms, key, since = time.time() * 1000, busy_with(cluster, node), len(cluster.ledgers.read())
+        caught_ms, key, since = time.time() * 1000, cluster.in_hand(node), len(cluster.ledgers.read())
         cluster.wait(lambda: key is None or taken_over(cluster, key, node, since) or cluster.master.popen is None, "another to take the task of %s" % node)
         spans.append((node, caught_ms, time.time() * 1000))
         process.signal(signal.SIGUSR2)
         return key is not None and cluster.master.popen is not None
 
-    faults, budget, done, granted = amount(2, 20), 400, 0, []
+    faults, budget, done, granted = amount(1, 20), amount(150, 400), 0, []
     undisturbed(budget)
     while done < faults:
         with Cluster(heartbeat_ms=heartbeat_ms, lease_ms=lease_ms, peer_ms=60) as cluster:

@@ -31,7 +31,7 @@ def judge(cluster, study, budget, sentence, agents=2, db=None, more=(), **settin
     return report
 
 
-def endure(name, faults, fault, budget, sentence, workers=4, agents=2, prepare=None, start=None, **cluster_settings):
+def endure(name, faults, fault, budget, sentence, workers=4, agents=2, db=None, prepare=None, start=None, **cluster_settings):
     """Searches, one after the other, until `fault(cluster)` has been done `faults` times (it returns how many it did): each search comes to its
     end by itself and is judged. `prepare(cluster)` is called before anything is started, `start(cluster)` in place of starting master and
     peers. Returns the reports."""
@@ -51,7 +51,7 @@ def endure(name, faults, fault, budget, sentence, workers=4, agents=2, prepare=N
                 done += fault(cluster)
             cluster.finish()
             cluster.stop_peers()
-            reports.append(judge(cluster, name, budget, "search %d, %d of %d faults so far: %s" % (len(reports) + 1, done, faults, sentence), agents))
+            reports.append(judge(cluster, name, budget, "search %d, %d of %d faults so far: %s" % (len(reports) + 1, done, faults, sentence), agents, db))
     return reports
 
 

@@ -35,7 +35,7 @@ def master_killed(chance):
 
 def peers_killed(chance):
     """P3. Exponential gaps; as many searches as it takes."""
-    budget, kills, mean_s, round_number, killed, lost = amount(400, 5000), amount(15, 500), 0.1, 0, 0, 0
+    budget, kills, mean_s, round_number, killed, lost = amount(250, 5000), amount(12, 500), 0.1, 0, 0, 0
     undisturbed(budget, AGENTS)
     while killed < kills:
         round_number += 1
@@ -46,6 +46,7 @@ def peers_killed(chance):
             while killed < kills and cluster.evaluated() < budget * 0.95:
                 cluster.pass_time(min(1, chance.expovariate(1 / mean_s)))
                 process = chance.choice(cluster.peers())
+                cluster.aim([process.name])
                 killed += process.popen is not None and process.kill()
             cluster.finish()
             cluster.stop_peers()
@@ -56,7 +57,7 @@ def peers_killed(chance):
 
 def poison(chance):
     """P4. Tasks that kill every worker that begins them. Proposals do not depend on outcomes here, so the others are as undisturbed."""
-    budget, poisons = amount(150, 1000), amount(3, 20)
+    budget, poisons = amount(120, 1000), amount(3, 20)
     strategy = "name: random, population: 50, generations: 1000"
     with Cluster(peer_ms=2) as cluster:
         whole = cluster.path("whole.db")

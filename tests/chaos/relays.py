@@ -67,7 +67,7 @@ def delayed(chance):
         advanced.append(cluster.evaluated() - before)
         return 1
 
-    behind.endure(1, fault, amount(100, 400), "half a second late in each direction", heartbeat_ms=1000, lease_ms=10000, peer_ms=200)
+    behind.endure(1, fault, amount(40, 400), "half a second late in each direction", heartbeat_ms=1000, lease_ms=10000, peer_ms=200)
     ok(advanced[0] > 0, "and the search advanced meanwhile: by %d" % advanced[0])
 
 
@@ -76,13 +76,14 @@ def still(chance):
 
     def fault(cluster):
         cluster.pass_time(chance.uniform(0.1, 0.5))
+        cluster.aim([process.name for process in cluster.peers()])
         behind.relay.still = True
         cluster.pass_time(amount(2, 30))
         behind.relay.still = False
         back.append(behind.heard_again(cluster))
         return 1
 
-    behind.endure(amount(1, 5), fault, amount(150, 1000), "silence with open connections", peer_ms=100)
+    behind.endure(amount(1, 5), fault, amount(100, 1000), "silence with open connections", peer_ms=100)
     say("all peers back after %.1f s at the most" % max(back))
 
 
@@ -97,7 +98,7 @@ def broken(chance, study, wish, faults, sentence):
         cluster.pass_time(chance.uniform(0, 0.1))
         return behind.relay.done[wish] - before
 
-    behind.endure(faults, fault, amount(200, 5000), sentence, peer_ms=20)
+    behind.endure(faults, fault, amount(100, 5000), sentence, peer_ms=20)
     growth = (max(behind.memory_kib) - behind.memory_kib[0]) / 1024
     say("the master's memory grew by %.1f MiB" % growth)
     return growth

@@ -38,9 +38,7 @@ def skip(sentence, why):
 
 
 def amount(quick, full):
-    """How often something is repeated: quick in make test, full in make test-all. CHAOS_AMOUNT=n: so often, to look for something."""
-    if os.environ.get("CHAOS_AMOUNT"):
-        return int(os.environ["CHAOS_AMOUNT"])
+    """How often something is repeated, how long, how much of it: quick in make test, full in make test-all (HWNAS_FULL=1)."""
     return full if os.environ.get("HWNAS_FULL") else quick
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """crash_points.py [SCENARIO...]: the master is killed at each of its crash points (common/crash.h), at a random passage of it; another
 is started, and the search ends as if nothing had happened. P2."""
+import contextlib
 import os
 import re
 import signal
@@ -8,7 +9,7 @@ import sqlite3
 import subprocess
 
 import tap
-from cluster import Cluster, Stuck
+from cluster import BUILD, Cluster
 from judge import judge, undisturbed
 from tap import amount, ok, same, say
 
@@ -18,6 +19,7 @@ RUNNING = {
     "before-task": 6, "after-task": 6, "after-answer": 12, "after-outbox": 12, "log-write": 40, "before-snapshot": 1, "snapshot-stored": 1,
     "epoch-raised": 1, "before-listen": 1, "after-listen": 1, "checkpoint-write": 12,
 }
+BACKUP = ("before-backup", "backup-copied", "backup-made", "backup-named")  # `hwnas db backup` of a master that runs
 SHUTDOWN = ("at-shutdown", "shutdown-stored", "after-goodbye", "before-close")
 # Once in the life of a database; each restart finds what the one before has left.
 CREATION = ("database-made", "database-named", "finish-stored", "at-finish")
@@ -25,13 +27,29 @@ MIGRATION = ("before-backup", "backup-copied", "backup-made", "backup-named", "m
 WORKERS, AGENTS = 4, 2
 
 
-def die_at(cluster, study, point, passage, stop_after=None):
-    """A master that is to be killed there. True when it was, False when the study ended first."""
+def stop(cluster):
+    cluster.master.signal(signal.SIGTERM)
+
+
+def back_up(cluster):
+    """The master it asks is about to die; then it makes the copy itself, and the next master waits for that."""
+    cluster.copies = getattr(cluster, "copies", 0) + 1
+    asking = start_backup(cluster, "copy%d.db" % cluster.copies)
+    cluster.wait(lambda: asking.poll() is not None, "the end of hwnas db backup")
+
+
+def start_backup(cluster, copy):
+    return subprocess.Popen([os.path.join(BUILD, "hwnas"), "db", "backup", "--db", cluster.path("killed.db"), "-o", cluster.path(copy)],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def die_at(cluster, study, point, passage, act=None, act_after=0):
+    """A master that is to be killed there, on an order or by itself. True when it was, False when the study ended first."""
     cluster.start_master(study, crash="%s:%d" % (point, passage)).supervised = False
-    if stop_after is not None:
+    if act is not None:
         told = cluster.evaluated()
-        cluster.wait(lambda: cluster.evaluated() >= told + stop_after or cluster.master.popen is None, "work to interrupt")
-        cluster.master.signal(signal.SIGTERM)
+        cluster.wait(lambda: cluster.evaluated() >= told + act_after or cluster.master.popen is None, "work to interrupt")
+        act(cluster)
     cluster.wait(lambda: cluster.master.popen is None, "%s, passage %d" % (point, passage))
     return cluster.master.codes[-1] == -signal.SIGKILL
 
@@ -40,6 +58,11 @@ def go_on_to_the_end(cluster, study):
     cluster.start_master(study)
     cluster.finish()
     cluster.stop_peers()
+
+
+def query(path, sql):
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return db.execute(sql).fetchone()[0]
 
 
 def every_point_is_tried(chance):
@@ -53,16 +76,21 @@ def while_running(chance):
     """A checkpoint comes only once the log has 1000 pages, so its kills come last."""
     times, budget = amount(1, 10), amount(400, 3000)
     undisturbed(budget, AGENTS)
-    kills = [(point, chance.randint(1, most), None) for point, most in RUNNING.items() for _ in range(times) if point != "checkpoint-write"]
-    kills += [(point, 1, chance.randint(1, 5)) for point in SHUTDOWN for _ in range(times)]
+    kills = [(point, chance.randint(1, most)) for point, most in RUNNING.items() for _ in range(times) if point != "checkpoint-write"]
+    kills += [(point, 1, stop, chance.randint(1, 5)) for point in SHUTDOWN for _ in range(times)]
+    kills += [(point, 1, back_up, chance.randint(1, 5)) for point in BACKUP for _ in range(times)]
     chance.shuffle(kills)
-    kills += [("checkpoint-write", chance.randint(1, RUNNING["checkpoint-write"]), None) for _ in range(times)]
+    kills += [("checkpoint-write", chance.randint(1, RUNNING["checkpoint-write"])) for _ in range(times)]
     with Cluster(peer_ms=5) as cluster:
         cluster.study("killed", budget)
         cluster.start_peers(WORKERS, AGENTS)
-        missed = [kill for kill in kills if not die_at(cluster, "killed", *kill)]
+        missed = [kill[:2] for kill in kills if not die_at(cluster, "killed", *kill)]
         go_on_to_the_end(cluster, "killed")
-        same(missed, [], "%d points, each met and killed at %d times" % (len(RUNNING) + len(SHUTDOWN), times))
+        same(missed, [], "%d points, each met and killed at %d times" % (len(RUNNING) + len(SHUTDOWN) + len(BACKUP), times))
+        same(start_backup(cluster, "copy%d.db" % (cluster.copies + 1)).wait(), 0, "the next backup succeeds")
+        copies = [name for name in os.listdir(cluster.folder) if re.fullmatch(r"copy\d+\.db", name)]
+        sound = [query(cluster.path(name), "PRAGMA integrity_check") for name in copies]
+        same(set(sound), {"ok"}, "and what has a copy's name is whole: %d copies" % len(copies))
         report = judge(cluster, "killed", budget, "%d deaths: every promise holds, every candidate as undisturbed" % len(kills))
         same(report["leases"].get("lost", 0) + report["leases"].get("failed", 0), 0, "no attempt was lost by them")
 
@@ -109,8 +137,7 @@ def while_migrating(chance):
             same(missed, [], "round %d: killed at each of %s" % (round_number + 1, ", ".join(MIGRATION)))
             report = cluster.check("killed", budget)
             same([fault for fault in report["faults"] if not fault.startswith("duplicated")], [], "every promise holds")
-            with sqlite3.connect(cluster.path("killed.db.schema1")) as copy:
-                same(copy.execute("SELECT count(*) FROM evaluation").fetchone()[0], 8, "the copy of the old version is whole")
+            same(query(cluster.path("killed.db.schema1"), "SELECT count(*) FROM evaluation"), 8, "the copy of the old version is whole")
 
 
 if __name__ == "__main__":

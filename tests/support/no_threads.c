@@ -1,4 +1,5 @@
-/* no_threads: preloaded, it refuses the NO_THREADS-th thread and all after it, as a limit on processes would (which root has none of). */
+/* no_threads: preloaded, it refuses the NO_THREADS-th thread and all after it, as a limit on processes would (which root has none
+ * of). */
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>

@@ -121,7 +121,7 @@ UNIT_TESTS   += $(if $(THREADED),,$(FUZZ_TESTS))
 # What replaces malloc, or the calls that write files, is linked into the programs that are about them, and into no others.
 # tool.c is a program by itself: what the command runner is tried with. Boards have no SQLite.
 TEST_HELP  := $(filter-out $(addprefix tests/support/,failing_malloc.c no_threads.c disk.c tool.c crash.c peer_job.c peer_ledger.c \
-                $(if $(ARCH),store_case.c turns.c)),$(sort $(wildcard tests/support/*.c)))
+                $(if $(ARCH),store_case.c turns.c operations.c)),$(sort $(wildcard tests/support/*.c)))
 TEST_TOOL  := $(B)/tests/support/tool
 # What tests/chaos kills, cuts off and starves: a master with crash points, peers that write down what they sent and heard.
 CHAOS      := $(addprefix $(B)/chaos/,hwnas-master hwnas-worker hwnas-agent no_threads.so)

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -99,6 +101,32 @@ void fileio_sync_folder(const char *path)
 static enum status_code cannot_write(const char *path, int reason, struct status *status)
 {
     return status_set(status, STATUS_IO, "%s: cannot be written: %s", path, strerror(reason));
+}
+
+static bool is_named(int fd, const char *path)
+{
+    struct stat here, there;
+    return fstat(fd, &here) == 0 && stat(path, &there) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+/* The lock, not the name, says whether somebody is at it. Who ends between open and lock takes the name away, and what was opened
+ * may be his finished file: then once more. */
+enum status_code fileio_claim(const char *temporary, int *out, struct status *status)
+{
+    for (;;) {
+        int fd = open(temporary, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (fd < 0)
+            return cannot_write(temporary, errno, status);
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+            close(fd);
+            return status_set(status, STATUS_CONFLICT, "%s: another process writes it", temporary);
+        }
+        if (is_named(fd, temporary)) {
+            *out = fd;
+            return ftruncate(fd, 0) == 0 ? STATUS_OK : cannot_write(temporary, errno, status);
+        }
+        close(fd);
+    }
 }
 
 /* Not every file system can rename without replacing; every one that can link does that instead. */

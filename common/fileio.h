@@ -18,6 +18,11 @@ enum status_code fileio_write(const char *path, const void *data, size_t size, s
 /* The same with mode 0600, whatever the file's mode was before. */
 enum status_code fileio_write_private(const char *path, const void *data, size_t size, struct status *status);
 
+/* Opens and empties a file under which something is to grow before it takes its name, and locks it: what a kill left of an earlier
+ * try is taken over. Closing *fd gives it back; remove or rename the file before that. STATUS_CONFLICT: somebody else is at it;
+ * STATUS_IO. */
+enum status_code fileio_claim(const char *temporary, int *fd, struct status *status);
+
 /* Gives a complete file its name and fsyncs the folder; never replaces anything. Both names are in one folder. STATUS_CONFLICT when
  * there is something of that name, STATUS_IO; the file then still has its temporary name. */
 enum status_code fileio_take_name(const char *temporary, const char *path, struct status *status);

@@ -98,11 +98,23 @@ static enum status_code enter_wal(sqlite3 *db, const char *path, struct status *
     return code;
 }
 
+/* The check reports a page that it could not read as it does a damaged one, but for SQLite's code in its words. */
+static int reading_failure(const char *answer)
+{
+    const char *words = strstr(answer, "error code");
+    int result = words != NULL ? atoi(words + strcspn(words, "0123456789")) : SQLITE_OK;
+    return (result & 0xff) == SQLITE_IOERR || (result & 0xff) == SQLITE_NOMEM ? result : SQLITE_OK;
+}
+
 static enum status_code check_sound(sqlite3 *db, const char *path, struct status *status)
 {
     char answer[128];
     enum status_code code = store_ask_text(db, path, "PRAGMA quick_check(1)", answer, sizeof answer, status);
-    if (code == STATUS_OK && strcmp(answer, "ok") != 0)
+    if (code != STATUS_OK)
+        return code;
+    if (reading_failure(answer) != SQLITE_OK)
+        return store_failure(NULL, path, reading_failure(answer), status);
+    if (strcmp(answer, "ok") != 0)
         return status_set(
             status, STATUS_BAD_INPUT,
             "%s: the database is damaged (%s); it was left as it is: restore a copy, or see `.recover` of the sqlite3 shell", path,
@@ -151,16 +163,20 @@ static enum status_code back_up(struct store *store, int version, struct status 
 
 /* --- creating --- */
 
-static enum status_code fill_new(const char *path, const struct store_migration *migrations, size_t count, struct status *status)
+/* Without a journal beside it: nobody reads it before it is complete and synced. */
+static enum status_code fill_new(const char *path, int fd, const struct store_migration *migrations, size_t count,
+                                 struct status *status)
 {
     sqlite3 *db = NULL;
-    int result = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    int result = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
     enum status_code code = result == SQLITE_OK ? STATUS_OK : store_failure(db, path, result, status);
     if (code == STATUS_OK)
-        code = store_run(db, path, "PRAGMA synchronous = FULL", status);
+        code = store_run(db, path, "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF", status);
     if (code == STATUS_OK)
         code = migrate(db, path, 0, migrations, count, status);
     sqlite3_close(db);
+    if (code == STATUS_OK && fsync(fd) != 0)
+        code = file_failure(path, "cannot be written", status);
     return code;
 }
 
@@ -168,17 +184,22 @@ static enum status_code fill_new(const char *path, const struct store_migration 
 static enum status_code create(const char *path, const struct store_migration *migrations, size_t count, struct status *status)
 {
     char fresh[PATH_MAX];
-    if (snprintf(fresh, sizeof fresh, "%s.new.%ld", path, (long)getpid()) >= (int)sizeof fresh)
+    int fd = -1;
+    if (snprintf(fresh, sizeof fresh, "%s.new", path) >= (int)sizeof fresh)
         return status_set(status, STATUS_BAD_INPUT, "%s: the path is too long", path);
-    unlink(fresh);
-    enum status_code code = fill_new(fresh, migrations, count, status);
-    crash_point("database-made");
+    enum status_code code = fileio_claim(fresh, &fd, status);
     if (code == STATUS_OK)
+        code = fill_new(fresh, fd, migrations, count, status);
+    crash_point("database-made");
+    bool made = code == STATUS_OK;
+    if (made)
         code = fileio_take_name(fresh, path, status);
     crash_point("database-named");
-    if (code != STATUS_OK)
+    if (fd >= 0 && code != STATUS_OK)
         unlink(fresh);
-    return code == STATUS_CONFLICT ? STATUS_OK : code; /* somebody else was faster: then that one is opened */
+    if (fd >= 0)
+        close(fd);
+    return made && code == STATUS_CONFLICT ? STATUS_OK : code; /* somebody else was faster: then that one is opened */
 }
 
 /* --- open and close --- */

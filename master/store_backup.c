@@ -4,14 +4,12 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,38 +51,25 @@ static enum status_code check_target(const struct store_backup *backup, struct s
                       backup->target);
 }
 
-static bool is_named(int fd, const char *path)
-{
-    struct stat here, there;
-    return fstat(fd, &here) == 0 && stat(path, &there) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino;
-}
-
-/* The lock, not the name, says whether somebody is at it: what a kill left behind is taken over. Another backup that ends between
- * open and lock takes the name away, and what was opened may be its finished copy: then once more. */
 static enum status_code take_partial(struct store_backup *backup, struct status *status)
 {
-    for (;;) {
-        int fd = open(backup->partial, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd < 0)
-            return file_failure(backup->partial, status);
-        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-            close(fd);
-            return status_set(status, STATUS_CONFLICT, "%s: another backup to this name is on its way", backup->target);
-        }
-        if (is_named(fd, backup->partial)) {
-            backup->fd = fd;
-            return STATUS_OK;
-        }
-        close(fd);
-    }
+    enum status_code code = fileio_claim(backup->partial, &backup->fd, status);
+    if (code == STATUS_CONFLICT)
+        return status_set(status, code, "%s: another backup to this name is on its way", backup->target);
+    return code;
 }
 
 /* With the rights that the database has: it may be for its owner's eyes only. */
-static enum status_code open_copy(struct store_backup *backup, struct status *status)
+static enum status_code take_rights(struct store_backup *backup, struct status *status)
 {
     struct stat info;
-    if (stat(backup->store->path, &info) != 0 || fchmod(backup->fd, info.st_mode & 0777) != 0 || ftruncate(backup->fd, 0) != 0)
+    if (stat(backup->store->path, &info) != 0 || fchmod(backup->fd, info.st_mode & 0777) != 0)
         return file_failure(backup->partial, status);
+    return STATUS_OK;
+}
+
+static enum status_code open_copy(struct store_backup *backup, struct status *status)
+{
     int result = sqlite3_open_v2(backup->partial, &backup->copy, SQLITE_OPEN_READWRITE, NULL);
     if (result != SQLITE_OK)
         return store_failure(backup->copy, backup->partial, result, status);
@@ -99,6 +84,8 @@ static enum status_code begin(struct store_backup *backup, struct status *status
     enum status_code code = check_target(backup, status);
     if (code == STATUS_OK)
         code = take_partial(backup, status);
+    if (code == STATUS_OK)
+        code = take_rights(backup, status);
     if (code == STATUS_OK)
         code = open_copy(backup, status);
     if (code != STATUS_OK)
@@ -150,10 +137,21 @@ static enum status_code expect(const struct store_backup *backup, const char *sq
                       backup->target, sql, answer, backup->store->path);
 }
 
-/* Without a write-ahead log the copy is one file, and stays as it is when it is read. */
+/* Says in the header (bytes 18 and 19) that the copy keeps no write-ahead log: it is one file, and stays so when it is read.
+ * SQLite's own way to that end would make a log first. */
+static enum status_code leave_wal(struct store_backup *backup, struct status *status)
+{
+    static const unsigned char rollback_journal[2] = {1, 1};
+    sqlite3_close(backup->copy);
+    backup->copy = NULL;
+    return pwrite(backup->fd, rollback_journal, 2, 18) == 2 ? STATUS_OK : file_failure(backup->partial, status);
+}
+
 static enum status_code check_and_sync(struct store_backup *backup, struct status *status)
 {
-    enum status_code code = expect(backup, "PRAGMA journal_mode = DELETE", "delete", status);
+    enum status_code code = leave_wal(backup, status);
+    if (code == STATUS_OK)
+        code = open_copy(backup, status);
     if (code == STATUS_OK)
         code = expect(backup, "PRAGMA integrity_check(1)", "ok", status);
     if (code == STATUS_OK)

@@ -235,7 +235,7 @@ static void read_canary(struct query *query, struct store_canary *out)
     out->latency_ms = sql_column_real(query, 4);
     out->expected_ms = sql_column_real(query, 5);
     sql_column_text(query, 6, out->sentence, sizeof out->sentence);
-    out->detail = (const char *)sqlite3_column_text(query->statement, 7);
+    out->detail = sql_column_text_borrow(query, 7);
     sql_column_text(query, 8, out->samples_digest, sizeof out->samples_digest);
     sql_column_text(query, 9, out->node, sizeof out->node);
     out->seconds = sql_column_real(query, 10);

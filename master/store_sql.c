@@ -39,7 +39,9 @@ enum status_code store_failure(sqlite3 *db, const char *path, int result, struct
             status, STATUS_IO,
             "%s: %s; the file and its folder must be writable, also for reading (to look into a file that is not, copy it)", path,
             why);
-    case SQLITE_IOERR: return status_set(status, STATUS_IO, "%s: %s (SQLite %d)", path, why, result);
+    case SQLITE_IOERR:
+        return status_set(status, result == SQLITE_IOERR_NOMEM ? STATUS_NO_MEMORY : STATUS_IO, "%s: %s (SQLite %d)", path, why,
+                          result);
     default: return status_set(status, STATUS_INTERNAL, "%s: %s (SQLite %d)", path, why, result);
     }
 }
@@ -57,6 +59,8 @@ enum status_code store_ask_text(sqlite3 *db, const char *path, const char *sql, 
     if (result == SQLITE_OK)
         result = sqlite3_step(statement);
     const unsigned char *text = result == SQLITE_ROW ? sqlite3_column_text(statement, 0) : NULL;
+    if (result == SQLITE_ROW && text == NULL && sqlite3_errcode(db) == SQLITE_NOMEM)
+        result = SQLITE_NOMEM;
     snprintf(out, size, "%s", text != NULL ? (const char *)text : "");
     enum status_code code = STATUS_OK;
     if (result != SQLITE_ROW && result != SQLITE_DONE)
@@ -206,11 +210,21 @@ double sql_column_real(const struct query *query, int column)
     return sqlite3_column_double(query->statement, column);
 }
 
+/* SQLite hands out NULL for a value that it found no memory to hand out, as it does for one that is NULL or empty. */
+static bool is_missing(sqlite3_stmt *statement, const void *data)
+{
+    return data == NULL && sqlite3_errcode(sqlite3_db_handle(statement)) == SQLITE_NOMEM;
+}
+
 void sql_column_text(struct query *query, int column, char *out, size_t size)
 {
     const void *text = sqlite3_column_text(query->statement, column);
     size_t length = (size_t)sqlite3_column_bytes(query->statement, column);
     out[0] = '\0';
+    if (is_missing(query->statement, text)) {
+        fail(query, SQLITE_NOMEM);
+        return;
+    }
     if (length >= size) {
         sql_fail(query, STATUS_BAD_INPUT, "holds a text that is too long for its column: damaged, or made by another program");
         return;
@@ -220,11 +234,19 @@ void sql_column_text(struct query *query, int column, char *out, size_t size)
     out[length] = '\0';
 }
 
+const char *sql_column_text_borrow(struct query *query, int column)
+{
+    const unsigned char *text = sqlite3_column_text(query->statement, column);
+    if (is_missing(query->statement, text))
+        fail(query, SQLITE_NOMEM);
+    return (const char *)text;
+}
+
 void *sql_column_blob_copy(struct query *query, int column, size_t *size)
 {
     const void *data = sqlite3_column_blob(query->statement, column);
     size_t length = (size_t)sqlite3_column_bytes(query->statement, column);
-    char *copy = malloc(length + 1);
+    char *copy = is_missing(query->statement, data) ? NULL : malloc(length + 1);
     if (copy == NULL) {
         fail(query, SQLITE_NOMEM);
         return NULL;

@@ -55,6 +55,9 @@ double sql_column_real(const struct query *query, int column);
 /* Into a buffer; a text that does not fit fails the query with STATUS_BAD_INPUT. */
 void sql_column_text(struct query *query, int column, char *out, size_t size);
 
+/* Valid until the next row or sql_end; NULL on failure. */
+const char *sql_column_text_borrow(struct query *query, int column);
+
 /* Copies; the caller frees. NULL on failure. */
 char *sql_column_text_copy(struct query *query, int column);
 void *sql_column_blob_copy(struct query *query, int column, size_t *size);

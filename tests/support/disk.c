@@ -54,7 +54,7 @@ static int file_of[FDS_MAX]; /* of an open descriptor; valid while watching */
 
 static struct {
     unsigned kinds;
-    long left;
+    long left, calls;
     enum disk_fault fault;
     int error;
     bool armed, met;
@@ -185,6 +185,7 @@ static bool fails(unsigned kind, bool concerned, bool *lies)
     *lies = false;
     if (!failing.armed || !concerned || (failing.kinds & kind) == 0)
         return false;
+    failing.calls++;
     if (failing.met && failing.fault != DISK_FAILS_FROM_THEN_ON)
         return false;
     if (!failing.met && failing.left-- > 0)
@@ -449,6 +450,9 @@ static void load(struct disk *disk, const char *word)
 
 void disk_watch(const char *folder)
 {
+    if (watched != NULL) /* by a test that has failed */
+        disk_free(disk_stop());
+    failing.armed = false;
     struct disk *disk = calloc(1, sizeof *disk);
     must(disk != NULL && watched == NULL && realpath(folder, watched_folder) != NULL, "cannot watch");
     for (int i = 0; i < FILES_MAX; i++)
@@ -502,15 +506,17 @@ void disk_fail_after(unsigned kinds, long calls, enum disk_fault fault, int erro
 {
     failing.kinds = kinds;
     failing.left = calls;
+    failing.calls = 0;
     failing.fault = fault;
     failing.error = error;
     failing.met = false;
     failing.armed = true;
 }
 
-bool disk_heal(void)
+bool disk_heal(long *calls)
 {
     failing.armed = false;
+    *calls = failing.calls;
     return failing.met;
 }
 

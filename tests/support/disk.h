@@ -51,7 +51,7 @@ enum disk_fault {
 /* After so many more calls of those kinds one fails with `error` (an errno). */
 void disk_fail_after(unsigned kinds, long calls, enum disk_fault fault, int error);
 
-/* All is well again. Returns whether a call has failed. */
-bool disk_heal(void);
+/* All is well again. Returns whether a call has failed; *calls: how many of those kinds there were. */
+bool disk_heal(long *calls);
 
 #endif

@@ -56,7 +56,7 @@ void case_names(const char *folder, char *out, size_t size)
 void case_copy_files(const char *from, const char *to)
 {
     char command[2 * CASE_PATH_BYTES + 64];
-    snprintf(command, sizeof command, "rm -f '%s'/* && cp '%s'/* '%s'", to, from, to);
+    snprintf(command, sizeof command, "rm -f '%s'/* && cp -a '%s'/. '%s'", to, from, to);
     assert_int_equal(system(command), 0);
 }
 

@@ -433,7 +433,8 @@ static enum status_code explain(const struct config_yaml *yaml, cyaml_err_t erro
 {
     char path[CONFIG_YAML_PATH_BYTES];
     static const char unexpected[] = "Unexpected key: ";
-    if (error == CYAML_ERR_OOM)
+    /* libyaml's parser has a sentence for everything but missing memory. */
+    if (error == CYAML_ERR_OOM || (error == CYAML_ERR_LIBYAML_PARSER && strcmp(complaint->what, "libyaml: (null)") == 0))
         return status_set(status, STATUS_NO_MEMORY, "%s: no memory to read it", yaml->origin);
     if (strncmp(complaint->what, unexpected, sizeof unexpected - 1) == 0)
         return unknown_key(yaml, complaint, complaint->what + sizeof unexpected - 1, status);

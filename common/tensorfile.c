@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "common/fileio.h"
+#include "common/jsontext.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are kept as they stand in the file: little-endian hosts only");
 
@@ -263,7 +264,6 @@ enum status_code tensorfile_read(const void *data, size_t size, struct tensorfil
 {
     const unsigned char *bytes = data;
     uint64_t header_bytes = 0;
-    json_error_t error;
     memset(out, 0, sizeof *out);
     if (size < LENGTH_BYTES)
         return status_set(status, STATUS_BAD_INPUT, "not a safetensors file: it has only %zu bytes", size);
@@ -272,11 +272,12 @@ enum status_code tensorfile_read(const void *data, size_t size, struct tensorfil
         return status_set(status, STATUS_BAD_INPUT,
                           "not a safetensors file, or cut short: a header of %" PRIu64 " bytes in a file of %zu", header_bytes,
                           size);
-    json_t *header = json_loadb((const char *)bytes + LENGTH_BYTES, (size_t)header_bytes, JSON_REJECT_DUPLICATES, &error);
-    if (header == NULL)
-        return status_set(status, STATUS_BAD_INPUT, "the header is not JSON: byte %d: %s", error.position, error.text);
+    json_t *header;
+    enum status_code code = jsontext_read(bytes + LENGTH_BYTES, (size_t)header_bytes, "the header", &header, status);
+    if (code != STATUS_OK)
+        return code;
     size_t data_bytes = size - LENGTH_BYTES - (size_t)header_bytes;
-    enum status_code code = read_header(header, bytes + LENGTH_BYTES + header_bytes, data_bytes, out, status);
+    code = read_header(header, bytes + LENGTH_BYTES + header_bytes, data_bytes, out, status);
     json_decref(header);
     if (code != STATUS_OK)
         tensorfile_free(out);

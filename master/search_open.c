@@ -6,6 +6,7 @@
 
 #include "common/bundle.h"
 #include "common/fileio.h"
+#include "common/jsontext.h"
 #include "master/search_parts.h"
 
 /* --- the bundle --- */
@@ -214,8 +215,9 @@ enum status_code search_open(const struct search_options *options, const struct 
     if (code != STATUS_OK)
         goto done;
     if (known)
-        files = json_loads(stored.files, 0, NULL);
-    code = open_parts(search, files, status);
+        code = jsontext_read(stored.files, strlen(stored.files), "the list of the study's files", &files, status);
+    if (code == STATUS_OK)
+        code = open_parts(search, files, status);
     if (code != STATUS_OK)
         goto done;
     if (!known) {

@@ -176,7 +176,7 @@ static enum status_code begin_check(struct store_backup *backup, struct status *
 {
     int failed = pthread_create(&backup->checker, NULL, run_check, backup);
     if (failed != 0)
-        return status_set(status, STATUS_IO, "%s: no thread to check the copy with: %s", backup->target, strerror(failed));
+        return status_set(status, STATUS_NO_MEMORY, "%s: no thread to check the copy with: %s", backup->target, strerror(failed));
     backup->phase = CHECKING;
     return STATUS_OK;
 }

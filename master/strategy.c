@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/digest.h"
+#include "common/jsontext.h"
 #include "master/strategy_evrsnas.h"
 #include "master/strategy_local.h"
 #include "master/strategy_mohdnas.h"
@@ -322,11 +323,11 @@ enum status_code strategy_save(const struct strategy *strategy, void **data, siz
 
 enum status_code strategy_load(struct strategy *strategy, const void *data, size_t size, struct status *status)
 {
-    json_error_t error;
-    json_t *saved = json_loadb(data, size, 0, &error);
-    if (saved == NULL)
-        return status_set(status, STATUS_BAD_INPUT, "saved search: %s", error.text);
-    enum status_code code = strategy_load_json(strategy, saved, status);
+    json_t *saved;
+    enum status_code code = jsontext_read(data, size, "the saved search", &saved, status);
+    if (code != STATUS_OK)
+        return code;
+    code = strategy_load_json(strategy, saved, status);
     json_decref(saved);
     return code;
 }

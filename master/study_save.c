@@ -6,6 +6,7 @@
 
 #include <utlist.h>
 
+#include "common/jsontext.h"
 #include "master/preference.h"
 #include "master/study_parts.h"
 
@@ -143,12 +144,12 @@ static enum status_code load_saved(struct study *study, json_t *saved, struct st
 
 enum status_code study_load(struct study *study, const void *data, size_t size, struct status *status)
 {
-    json_error_t error;
     assert(study->strategy.asked == 0);
-    json_t *saved = json_loadb(data, size, 0, &error);
-    if (saved == NULL)
-        return status_set(status, STATUS_BAD_INPUT, "saved search: %s", error.text);
-    enum status_code code = load_saved(study, saved, status);
+    json_t *saved;
+    enum status_code code = jsontext_read(data, size, "the saved search", &saved, status);
+    if (code != STATUS_OK)
+        return code;
+    code = load_saved(study, saved, status);
     json_decref(saved);
     return code;
 }

@@ -515,9 +515,10 @@ void disk_fail_after(unsigned kinds, long calls, enum disk_fault fault, int erro
 
 bool disk_heal(long *calls)
 {
+    bool met = failing.armed && failing.met;
     failing.armed = false;
     *calls = failing.calls;
-    return failing.met;
+    return met;
 }
 
 /* --- power cuts --- */

@@ -5,19 +5,36 @@
 #include <stdlib.h>
 
 static long calls_until_failure = FAILING_MALLOC_NEVER;
+static bool from_then_on, failed;
 
-long failing_malloc_after(long allocations)
+static long set(long allocations)
 {
     long left = calls_until_failure;
     calls_until_failure = allocations;
+    failed = false;
     return left;
+}
+
+long failing_malloc_after(long allocations)
+{
+    from_then_on = false;
+    return set(allocations);
+}
+
+long failing_malloc_from(long allocations)
+{
+    from_then_on = true;
+    return set(allocations);
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
 static bool fails_now(void)
 {
-    return calls_until_failure != FAILING_MALLOC_NEVER && calls_until_failure-- == 0;
+    if (calls_until_failure == FAILING_MALLOC_NEVER)
+        return failed && from_then_on;
+    failed = calls_until_failure-- == 0;
+    return failed;
 }
 
 void *__libc_malloc(size_t size);

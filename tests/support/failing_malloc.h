@@ -22,4 +22,7 @@ enum { FAILING_MALLOC_NEVER = -1 };
  * far: FAILING_MALLOC_NEVER when none was set or its allocation has failed. */
 long failing_malloc_after(long allocations);
 
+/* The same, but all those after it fail, too, until failing_malloc_after(FAILING_MALLOC_NEVER). */
+long failing_malloc_from(long allocations);
+
 #endif

@@ -207,6 +207,8 @@ static struct store_evaluation answer_of(struct turns *turns, const struct turns
         snprintf(row.why_not, sizeof row.why_not, "the loss is NaN from step 3 on");
     }
     row.detail = malloc(turns->detail_bytes + 16);
+    if (row.detail == NULL)
+        return row;
     memset(row.detail, 'x', turns->detail_bytes + 16);
     row.detail[turns->detail_bytes + 15] = '\0';
     return row;
@@ -227,7 +229,7 @@ static enum status_code finish(struct turns *turns, struct turns_task *task, str
         return STATUS_OK;
     }
     struct store_evaluation row = answer_of(turns, task);
-    code = search_accept(turns->search, &row, status);
+    code = row.detail != NULL ? search_accept(turns->search, &row, status) : status_set(status, STATUS_NO_MEMORY, "no memory");
     store_evaluation_free(&row);
     return code;
 }

@@ -76,6 +76,94 @@ static void any_call_may_do_its_work_and_say_that_it_failed(void **state)
     try_all(*state, &fault);
 }
 
+/* --- commits of unknown outcome --- */
+
+static long ask(const char *db, const char *sql)
+{
+    sqlite3 *connection = NULL;
+    sqlite3_stmt *statement = NULL;
+    assert_int_equal(sqlite3_open(db, &connection), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(connection, sql, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    long answer = (long)sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(connection);
+    return answer;
+}
+
+/* As a kill leaves it: what was written is there, whatever was said of it. */
+static void kill_and_come_back(struct turns *turns, const char *folder, const char *as_killed)
+{
+    struct status status = {0};
+    case_copy_files(folder, as_killed);
+    turns_close(turns);
+    unwatch();
+    case_copy_files(as_killed, folder);
+    watch(folder);
+    assert_ok(turns_open(turns, &status), status);
+}
+
+static void stop_and_come_back(struct turns *turns)
+{
+    struct status status = {0};
+    turns_close(turns);
+    assert_ok(turns_open(turns, &status), status);
+}
+
+/* Every seventh commit reaches the disk and says that it did not; the master then goes on by the way of a restart, is stopped, or
+ * is killed. Returns how many lied. */
+static long live_among_lies(struct turns *turns, const char *folder, const char *as_killed, long commits)
+{
+    struct status status = {0};
+    long lies = 0, calls;
+    watch(folder);
+    assert_ok(turns_open(turns, &status), status);
+    for (long turn = 1; lies < commits / 7 && !search_finished(turns->search); turn++) {
+        if (turn % 7 == 0)
+            disk_fail_after(DISK_SYNCS, 0, DISK_LIES, EIO);
+        enum status_code code = turns_turn(turns, &status);
+        bool lied = disk_heal(&calls);
+        assert_int_equal(code, lied ? STATUS_IO : STATUS_OK);
+        if (!lied)
+            continue;
+        if (lies % 3 == 0)
+            assert_ok(turns_restart(turns, &status), status);
+        else if (lies % 3 == 1)
+            stop_and_come_back(turns);
+        else
+            kill_and_come_back(turns, folder, as_killed);
+        lies++;
+    }
+    turns_finish(turns);
+    unwatch();
+    return lies;
+}
+
+static void commits_that_lie_count_nothing_twice(void **state)
+{
+    const struct case_folder *folder = *state;
+    struct turns turns;
+    char wanted[DIGEST_HEX_BYTES], got[DIGEST_HEX_BYTES], as_killed[CASE_PATH_BYTES + 16], work[CASE_PATH_BYTES + 16];
+    long commits = test_amount(140, 1000);
+    snprintf(as_killed, sizeof as_killed, "%s/killed", folder->path);
+    snprintf(work, sizeof work, "%s/work", folder->path);
+    assert_int_equal(mkdir(as_killed, 0700) | mkdir(work, 0700), 0);
+    turns_prepare(&turns, folder->path, folder->path, (int)(commits / 6), 9);
+    turns_finish(&turns);
+    turns_outcome(&turns, wanted);
+    turns_prepare(&turns, folder->path, work, (int)(commits / 6), 10);
+    long lies = live_among_lies(&turns, work, as_killed, commits);
+    print_message("# %ld commits lied\n", lies);
+    assert_int_equal(lies, commits / 7);
+    turns_outcome(&turns, got);
+    assert_string_equal(got, wanted);
+    assert_int_equal(
+        ask(turns.db, "SELECT count(*) FROM (SELECT 1 FROM lease WHERE state = 'done' GROUP BY key HAVING count(*) > 1)"), 0);
+    assert_int_equal(ask(turns.db, "SELECT count(*) FROM lease WHERE state = 'done'"),
+                     ask(turns.db, "SELECT count(*) FROM evaluation"));
+    assert_int_equal(ask(turns.db, "SELECT count(*) FROM lease WHERE state = 'open'"), 0);
+}
+
 /* --- SQLite's allocations --- */
 
 static sqlite3_mem_methods own;
@@ -152,6 +240,7 @@ int main(void)
         case_in_folder(any_call_may_fail_once),
         case_in_folder(all_calls_may_fail_from_any_on),
         case_in_folder(any_call_may_do_its_work_and_say_that_it_failed),
+        case_in_folder(commits_that_lie_count_nothing_twice),
         case_in_folder(any_allocation_of_sqlite_may_fail_once),
         case_in_folder(all_allocations_of_sqlite_may_fail_from_any_on),
     };

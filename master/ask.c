@@ -115,6 +115,11 @@ static void on_message(void *context, uint32_t link, const void *data, size_t si
     wire_free(&asker->answer);
 }
 
+static void on_refused(void *context, const char *sentence)
+{
+    finish(context, STATUS_BAD_INPUT, sentence);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct asker *asker = timer->data;
@@ -139,6 +144,10 @@ static enum status_code run(struct asker *asker, struct status *status)
     if (uv_loop_init(&asker->loop) != 0)
         return status_set(status, STATUS_NO_MEMORY, "no memory for a loop");
     enum status_code code = bus_open(&asker->loop, BUS_CLIENT, &events, (uint64_t)clock_monotonic_ns(), NULL, &asker->bus, status);
+    if (code == STATUS_OK && asker->options->keys != NULL)
+        code = bus_use_keys(asker->bus, asker->options->keys, status);
+    if (code == STATUS_OK)
+        bus_on_refused(asker->bus, on_refused, asker);
     if (code == STATUS_OK)
         code = bus_connect(asker->bus, asker->options->address, status);
     if (code == STATUS_OK) {

@@ -5,12 +5,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/bus.h"
 #include "common/status.h"
 #include "common/wire.h"
 
 struct ask_options {
     const char *address;
-    int patience_ms; /* without a sign of the master; an answer in work is one */
+    const struct bus_keys *keys; /* who asks, and which master; NULL: over a socket that needs none */
+    int patience_ms;             /* without a sign of the master; an answer in work is one */
     /* A sentence about how far it is; NULL: nobody wants to know. */
     void (*progress)(void *context, const char *sentence);
     /* Whether the master has ended, so that no answer can come. Looked at once a second; NULL: who knows. */

@@ -8,26 +8,32 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/credentials.h"
 #include "master/ask.h"
 #include "master/look.h"
 #include "master/master_file.h"
 
-enum { KEY_WAIT = 0x2000, TRIES = 3, PATIENCE_S = 10 };
+enum { KEY_WAIT = 0x2000, KEY_CONNECT, KEY_KEY, KEY_SERVER_KEY, TRIES = 3, PATIENCE_S = 10 };
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct cli_ask_way *way = state->input;
-    if (key != KEY_WAIT)
-        return ARGP_ERR_UNKNOWN;
-    way->patience_s = cli_option_int("wait", text, 1, 3600, state);
-    return 0;
+    switch (key) {
+    case KEY_WAIT: way->patience_s = cli_option_int("wait", text, 1, 3600, state); return 0;
+    case KEY_CONNECT: way->address = text; return 0;
+    case KEY_KEY: way->key = text; return 0;
+    case KEY_SERVER_KEY: way->server_key = text; return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
 }
 
-const struct argp cli_ask_argp = {
-    .options =
-        (const struct argp_option[]){
-            {"wait", KEY_WAIT, "SECONDS", 0, "how long a running master that holds the database may keep silent (10)", 10}, {0}},
-    .parser = parse};
+static const struct argp_option way_options[] = {
+    {"wait", KEY_WAIT, "SECONDS", 0, "how long a running master that is asked may keep silent (10)", 10},
+    {"connect", KEY_CONNECT, "ADDRESS", 0, "ask the master that listens there, wherever its database is, instead of --db", 10},
+    {"key", KEY_KEY, "FILE", 0, "the asker's key, of role operator (docs/SECURITY.md)", 10},
+    {"server-key", KEY_SERVER_KEY, "FILE", 0, "the master's public key: no other master is talked to", 10},
+    {0}};
+const struct argp cli_ask_argp = {.options = way_options, .parser = parse};
 
 enum status_code cli_ask_word(const char *word, char *out, size_t size, struct status *status)
 {
@@ -60,10 +66,10 @@ static bool has_gone(void *context)
     return master_file_read(ask->db, &master, NULL) != MASTER_FILE_HERE;
 }
 
-/* The socket of a folder on this machine before a port; NULL when the master listens nowhere. */
-static const char *address_of(const struct master_file *master, bool here)
+/* The socket of a folder on this machine before a port, which is where keys go; NULL when the master listens nowhere. */
+static const char *address_of(const struct master_file *master, bool here, bool with_keys)
 {
-    for (size_t i = 0; here && i < master->address_count; i++)
+    for (size_t i = 0; here && !with_keys && i < master->address_count; i++)
         if (strncmp(master->addresses[i], "ipc://", 6) == 0)
             return master->addresses[i];
     for (size_t i = 0; i < master->address_count; i++)
@@ -95,28 +101,23 @@ static enum status_code no_name(struct status *status)
         WIRE_SENTENCE_BYTES - 1);
 }
 
-static enum status_code from_master(const struct cli_ask *ask, const struct master_file *master, bool here, FILE *out,
-                                    struct status *status)
+static enum status_code ask_there(const struct cli_ask *ask, const struct ask_options *way, FILE *out, struct status *status)
 {
     struct ask_answer answer;
     struct wire_message question = {.type = WIRE_QUESTION, .question = ask->question};
-    struct ask_options options = {.address = address_of(master, here),
-                                  .patience_ms = 1000 * patience_of(ask),
-                                  .progress = show_progress,
-                                  .gone = here ? has_gone : NULL,
-                                  .context = (void *)ask};
-    if (options.address == NULL)
-        return status_set(
-            status, STATUS_CONFLICT,
-            "the master that holds the database (process %ld on %s, study %s) listens at no address that could be asked "
-            "from here: start it with --listen, or ask when it has stopped",
-            master->pid, master->host, master->study);
+    struct credentials credentials;
     question.question.id = 1;
     if (wire_check(&question, status) != STATUS_OK)
         return no_name(status);
-    enum status_code code = ask_master(&options, &ask->question, &answer, status);
-    if (code == STATUS_UNAVAILABLE && status->message[0] == '\0')
-        return silent(master, patience_of(ask), status);
+    enum status_code code =
+        credentials_of_peer(KEYS_OPERATOR, way->address, ask->way.key, ask->way.server_key, &credentials, status);
+    if (code != STATUS_OK)
+        return code;
+    struct bus_keys keys = credentials_for_bus(&credentials);
+    struct ask_options options = *way;
+    options.keys = credentials.own != NULL ? &keys : NULL;
+    code = ask_master(&options, &ask->question, &answer, status);
+    credentials_free(&credentials);
     if (code != STATUS_OK)
         return code;
     fwrite(answer.text, 1, answer.size, out);
@@ -124,6 +125,49 @@ static enum status_code from_master(const struct cli_ask *ask, const struct mast
         fprintf(stderr, "hwnas %s: %s\n", ask->command, answer.note);
     ask_answer_free(&answer);
     return STATUS_OK;
+}
+
+static struct ask_options way_to(const struct cli_ask *ask, const char *address, bool here)
+{
+    return (struct ask_options){.address = address,
+                                .patience_ms = 1000 * patience_of(ask),
+                                .progress = show_progress,
+                                .gone = here ? has_gone : NULL,
+                                .context = (void *)ask};
+}
+
+static enum status_code from_master(const struct cli_ask *ask, const struct master_file *master, bool here, FILE *out,
+                                    struct status *status)
+{
+    struct ask_options way = way_to(ask, address_of(master, here, ask->way.key != NULL), here);
+    if (way.address == NULL)
+        return status_set(
+            status, STATUS_CONFLICT,
+            "the master that holds the database (process %ld on %s, study %s) listens at no address that could be asked "
+            "from here: start it with --listen, or ask when it has stopped",
+            master->pid, master->host, master->study);
+    if (master->with_keys && ask->way.key == NULL && strncmp(way.address, "tcp://", 6) == 0)
+        return status_set(
+            status, STATUS_CONFLICT,
+            "the master that holds the database (process %ld on %s, study %s) answers nobody without a key: give --key FILE, "
+            "of role operator, and --server-key FILE",
+            master->pid, master->host, master->study);
+    enum status_code code = ask_there(ask, &way, out, status);
+    if (code == STATUS_UNAVAILABLE && status->message[0] == '\0')
+        return silent(master, patience_of(ask), status);
+    return code;
+}
+
+/* A master somewhere, of whose database nothing is here. */
+static enum status_code from_address(const struct cli_ask *ask, FILE *out, struct status *status)
+{
+    struct ask_options way = way_to(ask, ask->way.address, false);
+    enum status_code code = ask_there(ask, &way, out, status);
+    if (code == STATUS_UNAVAILABLE && status->message[0] == '\0')
+        return status_set(status, code,
+                          "no master answered at %.200s within %d s: none listens there, or it is stopped or very busy",
+                          ask->way.address, patience_of(ask));
+    return code;
 }
 
 /* --- from the database --- */
@@ -150,6 +194,8 @@ static enum status_code look_into(const struct cli_ask *ask, FILE *out, struct s
 static enum status_code answer(const struct cli_ask *ask, FILE *out, struct status *status)
 {
     enum status_code code = STATUS_UNAVAILABLE;
+    if (ask->way.address != NULL)
+        return from_address(ask, out, status);
     for (int i = 0; i < TRIES; i++) {
         struct master_file master;
         struct status stale = {0};

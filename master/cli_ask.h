@@ -12,12 +12,14 @@
 
 /* How a master is reached: what cli_ask_argp fills in. */
 struct cli_ask_way {
-    int patience_s; /* 0: as long as is usual */
+    int patience_s;               /* 0: as long as is usual */
+    const char *address;          /* of the master to ask; NULL: the one that holds the database, if one does */
+    const char *key, *server_key; /* files (docs/SECURITY.md); NULL: none */
 };
 
 struct cli_ask {
     const char *command; /* "study show": for messages */
-    const char *db;
+    const char *db;      /* NULL with way.address */
     struct cli_ask_way way;
     struct wire_question question; /* id and offset are chosen later */
     /* Answers from the database, which no master holds; NULL: look.h does. */

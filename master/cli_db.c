@@ -39,7 +39,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         options->word = text;
         return 0;
     case ARGP_KEY_END:
-        if (options->ask.db == NULL)
+        if (options->ask.db == NULL && options->ask.way.address == NULL)
             argp_error(state, "--db FILE is needed");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -97,7 +97,14 @@ static int backup_verb(int argc, char **argv)
         return cli_fail("db backup", &status);
     }
     options.ask.question.format = cli_ask_format(options.format);
-    if (absolute(options.copy, path, &status) != STATUS_OK ||
+    /* On another machine's disk no folder can be looked up from here. */
+    bool there = options.ask.way.address != NULL;
+    if (there && options.copy[0] != '/') {
+        status_set(&status, STATUS_BAD_INPUT,
+                   "-o '%.200s': with --connect the copy is made on the master's machine: give the whole path", options.copy);
+        return cli_fail("db backup", &status);
+    }
+    if ((there ? cli_ask_word(options.copy, path, sizeof path, &status) : absolute(options.copy, path, &status)) != STATUS_OK ||
         cli_ask_word(path, options.ask.question.text, sizeof options.ask.question.text, &status) != STATUS_OK)
         return cli_fail("db backup", &status);
     return cli_ask_run(&options.ask);
@@ -159,6 +166,10 @@ static int master_verb(int argc, char **argv)
     struct status status = {0}, why = {0};
     struct master_file master;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
+    if (options.ask.db == NULL) {
+        status_set(&status, STATUS_BAD_INPUT, "--db FILE is needed: the word that is read stands beside it");
+        return cli_fail("db master", &status);
+    }
     if (access(options.ask.db, F_OK) != 0) {
         status_set(&status, STATUS_NOT_FOUND, "%.300s: there is no such database", options.ask.db);
         return cli_fail("db master", &status);

@@ -22,7 +22,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         command->word = text;
         return 0;
     case ARGP_KEY_END:
-        if (command->db == NULL)
+        if (command->db == NULL && (command->way.address == NULL || !command->is_question))
             argp_error(state, "--db FILE is needed");
         if (command->word_is != NULL && command->word == NULL)
             argp_error(state, "which %s? `hwnas %s list --db FILE` names them", command->word_is,
@@ -84,6 +84,7 @@ int cli_device_db_ask(int argc, char **argv, const struct argp *argp, struct cli
                       enum status_code (*run)(struct store *, const struct cli_device_db *, struct status *))
 {
     struct status status = {0};
+    command->is_question = true;
     argp_parse(argp, argc, argv, 0, NULL, command);
     struct asked asked = {
         .ask = {.command = command->command, .db = command->db, .way = command->way}, .command = command, .run = run};

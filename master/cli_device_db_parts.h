@@ -25,6 +25,7 @@ struct cli_device_db {
     enum cli_format format;
     enum store_mode mode;
     struct cli_ask_way way;
+    bool is_question; /* a master answers it: --connect does instead of --db */
     enum status_code (*here)(const struct cli_ask *ask, FILE *out, struct status *status); /* cli_ask.here; NULL: `run` does */
 };
 

@@ -52,7 +52,7 @@ static int run_verb(int argc, char **argv)
     char db[CONFIG_NAME_BYTES + 8];
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     snprintf(db, sizeof db, "%.*s.db", CONFIG_NAME_BYTES, options.study);
-    if (options.ask.db == NULL)
+    if (options.ask.db == NULL && options.ask.way.address == NULL)
         options.ask.db = db;
     options.ask.question.format = cli_ask_format(options.format);
     if (cli_ask_word(options.study, options.ask.question.study, WIRE_NAME_BYTES, &status) != STATUS_OK)

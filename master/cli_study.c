@@ -32,7 +32,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         options->study = text;
         return 0;
     case ARGP_KEY_END:
-        if (options->ask.db == NULL)
+        if (options->ask.db == NULL && options->ask.way.address == NULL)
             argp_error(state, "--db FILE is needed");
         if (options->wants_study && options->study == NULL)
             argp_error(state, "which study? `hwnas study list --db FILE` names them");

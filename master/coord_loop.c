@@ -208,10 +208,11 @@ static enum status_code listen_at_all(struct coord_loop *loop, const struct coor
 }
 
 /* Where a verb that finds the database held can ask. Nothing else depends on it. */
-static void leave_word(struct coord_loop *loop)
+static void leave_word(struct coord_loop *loop, bool with_keys)
 {
     struct status status = {0};
     master_file_describe(&loop->place);
+    loop->place.with_keys = with_keys;
     snprintf(loop->place.study, sizeof loop->place.study, "%s", search_config(coord_search(loop->coord))->name);
     if (master_file_write(coord_db(loop->coord), &loop->place, &status) != STATUS_OK)
         log_event(loop->logger, LOG_WARN, "nobody can ask this master", log_text("reason", status.message));
@@ -254,7 +255,7 @@ static enum status_code run(struct coord_loop *loop, const struct coord_options 
     if (code == STATUS_OK && !coord_over(loop->coord))
         code = listen_at_all(loop, options, status);
     if (code == STATUS_OK && !coord_over(loop->coord))
-        leave_word(loop);
+        leave_word(loop, options->keys != NULL);
     if (code == STATUS_OK) {
         notify_ready(&loop->notify, "listening");
         settle(loop);

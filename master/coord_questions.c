@@ -3,6 +3,8 @@
  * A question is answered in pieces of some milliseconds between the loop's turns, into a text that its asker then fetches page by
  * page. It is known by connection and id, so one that is asked again is not answered twice. Who asks is no peer: dispatch never
  * hears of it. The rule it keeps: what an answer changes is committed before the answer leaves. */
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +21,7 @@ struct question {
     struct question *prev, *next;
     uint32_t link;
     struct wire_question asked;
+    bool keyed;                  /* by the holder of a key, who need not be this machine's user */
     struct look *look;           /* while it is being answered */
     struct store_backup *backup; /* likewise */
     FILE *out;                   /* grows text */
@@ -197,6 +200,22 @@ static enum status_code set_log_level(struct coord *coord, const struct question
 
 /* --- backups --- */
 
+/* Whoever asks with a key may have a copy made beside the database, and no file anywhere else. */
+static enum status_code check_place(const struct coord *coord, const struct question *question, struct status *status)
+{
+    char folder[PATH_MAX];
+    const char *copy = question->asked.text, *name = strrchr(copy, '/') + 1;
+    char *database = realpath(coord_db(coord), NULL);
+    if (database == NULL)
+        return status_set(status, STATUS_IO, "%s: cannot be found: %s", coord_db(coord), strerror(errno));
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(database, '/') + 1 - database), database);
+    free(database);
+    if (!question->keyed || (strncmp(copy, folder, strlen(folder)) == 0 && strlen(folder) == (size_t)(name - copy)))
+        return STATUS_OK;
+    return status_set(status, STATUS_UNSUPPORTED, "a copy that is asked for with a key goes beside the database: -o %.200s%.100s",
+                      folder, name);
+}
+
 /* Between turns nothing is open, but should the loop ever keep a transaction for longer, a copy waits for none. */
 static enum status_code copy_on(struct coord *coord, struct question *question, bool *more, struct status *status)
 {
@@ -207,6 +226,8 @@ static enum status_code copy_on(struct coord *coord, struct question *question, 
         return code;
     }
     if (question->backup == NULL)
+        code = check_place(coord, question, status);
+    if (question->backup == NULL && code == STATUS_OK)
         code = store_backup_begin(search_store(coord->search), question->asked.text, &question->backup, status);
     if (code == STATUS_OK)
         code = store_backup_step(question->backup, &done, status);
@@ -322,6 +343,7 @@ void coord_question(struct coord *coord, uint32_t link, const struct wire_questi
         return;
     }
     question->link = link;
+    question->keyed = coord->effects.sender != NULL && coord->effects.sender(coord->effects.context) != NULL;
     question->asked = *asked;
     DL_APPEND(coord->questions, question);
     coord->question_count++;

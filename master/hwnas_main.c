@@ -24,11 +24,11 @@
 
 enum { VERBS_MAX = 32 };
 
-/* Whether the command looks into a database, which --db names. */
+/* Whether the command looks into a database, which --db names, or asks its master. */
 static bool names_database(int argc, char **argv)
 {
     for (int i = 2; i < argc; i++)
-        if (strcmp(argv[i], "--db") == 0 || strncmp(argv[i], "--db=", 5) == 0)
+        if (strcmp(argv[i], "--db") == 0 || strncmp(argv[i], "--db=", 5) == 0 || strncmp(argv[i], "--connect", 9) == 0)
             return true;
     return false;
 }

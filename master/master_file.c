@@ -42,11 +42,10 @@ enum status_code master_file_write(const char *db, const struct master_file *fil
     json_t *addresses = json_array();
     for (size_t i = 0; i < file->address_count; i++)
         json_array_append_new(addresses, json_string(file->addresses[i]));
-    json_t *object =
-        json_pack("{s:I,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:I,s:I}", "pid", (json_int_t)file->pid, "process_start",
-                  (json_int_t)file->process_start, "host_id", file->host_id, "host", file->host, "study", file->study, "since",
-                  file->since, "version", file->version, "server_key", file->server_key, "addresses", addresses, "database_device",
-                  (json_int_t)database.st_dev, "database_inode", (json_int_t)database.st_ino);
+    json_t *object = json_pack("{s:I,s:I,s:s,s:s,s:s,s:s,s:s,s:b,s:o,s:I,s:I}", "pid", (json_int_t)file->pid, "process_start",
+                               (json_int_t)file->process_start, "host_id", file->host_id, "host", file->host, "study", file->study,
+                               "since", file->since, "version", file->version, "with_keys", file->with_keys, "addresses", addresses,
+                               "database_device", (json_int_t)database.st_dev, "database_inode", (json_int_t)database.st_ino);
     char *text = object != NULL ? json_dumps(object, JSON_INDENT(1)) : NULL;
     json_decref(object);
     if (text == NULL)
@@ -81,11 +80,11 @@ static bool take_addresses(const json_t *list, struct master_file *out)
 static bool take_all(const json_t *object, struct master_file *out)
 {
     out->pid = (long)json_integer_value(json_object_get(object, "pid"));
+    out->with_keys = json_is_true(json_object_get(object, "with_keys"));
     out->process_start = (uint64_t)json_integer_value(json_object_get(object, "process_start"));
     return out->pid > 0 && take(object, "host_id", out->host_id, sizeof out->host_id) &&
            take(object, "host", out->host, sizeof out->host) && take(object, "study", out->study, sizeof out->study) &&
            take(object, "since", out->since, sizeof out->since) && take(object, "version", out->version, sizeof out->version) &&
-           take(object, "server_key", out->server_key, sizeof out->server_key) &&
            take_addresses(json_object_get(object, "addresses"), out);
 }
 

@@ -11,7 +11,7 @@
 #include "common/host.h"
 #include "common/status.h"
 
-enum { MASTER_FILE_ADDRESSES_MAX = 8, MASTER_FILE_ADDRESS_BYTES = 256, MASTER_FILE_KEY_BYTES = 64 };
+enum { MASTER_FILE_ADDRESSES_MAX = 8, MASTER_FILE_ADDRESS_BYTES = 256 };
 
 struct master_file {
     long pid;
@@ -21,7 +21,7 @@ struct master_file {
     char study[64];
     char since[32]; /* for people */
     char version[32];
-    char server_key[MASTER_FILE_KEY_BYTES]; /* the public key it listens with; empty: none */
+    bool with_keys; /* at tcp:// nobody is let in without one */
     size_t address_count;
     char addresses[MASTER_FILE_ADDRESSES_MAX][MASTER_FILE_ADDRESS_BYTES];
 };
@@ -33,7 +33,7 @@ enum master_file_state {
     MASTER_FILE_AWAY   /* written on another machine (or before this one was started anew): who knows */
 };
 
-/* Fills in all but study, server_key and addresses, for this very process. */
+/* Fills in all but study, with_keys and addresses, for this very process. */
 void master_file_describe(struct master_file *file);
 
 /* Writes it for that database, which must be there. */

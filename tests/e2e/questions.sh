@@ -158,6 +158,34 @@ says 3 'live.db.master: is stale' 'held by another program: the stale word is na
 kill "$holder"
 wait "$holder" 2>/dev/null
 
+# --- with keys: operators may ask, nobody else
+for key in 'head master' 'op operator' 'rack worker' 'stranger operator'; do
+    # shellcheck disable=SC2086
+    set -- $key
+    "$hwnas" keygen "$1" --role "$2" >/dev/null
+done
+install -d -m 755 allow
+install -m 644 keys/op keys/rack allow
+start_keyed() {
+    start live hwnas-master --study live.yaml --db live.db --listen 'tcp://127.0.0.1:*' --key keys/head_secret --allow allow --progress
+    master=$started
+}
+start_keyed
+until_true test -e live.db.master
+keyed=$(python3 -c 'import json; print(json.load(open("live.db.master"))["addresses"][0])')
+says 3 'answers nobody without a key' 'a master that wants keys is not asked without one' "$hwnas" study list --db live.db
+ask study why live --db live.db --key keys/op_secret --server-key keys/head -f json
+judge 'an operator with a key is answered' 'd["study"] == "live" and d["live"]'
+ask study list --connect "$keyed" --key keys/op_secret --server-key keys/head -f json
+judge 'from anywhere, without the database' '[s["study"] for s in d["studies"]] == ["live"]'
+says 2 'role worker' 'a worker is not' "$hwnas" study list --connect "$keyed" --key keys/rack_secret --server-key keys/head
+expect 'a key that is not let in gets nothing' sh -c '! "$@" >out 2>err' sh "$hwnas" study list --connect "$keyed" --key keys/stranger_secret --server-key keys/head --wait 3
+expect 'nor is it said of the database' sh -c '! grep -q live out err'
+says 2 'goes beside the database' 'with a key a copy is made beside the database alone' "$hwnas" db backup --connect "$keyed" --key keys/op_secret --server-key keys/head -o /tmp/hwnas-elsewhere.db
+ask db backup --connect "$keyed" --key keys/op_secret --server-key keys/head -o "$(realpath .)/keyed.db"
+same 'there it is' "$? $(sqlite3 keyed.db 'PRAGMA integrity_check')" '0 ok'
+stop "$master"
+
 # --- back again
 start_master live
 until_true grep -q 'listening' live.err

@@ -12,6 +12,10 @@ enum {
     QUEUE_MESSAGES = 1000,
     PING_MS = 2000, /* ZMTP heartbeats see a dead connection; that the peer's loop lives is seen by Heartbeat messages alone */
     PING_TIMEOUT_MS = 6000,
+    KEEPALIVE_IDLE_S = 5,
+    KEEPALIVE_INTERVAL_S = 3,
+    KEEPALIVE_COUNT = 3,
+    UNSENT_MS = 20000,
     HANDSHAKE_MS = 3000,
     CONNECT_MS = 5000,
     RECONNECT_LEAST_MS = 100,
@@ -36,6 +40,11 @@ bool bus_readable(void *socket)
     int events = 0;
     size_t size = sizeof events;
     return socket != NULL && zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
+}
+
+bool bus_more(const struct bus *bus)
+{
+    return bus_readable(bus->messages.socket);
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -188,11 +197,17 @@ static enum status_code open_socket(struct bus *bus, struct status *status)
     int64_t most = WIRE_FRAME_MAX;
     int failed = bus_set_int(socket, ZMQ_LINGER, 0) | zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most, sizeof most) |
                  bus_set_int(socket, ZMQ_SNDHWM, QUEUE_MESSAGES) | bus_set_int(socket, ZMQ_RCVHWM, QUEUE_MESSAGES) |
-                 bus_set_int(socket, ZMQ_HEARTBEAT_IVL, PING_MS) | bus_set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, PING_TIMEOUT_MS) |
                  bus_set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
     if (bus->kind == BUS_SERVER) {
-        failed |= bus_set_int(socket, ZMQ_ROUTER_MANDATORY, 1) | bus_set_int(socket, ZMQ_BACKLOG, 256);
+        /* Clients ping; a server that did would go over the timers of all its connections for each answer of each (ZeroMQ 4.3.4
+         * looks for a timer to cancel from the first one on): with 10,000 of them it does nothing else. The kernel sees to it that
+         * connections end whose other end is gone. */
+        failed |= bus_set_int(socket, ZMQ_ROUTER_MANDATORY, 1) | bus_set_int(socket, ZMQ_BACKLOG, 256) |
+                  bus_set_int(socket, ZMQ_TCP_KEEPALIVE, 1) | bus_set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S) |
+                  bus_set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_INTERVAL_S) |
+                  bus_set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_COUNT) | bus_set_int(socket, ZMQ_TCP_MAXRT, UNSENT_MS);
     } else {
+        failed |= bus_set_int(socket, ZMQ_HEARTBEAT_IVL, PING_MS) | bus_set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, PING_TIMEOUT_MS);
         /* Without IMMEDIATE a client queues for a server that is away, and old heartbeats arrive in a heap. */
         int least = RECONNECT_LEAST_MS + (int)rng_below(&bus->rng, RECONNECT_SPREAD_MS);
         failed |= bus_set_int(socket, ZMQ_IMMEDIATE, 1) | bus_set_int(socket, ZMQ_CONNECT_TIMEOUT, CONNECT_MS) |

@@ -78,6 +78,9 @@ enum status_code bus_reopen(struct bus *bus, struct status *status);
  * is gone for good. STATUS_IO otherwise. Never blocks, never keeps data. */
 enum status_code bus_send(struct bus *bus, uint32_t link, const void *data, size_t size);
 
+/* Whether a message waits to be received now. */
+bool bus_more(const struct bus *bus);
+
 /* Messages dropped because they broke the rules above. */
 uint64_t bus_dropped(const struct bus *bus);
 

@@ -11,7 +11,7 @@
 #include "common/line.h"
 #include "master/coord_parts.h"
 
-enum { ADVANCE_LIMIT = 512, PROBE_MS = 1000 };
+enum { ADVANCE_LIMIT = 4096, PROBE_MS = 1000 };
 
 /* --- the outbox --- */
 
@@ -411,6 +411,8 @@ void coord_close(struct coord *coord)
     coord_boards_close(coord);
     coord_keys_close(coord);
     coord_questions_close(coord);
+    log_info(coord->logger, "stored %llu results in %llu commits", (unsigned long long)coord->results,
+             (unsigned long long)store_commits(search_store(coord->search)));
     crash_point("before-close");
     search_close(coord->search);
     empty_outbox(coord);

@@ -137,6 +137,7 @@ static enum status_code keep_result(struct coord *coord, uint32_t link, const st
     case DISPATCH_TAKE:
         if (want == NULL)
             return status_set(status, STATUS_INTERNAL, "a result was taken for a key that nobody wants");
+        coord->results++;
         return store_result(coord, link, result, want, lease, status);
     case DISPATCH_CANARY: return coord_canary(coord, dispatch_node(coord->dispatch, link), lease, result, status);
     case DISPATCH_STALE:

@@ -41,6 +41,7 @@ struct coord {
     uint64_t told_at_start;
     struct outgoing *outbox;
     size_t outbox_count, outbox_capacity;
+    uint64_t results;               /* taken, since the start */
     struct patience *patience;      /* with those who send what is refused */
     struct keyed_link *keyed_links; /* hash: connections with keys that have said Hello */
     char stall_reason[256];

@@ -86,7 +86,7 @@ static void configure_connection(sqlite3 *db)
 
 /* Exclusive before the first access, so that WAL needs no shared-memory file and a second opener is refused at once. */
 static const char exclusive_sql[] = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;";
-static const char durable_sql[] = "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000;";
+static const char durable_sql[] = "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -32768;";
 
 static enum status_code enter_wal(sqlite3 *db, const char *path, struct status *status)
 {
@@ -330,6 +330,7 @@ enum status_code store_begin(struct store *store, struct status *status)
     assert(!store->in_transaction);
     enum status_code code = store_run(store->db, store->path, "BEGIN IMMEDIATE", status);
     store->in_transaction = code == STATUS_OK;
+    store->changes = sqlite3_total_changes(store->db);
     return code;
 }
 
@@ -341,11 +342,18 @@ enum status_code store_commit(struct store *store, struct status *status)
         return status_set(status, STATUS_IO, "%s: the transaction was rolled back by an earlier failure", store->path);
     }
     enum status_code code = store_run(store->db, store->path, "COMMIT", status);
-    if (code == STATUS_OK)
-        store->in_transaction = false;
-    else
+    if (code != STATUS_OK) {
         store_rollback(store);
+        return code;
+    }
+    store->in_transaction = false;
+    store->commits += sqlite3_total_changes(store->db) != store->changes;
     return code;
+}
+
+uint64_t store_commits(const struct store *store)
+{
+    return store->commits;
 }
 
 void store_rollback(struct store *store)

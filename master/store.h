@@ -36,6 +36,9 @@ enum status_code store_begin(struct store *store, struct status *status);
 enum status_code store_commit(struct store *store, struct status *status);
 void store_rollback(struct store *store);
 
+/* How many commits since the opening had something to keep: each of them has waited for the disk once. */
+uint64_t store_commits(const struct store *store);
+
 /* --- studies --- */
 enum store_study_state { STORE_STUDY_RUNNING, STORE_STUDY_FINISHED };
 

@@ -11,12 +11,16 @@ static const char schema_2_sql[] =
 static const char schema_3_sql[] =
 #include "schema_3.sql.h"
     ;
+static const char schema_4_sql[] =
+#include "schema_4.sql.h"
+    ;
 
 /* The next version goes to the end. */
 static const struct store_migration migrations[] = {
     {1, schema_sql},
     {2, schema_2_sql},
     {3, schema_3_sql},
+    {4, schema_4_sql},
 };
 
 const struct store_migration *store_migrations(size_t *count)

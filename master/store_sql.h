@@ -16,6 +16,8 @@ struct store {
     char *path; /* owned; for messages */
     enum store_mode mode;
     bool in_transaction; /* between store_begin and store_commit or store_rollback, as the caller sees it */
+    int changes;         /* SQLite's count when it began */
+    uint64_t commits;    /* that changed something */
     struct store_statement *statements;
 };
 

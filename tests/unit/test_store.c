@@ -689,7 +689,7 @@ static void nothing_more_is_written_into_a_transaction_that_broke_midway(void **
 {
     struct folder *folder = *state;
     struct digest digest;
-    size_t size = 32 << 20; /* too much to be kept back until the commit */
+    size_t size = 64 << 20; /* too much to be kept back until the commit */
     void *data = calloc(1, size);
     void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
     struct store *store = open_store(folder->db, STORE_WRITE);
@@ -904,6 +904,7 @@ static void every_column_of_the_schema_has_a_comment(void **state)
     assert_true(commented_columns("master/schema.sql") > 40);
     assert_int_equal(commented_columns("master/schema_2.sql"), 18);
     assert_int_equal(commented_columns("master/schema_3.sql"), 59);
+    assert_int_equal(commented_columns("master/schema_4.sql"), 11);
 }
 
 /* A database of an older version: its schemas, and what that version would have written. */
@@ -1020,17 +1021,17 @@ static void a_reader_leaves_version_1_alone_and_says_what_to_do(void **state)
     assert_non_null(strstr(status.message, "hwnas study resume"));
 }
 
-static const char to_version_4[] = "ALTER TABLE study ADD COLUMN owner TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 4;";
-static const char half_way_to_version_4[] =
-    "CREATE TABLE extra (x INTEGER) STRICT; SELECT no_such_function(); PRAGMA user_version = 4;";
+static const char to_version_5[] = "ALTER TABLE study ADD COLUMN owner TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 5;";
+static const char half_way_to_version_5[] =
+    "CREATE TABLE extra (x INTEGER) STRICT; SELECT no_such_function(); PRAGMA user_version = 5;";
 
-static enum status_code open_as_version_4(const char *path, const char *sql, struct store **out, struct status *status)
+static enum status_code open_as_version_5(const char *path, const char *sql, struct store **out, struct status *status)
 {
     size_t count;
     const struct store_migration *now = store_migrations(&count);
-    assert_int_equal(count, 3);
-    struct store_migration next[] = {now[0], now[1], now[2], {4, sql}};
-    return store_open_with(path, STORE_WRITE, next, 4, out, status);
+    assert_int_equal(count, 4);
+    struct store_migration next[] = {now[0], now[1], now[2], now[3], {5, sql}};
+    return store_open_with(path, STORE_WRITE, next, 5, out, status);
 }
 
 static void the_next_version_migrates_this_one_and_keeps_a_copy(void **state)
@@ -1043,12 +1044,12 @@ static void the_next_version_migrates_this_one_and_keeps_a_copy(void **state)
     put_evaluation(store, 1);
     commit(store);
     store_close(store);
-    assert_ok(open_as_version_4(folder->db, to_version_4, &store, &status), status);
+    assert_ok(open_as_version_5(folder->db, to_version_5, &store, &status), status);
     assert_int_equal(count_evaluations(store), 1);
     store_close(store);
     assert_int_equal(store_open(folder->db, STORE_WRITE, &store, &status), STATUS_BAD_INPUT);
     assert_non_null(strstr(status.message, "newer"));
-    snprintf(copy, sizeof copy, "%s.schema3", folder->db);
+    snprintf(copy, sizeof copy, "%s.schema4", folder->db);
     store = open_store(copy, STORE_WRITE);
     assert_int_equal(count_evaluations(store), 1);
     store_close(store);
@@ -1063,11 +1064,11 @@ static void a_migration_that_fails_leaves_the_old_version(void **state)
     put_evaluation(store, 1);
     commit(store);
     store_close(store);
-    assert_true(open_as_version_4(folder->db, half_way_to_version_4, &store, &status) != STATUS_OK);
+    assert_true(open_as_version_5(folder->db, half_way_to_version_5, &store, &status) != STATUS_OK);
     store = open_store(folder->db, STORE_WRITE);
     assert_int_equal(count_evaluations(store), 1);
     store_close(store);
-    assert_ok(open_as_version_4(folder->db, to_version_4, &store, &status), status);
+    assert_ok(open_as_version_5(folder->db, to_version_5, &store, &status), status);
     store_close(store);
 }
 

@@ -345,7 +345,10 @@ static void a_copy_of_what_was_damaged_unseen_is_refused(void **state)
     size_t size = 0;
     memset(lease.key, 'a', sizeof lease.key - 1);
     case_begin(store);
+    bool closed = false; /* as one that is found by its key */
     assert_ok(store_lease_grant(store, &lease, &status), status);
+    assert_ok(store_lease_close(store, lease.id, 1, 1, "n", STORE_LEASE_FAILED, "", "", 0, &closed, &status), status);
+    assert_true(closed);
     case_commit(store);
     store_close(store);
     assert_ok(fileio_read(folder->db, 1 << 24, &data, &size, &status), status);

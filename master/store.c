@@ -16,52 +16,15 @@
 #include "common/crash.h"
 #include "common/fileio.h"
 #include "master/store_backup_parts.h"
+#include "master/store_check.h"
 #include "master/store_schema.h"
 #include "master/store_sql.h"
 
-enum { HEADER_BYTES = 100, HEADER_USER_VERSION = 60, HEADER_APPLICATION_ID = 68, READER_PATIENCE_MS = 500 };
+enum { READER_PATIENCE_MS = 500 };
 
 static enum status_code file_failure(const char *path, const char *what, struct status *status)
 {
     return status_set(status, STATUS_IO, "%s: %s: %s", path, what, strerror(errno));
-}
-
-/* --- before SQLite may change anything --- */
-
-static uint32_t big_endian(const unsigned char *bytes)
-{
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
-static enum status_code newer(const char *path, int version, int known, struct status *status)
-{
-    return status_set(status, STATUS_BAD_INPUT,
-                      "%s: was made by a newer hwnas (schema %d; this one knows %d): use that version, or another file with --db",
-                      path, version, known);
-}
-
-/* Reads the file's first bytes through SQLite's own file handle: opening and closing the file beside it would drop the POSIX locks
- * of another connection of this process. */
-static enum status_code check_header(sqlite3 *db, const char *path, int known, struct status *status)
-{
-    sqlite3_file *file = NULL;
-    unsigned char header[HEADER_BYTES];
-    sqlite3_int64 size = 0;
-    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || file == NULL || file->pMethods == NULL)
-        return store_failure(db, path, SQLITE_CANTOPEN, status);
-    if (file->pMethods->xFileSize(file, &size) != SQLITE_OK)
-        return store_failure(db, path, SQLITE_IOERR, status);
-    if (size < HEADER_BYTES)
-        return status_set(status, STATUS_BAD_INPUT, "%s: is not a database of hwnas: it has %lld bytes", path, (long long)size);
-    int result = file->pMethods->xRead(file, header, HEADER_BYTES, 0);
-    if (result != SQLITE_OK)
-        return store_failure(db, path, result, status);
-    if (memcmp(header, "SQLite format 3", 16) != 0)
-        return status_set(status, STATUS_BAD_INPUT, "%s: is not a database (its first bytes are not SQLite's)", path);
-    if (big_endian(header + HEADER_APPLICATION_ID) != STORE_APPLICATION_ID)
-        return status_set(status, STATUS_BAD_INPUT, "%s: is a database of another program", path);
-    int version = (int)big_endian(header + HEADER_USER_VERSION);
-    return version > known ? newer(path, version, known, status) : STATUS_OK;
 }
 
 /* --- pragmas --- */
@@ -95,30 +58,6 @@ static enum status_code enter_wal(sqlite3 *db, const char *path, struct status *
     if (code == STATUS_OK && strcmp(mode, "wal") != 0)
         return status_set(status, STATUS_IO, "%s: SQLite cannot keep a write-ahead log beside this file (journal mode %s)", path,
                           mode);
-    return code;
-}
-
-/* The check reports a page that it could not read as it does a damaged one, but for SQLite's code in its words. */
-static int reading_failure(const char *answer)
-{
-    const char *words = strstr(answer, "error code");
-    int result = words != NULL ? atoi(words + strcspn(words, "0123456789")) : SQLITE_OK;
-    return (result & 0xff) == SQLITE_IOERR || (result & 0xff) == SQLITE_NOMEM ? result : SQLITE_OK;
-}
-
-static enum status_code check_sound(sqlite3 *db, const char *path, struct status *status)
-{
-    char answer[128];
-    enum status_code code = store_ask_text(db, path, "PRAGMA quick_check(1)", answer, sizeof answer, status);
-    if (code != STATUS_OK)
-        return code;
-    if (reading_failure(answer) != SQLITE_OK)
-        return store_failure(NULL, path, reading_failure(answer), status);
-    if (strcmp(answer, "ok") != 0)
-        return status_set(
-            status, STATUS_BAD_INPUT,
-            "%s: the database is damaged (%s); it was left as it is: restore a copy, or see `.recover` of the sqlite3 shell", path,
-            answer);
     return code;
 }
 
@@ -227,7 +166,7 @@ static enum status_code accept_version(struct store *store, const struct store_m
     if (code != STATUS_OK)
         return code;
     if (version > (int)count)
-        return newer(store->path, version, (int)count, status);
+        return store_check_newer(store->path, version, (int)count, status);
     if (version < 1)
         return status_set(status, STATUS_BAD_INPUT, "%s: is not a complete database of hwnas (schema %d)", store->path, version);
     if (version == (int)count || store->mode == STORE_COPY)
@@ -244,14 +183,16 @@ static enum status_code open_existing(struct store *store, const struct store_mi
                                       struct status *status)
 {
     int result = sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE, NULL);
+    if (result == SQLITE_OK && sqlite3_db_readonly(store->db, "main") != 0)
+        result = SQLITE_READONLY; /* not even its locks can be had */
     if (result != SQLITE_OK)
         return store_failure(store->db, store->path, result, status);
     configure_connection(store->db);
-    enum status_code code = check_header(store->db, store->path, (int)count, status);
+    enum status_code code = store_check_header(store->db, store->path, (int)count, status);
     if (code == STATUS_OK)
         code = store_run(store->db, store->path, exclusive_sql, status);
     if (code == STATUS_OK)
-        code = check_sound(store->db, store->path, status);
+        code = store_check_sound(store->db, store->path, store->mode == STORE_WRITE, status);
     if (code == STATUS_OK && store->mode == STORE_WRITE)
         code = enter_wal(store->db, store->path, status);
     if (code == STATUS_OK && store->mode == STORE_WRITE)
@@ -270,6 +211,8 @@ enum status_code store_open_with(const char *path, enum store_mode mode, const s
 {
     bool exists = false;
     enum status_code code = find_file(path, mode, &exists, status);
+    if (code == STATUS_OK && mode == STORE_WRITE)
+        code = store_check_place(path, status);
     if (code == STATUS_OK && !exists)
         code = create(path, migrations, count, status);
     if (code != STATUS_OK)

@@ -27,8 +27,13 @@ enum status_code store_failure(sqlite3 *db, const char *path, int result, struct
             "%s: another process holds this database (a master that runs, or a reader): wait for its end, or use another "
             "file with --db",
             path);
-    case SQLITE_CORRUPT: return status_set(status, STATUS_BAD_INPUT, "%s: the database is damaged: %s", path, why);
-    case SQLITE_NOTADB: return status_set(status, STATUS_BAD_INPUT, "%s: is not a database: %s", path, why);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return status_set(
+            status, STATUS_BAD_INPUT,
+            "%s: the database is damaged (%s): put a copy in its place (without a FILE-wal), or see `.recover` of the "
+            "sqlite3 shell",
+            path, why);
     case SQLITE_NOMEM: return status_set(status, STATUS_NO_MEMORY, "%s: no memory", path);
     case SQLITE_CONSTRAINT: return status_set(status, STATUS_CONFLICT, "%s: %s", path, why);
     case SQLITE_FULL: return status_set(status, STATUS_IO, "%s: the disk is full", path);

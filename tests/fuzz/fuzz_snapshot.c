@@ -3,7 +3,7 @@
 
 #include "tests/fuzz/fuzz_snapshot.h"
 
-const struct fuzz_target fuzz_target = {"snapshot", 300};
+const struct fuzz_target fuzz_target = {"snapshot", 5000};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -4,13 +4,15 @@ frames that announce or never end, more silent connections than it has descripto
 import fcntl
 import os
 import resource
+import shutil
 import socket
 import struct
+import subprocess
 import termios
 import time
 
 import zmtp
-from cluster import Cluster, Stuck
+from cluster import BUILD, Cluster, Stuck
 from tap import amount, main, ok, same, say
 
 CORPUS = "tests/fuzz/corpus/wire"
@@ -29,15 +31,20 @@ def free_port():
 class Flooded:
     """A cluster that listens at an ipc and a tcp address, with an honest worker at each, and a study that takes longer than the flood."""
 
-    def __init__(self, name, chance, arguments=(), before=None):
+    def __init__(self, name, chance, keys=False, before=None):
         self.chance, self.cluster = chance, Cluster(peer_ms=100, lease_ms=10000)
+        arguments, worker_arguments = self.make_keys() if keys else ((), ())
         self.tcp = "tcp://127.0.0.1:%d" % free_port()
         self.cluster.listen.append(self.tcp)
         self.addresses = list(self.cluster.listen)
         self.cluster.study(name, 1000000, agents=False)
         self.master = self.cluster.start_master(name, arguments=arguments, before=before)
         self.cluster.start_worker("worker0")
-        self.cluster.start_worker("worker1", self.tcp)
+        worker = self.cluster.start_worker("worker1", self.tcp)
+        if keys:  # it was started without
+            worker.kill()
+            worker.argv += worker_arguments
+            worker.start()
         self.served("the start", 10)
         self.base = self.look()
 
@@ -46,6 +53,18 @@ class Flooded:
 
     def __exit__(self, kind, error, trace):
         self.cluster.__exit__(kind, error, trace)
+
+    def make_keys(self):
+        """Of the master and of the worker at the tcp address; what these are to be started with."""
+        folder, allow = self.cluster.path("keys"), self.cluster.path("allow")
+        os.mkdir(allow, 0o700)
+        for name, role in (("head", "master"), ("worker1", "worker")):
+            subprocess.run([os.path.join(BUILD, "hwnas"), "keygen", name, "--role", role, "--folder", folder], check=True, capture_output=True)
+        shutil.copy(os.path.join(folder, "worker1"), allow)
+        return (
+            ["--key", os.path.join(folder, "head_secret"), "--allow", allow],
+            ["--key", os.path.join(folder, "worker1_secret"), "--server-key", os.path.join(folder, "head")],
+        )
 
     def status(self, name):
         with open("/proc/%d/status" % self.master.popen.pid) as file:
@@ -245,6 +264,33 @@ def frames(chance):
         flooded.unharmed("messages without an end")
 
 
+def strangers(chance):
+    """M3 where keys are wanted: who has none cannot make the master keep anything."""
+    with Flooded("strangers", chance, keys=True) as flooded:
+        for kind in range(amount(60, 1000)):
+            with zmtp.open_socket(flooded.tcp) as sock:
+                try:
+                    sock.sendall(chance.choice((zmtp.GREETING + zmtp.READY, CURVE_GREETING, CURVE_GREETING + hello_command(chance))))
+                    for _ in range(20):
+                        sock.sendall(chance.choice((zmtp.frame(b"", zmtp.MORE) * 5000, zmtp.frame(bytes(1 << 18), zmtp.MORE), chance.randbytes(4096))))
+                except OSError:
+                    pass  # refused: as it should be
+            if kind % 10 == 0:
+                flooded.cluster.tick()
+        say("the master's most memory so far: %.1f MiB above base" % (flooded.status("VmHWM") / 1024 - flooded.base[1]))
+        ok(flooded.status("VmHWM") / 1024 - flooded.base[1] < GROWTH_MIB, "messages without an end from who has no key: the master never grew by %d MiB" % GROWTH_MIB)
+        flooded.unharmed("strangers")
+        flooded.back_to_base("strangers")
+
+
+CURVE_GREETING = zmtp.GREETING[:12] + b"CURVE".ljust(20, b"\0") + bytes(32)
+
+
+def hello_command(chance):
+    """CurveZMQ's first command, of a client that has no idea of the server's key."""
+    return zmtp.command(b"HELLO", b"\x01\x00" + bytes(72) + chance.randbytes(32 + 8 + 80))
+
+
 def varint_of(value):
     out = b""
     while value > 0x7F:
@@ -319,4 +365,4 @@ def idles(flooded):
 
 
 if __name__ == "__main__":
-    main([garbage, messages, frames, silent])
+    main([garbage, messages, frames, strangers, silent])

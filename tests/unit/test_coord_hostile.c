@@ -506,7 +506,8 @@ static void asks_about_everything(struct lone_master *lone)
     for (enum wire_question_kind kind = WIRE_ASK_STUDY_LIST; kind <= WIRE_ASK_DEVICE_WHY; kind++) {
         for (enum wire_format format = WIRE_TABLE; format <= WIRE_JSON; format++) {
             struct wire_message question = {.type = WIRE_QUESTION};
-            bool study = kind == WIRE_ASK_STUDY_SHOW || kind == WIRE_ASK_STUDY_WHY || kind == WIRE_ASK_FRONT || kind == WIRE_ASK_DEVICE_WHY;
+            bool study =
+                kind == WIRE_ASK_STUDY_SHOW || kind == WIRE_ASK_STUDY_WHY || kind == WIRE_ASK_FRONT || kind == WIRE_ASK_DEVICE_WHY;
             question.question = (struct wire_question){.id = id++, .kind = kind, .format = format};
             strcpy(question.question.study, study ? "lone" : "");
             strcpy(question.question.board, kind == WIRE_ASK_DEVICE_SHOW ? "kitchen" : "");

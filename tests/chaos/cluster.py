@@ -103,7 +103,8 @@ class Cluster:
         self.listen = [self.address]
         self.ledgers = Ledgers(self.path("ledgers"))
         self.processes, self.master, self.hits = {}, None, collections.Counter()
-        self.at_close = []
+        self.at_close, self.keys = [], False
+        self.elsewhere = []  # words before a peer's command: where it runs
         self.allowed = {-signal.SIGKILL}  # ends that a supervisor only shrugs at
         subprocess.run([sys.executable, "tests/support/tiny_bundle.py", self.path("tiny.bundle")], check=True)
 
@@ -161,8 +162,27 @@ class Cluster:
 
     # --- who takes part
 
-    def add(self, name, program, arguments, environment=None, build="chaos/", before=None):
-        argv = [os.path.join(os.path.abspath(BUILD), build + program), "--exit-with-parent"] + arguments
+    def make_keys(self, peers):
+        """From now on master and peers of those names talk with keys."""
+        os.mkdir(self.path("allow"), 0o700)
+        for name, role in [("head", "master")] + [(name, name.rstrip("0123456789")) for name in peers]:
+            subprocess.run([os.path.join(os.path.abspath(BUILD), "hwnas"), "keygen", name, "--role", role, "--folder", self.path("keys")],
+                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            if role != "master":
+                shutil.copy(self.path("keys/" + name), self.path("allow/" + name))
+        self.keys = True
+
+    def key_of(self, name):
+        if not self.keys:
+            return []
+        if name.startswith("master"):
+            return ["--key", self.path("keys/head_secret"), "--allow", self.path("allow")]
+        return ["--key", self.path("keys/%s_secret" % name), "--server-key", self.path("keys/head")]
+
+    def add(self, name, program, arguments, environment=None, before=None):
+        argv = [os.path.join(os.path.abspath(BUILD), "chaos", program), "--exit-with-parent"] + self.key_of(name) + arguments
+        if not name.startswith("master"):
+            argv = self.elsewhere + argv
         process = Process(name, argv, environment or {}, self.path("logs"))
         process.before = before
         self.processes[name] = process

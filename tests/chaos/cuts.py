@@ -207,7 +207,59 @@ def restarted_behind_a_cut(chance):
     say("%d leases lost, %d returned" % (total(reports, "lost"), total(reports, "returned")))
 
 
-SCENARIOS = [cut_off, one_way, lossy, slow, down, restarted_behind_a_cut]
+def between_machines(chance):
+    """N1 over a real link: the peers live in a second namespace, at the other end of a veth, and talk with keys."""
+    returns, done = Returns(), []
+    other = subprocess.Popen(["unshare", "--net", "cat"], stdin=subprocess.PIPE)  # holds the other machine's network
+
+    def inside(*words):
+        run("nsenter", "-t", str(other.pid), "--net", *words)
+
+    def entered():
+        return os.readlink("/proc/%d/ns/net" % other.pid) != os.readlink("/proc/self/ns/net")
+
+    def prepare(cluster):
+        cluster.wait(entered, "the other namespace")
+        if not done:
+            run("ip", "link", "add", "here", "type", "veth", "peer", "name", "there", "netns", str(other.pid))
+            run("ip", "address", "add", "10.77.0.1/24", "dev", "here")
+            run("ip", "link", "set", "here", "up")
+            inside("ip", "address", "add", "10.77.0.2/24", "dev", "there")
+            inside("ip", "link", "set", "there", "up")
+            done.append("linked")
+        heal()
+        cluster.listen = ["tcp://10.77.0.1:%d" % PORT]
+        cluster.make_keys(PEERS)
+        cluster.elsewhere = ["nsenter", "-t", str(other.pid), "--net"]
+
+    def start(cluster):
+        cluster.start_master("apart")
+        cluster.start_peers(WORKERS, AGENTS, cluster.listen[0])
+
+    def fault(cluster):
+        cluster.pass_time(chance.uniform(0.05, 0.3))
+        cluster.aim(PEERS)
+        if len(done) % 2 == 0:
+            rules(["add rule inet chaos out ip daddr 10.77.0.2 drop"])
+        else:
+            run("ip", "link", "set", "here", "down")
+        done.append("cut")
+        cluster.pass_time(chance.uniform(1, amount(1.5, 10)))
+        heal()
+        run("ip", "link", "set", "here", "up")
+        returns.wait(cluster, PEERS)
+        return 1
+
+    try:
+        endure("apart", amount(1, 20), fault, amount(150, 2000), "a link between two machines, with keys, cut and down", prepare=prepare, start=start,
+               peer_ms=amount(50, 100), lease_ms=3000)
+    finally:
+        other.kill()
+        other.wait()
+    returns.tell()
+
+
+SCENARIOS = [cut_off, one_way, lossy, slow, down, restarted_behind_a_cut, between_machines]
 
 
 def missing():

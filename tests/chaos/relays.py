@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """relays.py [SCENARIO...]: what a network does that packet filters cannot: half a second of delay, half a minute of silence with all connections
-open, resets in the middle of a frame, half-closed connections. N4."""
+open, resets in the middle of a frame, half-closed connections, damaged bytes. N4."""
 import socket
 import time
 
@@ -20,11 +20,13 @@ def free_port():
 class Behind:
     """A cluster whose peers reach the master through a relay alone."""
 
-    def __init__(self, chance, study):
-        self.chance, self.study, self.relay, self.memory_kib = chance, study, None, []
+    def __init__(self, chance, study, keys=False):
+        self.chance, self.study, self.keys, self.relay, self.memory_kib = chance, study, keys, None, []
 
     def prepare(self, cluster):
         port = free_port()
+        if self.keys:
+            cluster.make_keys(["worker%d" % i for i in range(4)] + ["agent0", "agent1"])
         cluster.listen = ["tcp://127.0.0.1:%d" % port]
         if self.relay is not None:
             self.relay.close()
@@ -87,8 +89,8 @@ def still(chance):
     say("all peers back after %.1f s at the most" % max(back))
 
 
-def broken(chance, study, wish, faults, sentence):
-    behind = Behind(chance, study)
+def broken(chance, study, wish, faults, sentence, keys=False):
+    behind = Behind(chance, study, keys)
 
     def fault(cluster):
         behind.measure(cluster)
@@ -113,5 +115,10 @@ def half_closed(chance):
     broken(chance, "halfclosed", "half-close", amount(3, 50), "connections closed in one direction, in the middle of a frame")
 
 
+def damaged(chance):
+    """With keys, as anything that crosses a network must have: without them nothing but TCP's checksum guards a frame."""
+    broken(chance, "damaged", "damage", amount(3, 200), "damaged bytes under keys", keys=True)
+
+
 if __name__ == "__main__":
-    tap.main([delayed, still, reset, half_closed])
+    tap.main([delayed, still, reset, half_closed, damaged])

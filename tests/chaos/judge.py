@@ -1,5 +1,5 @@
 """judge: the search as it is when nothing happens, and what the checker says of one to which something did."""
-from cluster import Cluster
+from cluster import Cluster, Stuck
 from tap import same, say
 
 _whole = {}
@@ -31,13 +31,15 @@ def judge(cluster, study, budget, sentence, agents=2, db=None, more=(), **settin
     return report
 
 
-def endure(name, faults, fault, budget, sentence, workers=4, agents=2, db=None, prepare=None, start=None, **cluster_settings):
+def endure(name, faults, fault, budget, sentence, workers=4, agents=2, db=None, prepare=None, start=None, after=None, **cluster_settings):
     """Searches, one after the other, until `fault(cluster)` has been done `faults` times (it returns how many it did): each search comes to its
     end by itself and is judged. `prepare(cluster)` is called before anything is started, `start(cluster)` in place of starting master and
-    peers. Returns the reports."""
+    peers, `after(cluster)` when the search has been judged. Returns the reports."""
     undisturbed(budget, agents)
     done, reports = 0, []
     while done < faults:
+        if len(reports) > 5 + 5 * done:
+            raise Stuck("%d searches, and the fault was possible in %d places" % (len(reports), done))
         with Cluster(**cluster_settings) as cluster:
             if prepare is not None:
                 prepare(cluster)
@@ -52,6 +54,8 @@ def endure(name, faults, fault, budget, sentence, workers=4, agents=2, db=None, 
             cluster.finish()
             cluster.stop_peers()
             reports.append(judge(cluster, name, budget, "search %d, %d of %d faults so far: %s" % (len(reports) + 1, done, faults, sentence), agents, db))
+            if after is not None:
+                after(cluster)
     return reports
 
 

@@ -8,10 +8,10 @@
  *   begin: a task is computed; sent: a Result; acked: a ResultAck, WORD its verdict; welcome, heartbeat, goodbye, return: no key
  * but the last's
  *
- * SIGUSR1 makes the loop's thread stand still, as one that is caught in a calculation does, while ZeroMQ's thread lives; SIGUSR2
- * lets it go on. */
+ * SIGRTMIN makes the loop's thread stand still, as one that is caught in a calculation does, while ZeroMQ's thread lives; SIGRTMIN
+ * + 1 lets it go on. */
 #include <fcntl.h>
-#include <pthread.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,20 +36,21 @@ void __wrap_job_work(void *bench, struct slot *slot, const struct wire_task *tas
                      struct slot_result *out);
 
 static int book = -1;
-static volatile sig_atomic_t released;
+static volatile sig_atomic_t caught, freed;
 
+/* Counted, as the second signal may be handled before the first. */
 static void stand_still(int number)
 {
     (void)number;
-    released = 0;
-    while (!released)
-        pause();
+    int mine = ++caught;
+    while (freed < mine)
+        poll(NULL, 0, 10);
 }
 
 static void let_go(int number)
 {
     (void)number;
-    released = 1;
+    freed++;
 }
 
 static void open_book(void) __attribute__((constructor));
@@ -61,8 +62,8 @@ static void open_book(void)
         fprintf(stderr, "HWNAS_TEST_LEDGER must name a file that can be written\n");
         abort();
     }
-    signal(SIGUSR1, stand_still);
-    signal(SIGUSR2, let_go);
+    signal(SIGRTMIN, stand_still);
+    signal(SIGRTMIN + 1, let_go);
 }
 
 struct record {

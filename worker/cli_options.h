@@ -19,8 +19,9 @@ json_t *cli_json_number(double value);
  * output does not take it. */
 enum status_code cli_json_print(json_t *object, struct status *status);
 
-/* A warning on standard error when an environment variable keeps OpenBLAS narrower than this CPU. */
-void cli_warn_of_blas(const char *verb);
+/* Sees to it that OpenBLAS is as wide as this CPU (engine_blas_settle: before anything was printed or read), or warns on standard
+ * error. */
+void cli_settle_blas(const char *verb);
 
 /* Progress of one long job on standard error: a bar that is redrawn on a terminal, a plain line every tenth otherwise. */
 struct cli_progress {

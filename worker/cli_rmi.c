@@ -251,7 +251,7 @@ static int rmi_run(int argc, char **argv)
     struct inputs in = {0};
     struct status status = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    cli_warn_of_blas("rmi");
+    cli_settle_blas("rmi");
     enum status_code code = load_inputs(&options, &in, &status);
     if (code == STATUS_OK)
         code = evaluate_and_print(&options, &in, &status);

@@ -91,6 +91,7 @@ int main(int argc, char **argv)
     struct status status = {0};
     argp_program_version = "hwnas-worker " HWNAS_VERSION;
     argp_err_exit_status = 2;
+    engine_blas_settle();
     argp_parse(&argp, argc, argv, 0, NULL, &options);
 
     struct logger logger;

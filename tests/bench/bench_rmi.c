@@ -176,6 +176,7 @@ int main(int argc, char **argv)
     struct bench b = {.batch = argc > 1 ? atoi(argv[1]) : 32, .rounds = argc > 2 ? atoi(argv[2]) : 7};
     struct status status;
     struct rusage usage;
+    engine_blas_settle();
     if (b.batch < 2 || b.batch > BATCH_MAX || b.rounds < 1 || b.rounds > ROUNDS_MAX) {
         fprintf(stderr, "usage: bench_rmi [batch 2..%d [rounds 1..%d [isa]]]\n", BATCH_MAX, ROUNDS_MAX);
         return 2;

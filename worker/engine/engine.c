@@ -151,27 +151,6 @@ const char *engine_best_isa(void)
     return engine_isa_word(isa_best());
 }
 
-const char *engine_blas_core(void)
-{
-    return blas_core();
-}
-
-const char *engine_blas_warning(void)
-{
-    static const char *const narrow[] = {"Haswell", "Zen", "Excavator", "Steamroller"}, *const none[] = {"Prescott", "Core2",
-                                                                                                         "Nehalem", "Atom",
-                                                                                                         "Generic"};
-    const char *core = blas_core();
-    for (size_t i = 0; i < sizeof narrow / sizeof *narrow; i++)
-        if (isa_best() == ENGINE_ISA_AVX512 && strcmp(core, narrow[i]) == 0)
-            return "OpenBLAS runs 8 lanes wide on a CPU that has 16 (AVX-512): start the worker without OPENBLAS_CORETYPE";
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-        if (isa_best() >= ENGINE_ISA_AVX2 && strcmp(core, none[i]) == 0)
-            return "OpenBLAS runs 4 lanes wide on a CPU that has more (AVX2 or AVX-512): start the worker without "
-                   "OPENBLAS_CORETYPE";
-    return NULL;
-}
-
 void engine_forward(struct engine *engine, const engine_real *images)
 {
     const struct plan *p = &engine->plan;

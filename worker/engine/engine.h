@@ -74,8 +74,14 @@ const char *engine_isa_word(enum engine_isa isa);
 const char *engine_best_isa(void);
 const char *engine_blas_core(void);
 
-/* NULL when OpenBLAS runs at the width this CPU has; else a sentence for a warning (OPENBLAS_CORETYPE forces a smaller core). */
+/* NULL when OpenBLAS runs at the width this CPU has; else a sentence for a warning: OPENBLAS_CORETYPE forces a smaller core, or
+ * OpenBLAS does not know the CPU. Valid until the next call on the same thread. */
 const char *engine_blas_warning(void);
+
+/* Where OpenBLAS does not know the CPU and has chosen too small a core, starts this process again with OPENBLAS_CORETYPE set to the
+ * core that fits: OpenBLAS reads it while it is loaded, and at no other time. What a person has set stays and is warned of. To be
+ * called before anything was begun, printed or read. Returns when there is nothing to mend, or nothing that helps. */
+void engine_blas_settle(void);
 
 /* Runs the net on images (N,C,H,W), plain order. */
 void engine_forward(struct engine *engine, const engine_real *images);

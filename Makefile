@@ -313,7 +313,7 @@ $(B)/tests/fuzz/seeds: $(B)/tests/fuzz/seeds.o $(B)/tests/fuzz/fuzz.o $(TEST_LIB
 	$(LINK)
 
 $(filter %_memory.t,$(UNIT_TESTS)): $(B)/tests/support/failing_malloc.o
-$(filter %/test_store_power.t %/test_store_faults.t %/test_store_upgrade.t,$(UNIT_TESTS)): $(B)/tests/support/disk.o
+$(filter %/test_store_power.t %/test_store_faults.t %/test_store_upgrade.t %/test_coord_commit.t,$(UNIT_TESTS)): $(B)/tests/support/disk.o
 $(filter %/test_command.t %/test_hostile.t %/test_runner_command.t,$(UNIT_TESTS)): | $(TEST_TOOL)
 
 # Without sanitizers: it is to run in little memory.

@@ -117,6 +117,8 @@ static enum status_code take_frame(void *context, uint32_t link, const void *dat
         lone->verdicts[lone->last.result_ack.verdict]++;
     if (lone->last.type == WIRE_TASK)
         lone->tasks[lone->task_count++ % LONE_TASKS] = (struct lone_task){lone->last.task, link};
+    if (lone->sent != NULL)
+        lone->sent(lone->sent_context, &lone->last);
     wire_free(&lone->last);
     return STATUS_OK;
 }

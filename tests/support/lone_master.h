@@ -17,6 +17,9 @@ struct lone_master {
     struct clock clock;
     struct logger logger; /* out NULL: silent */
     int64_t now_ms;
+    /* Called with each frame when it is sent; NULL: nobody asks. */
+    void (*sent)(void *context, const struct wire_message *message);
+    void *sent_context;
     const struct keys_public *sender; /* the key that messages come with from now on; NULL: none */
     struct coord *coord;              /* NULL: closed */
     /* what was sent since it was opened */

@@ -44,12 +44,12 @@ static void try_all(const struct case_folder *folder, bool from_then_on, long tr
 
 static void any_allocation_may_fail_once(void **state)
 {
-    try_all(*state, false, test_amount(10, 0));
+    try_all(*state, false, test_amount(10, 2000));
 }
 
 static void all_allocations_may_fail_from_any_on(void **state)
 {
-    try_all(*state, true, test_amount(6, 0));
+    try_all(*state, true, test_amount(6, 1000));
 }
 
 int main(void)

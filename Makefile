@@ -178,9 +178,8 @@ lint: ## formatting and the include rules
 	scripts/check
 
 PREFIX ?= /usr/local
-install: $(PROGRAMS) ## install into $(PREFIX)/bin
-	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+install: $(PROGRAMS) ## install programs, systemd units, documentation below $(PREFIX) (DESTDIR=... for a package)
+	scripts/install $(B) $(PREFIX) $(DESTDIR)
 
 clean: ## remove build/
 	rm -rf $(BUILD)

@@ -119,10 +119,11 @@ FUZZ_SRC     := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_TESTS   := $(patsubst %.c,$(B)/%.t,$(FUZZ_SRC))
 UNIT_TESTS   += $(if $(THREADED),,$(FUZZ_TESTS))
 # What replaces malloc, or the calls that write files, is linked into the programs that are about them, and into no others.
-# tool.c is a program by itself: what the command runner is tried with. Boards have no SQLite.
-TEST_HELP  := $(filter-out $(addprefix tests/support/,failing_malloc.c no_threads.c disk.c tool.c crash.c peer_job.c peer_ledger.c \
+# tool.c and intruder.c are programs by themselves: what the command runner is tried with, and who says what its key may not say. Boards have no SQLite.
+TEST_HELP  := $(filter-out $(addprefix tests/support/,failing_malloc.c no_threads.c disk.c tool.c intruder.c crash.c peer_job.c peer_ledger.c \
                 $(if $(ARCH),store_case.c turns.c operations.c)),$(sort $(wildcard tests/support/*.c)))
 TEST_TOOL  := $(B)/tests/support/tool
+INTRUDER   := $(B)/tests/support/intruder
 # What tests/chaos kills, cuts off and starves: a master with crash points, peers that write down what they sent and heard.
 CHAOS      := $(addprefix $(B)/chaos/,hwnas-master hwnas-worker hwnas-agent no_threads.so)
 CRASH_SRC  := $(shell grep -l '"common/crash.h"' $(MASTER_SRC) $(COMMON_SRC))
@@ -145,7 +146,7 @@ agent: $(B)/hwnas-agent ## build the agent; with ARCH=arm64 or armhf for a board
 deps: ## install the Debian packages that are missing (needs root)
 	scripts/install-deps
 
-test: $(PROGRAMS) $(CHAOS) $(UNIT_TESTS) $(addprefix board-,$(BOARDS)) ## run every test; ends with prove's `Result: PASS`
+test: $(PROGRAMS) $(CHAOS) $(INTRUDER) $(UNIT_TESTS) $(addprefix board-,$(BOARDS)) ## run every test; ends with prove's `Result: PASS`
 	$(Q)scripts/run-tests $(B) $(UNIT_TESTS) $(E2E_TESTS)
 
 test-all: ## every test at its full length (docs/RELIABILITY.md): hours of faults instead of minutes
@@ -320,6 +321,10 @@ $(TEST_TOOL): tests/support/tool.c | $(DEPS_STAMP)
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) -O1 -g -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $< -o $@
+
+$(INTRUDER): $(B)/tests/support/intruder.o $(TEST_LIB) $(COMMON_LIB)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lm -lpthread -o $@
 
 $(B)/real64/tests/%.t: $(B)/real64/tests/%.o $(TEST_LIB) $(REAL64_LIB) $(COMMON_LIB)
 	$(call say,LINK)

@@ -49,7 +49,7 @@ static void on_again(uv_timer_t *timer)
     struct status status = {0};
     if (bus_reopen(bus, &status) == STATUS_OK)
         return;
-    log_warn(bus->logger, "%s; trying again", status.message);
+    log_event(bus->logger, LOG_WARN, "trying again", log_text("reason", status.message));
     try_again(bus);
 }
 
@@ -107,23 +107,28 @@ static void on_other_handshake(struct bus *bus, uint32_t error)
     tell(bus, bus->refused, sentence);
 }
 
-/* ZeroMQ tries again by itself. Once may be a master that is just ending; without keys the other kind of event follows. */
+/* ZeroMQ tries again by itself. Once may be a master that is just ending. */
 static void on_broken_off(struct bus *bus)
 {
     char sentence[STATUS_MESSAGE_BYTES];
     bus->broken_off++;
-    if (!with_keys(bus) || bus->broken_off < 2)
+    if (bus->broken_off < 2)
         return;
-    snprintf(sentence, sizeof sentence,
-             "%.200s breaks off while keys are exchanged: is %s (%s) of --server-key the key of this very master?", bus->address,
-             bus->keys.server->name, bus->keys.server->fingerprint);
+    if (with_keys(bus))
+        snprintf(sentence, sizeof sentence,
+                 "%.200s breaks off while keys are exchanged: is %s (%s) of --server-key the key of this very master?",
+                 bus->address, bus->keys.server->name, bus->keys.server->fingerprint);
+    else
+        snprintf(sentence, sizeof sentence,
+                 "%.200s breaks off as soon as it is connected to: perhaps it wants keys (--key NAME_secret and --server-key FILE)",
+                 bus->address);
     tell(bus, bus->broken_off, sentence);
 }
 
 static void on_let_in(struct bus *bus)
 {
     if (bus->refused + bus->broken_off > 1)
-        log_info(bus->logger, "%s lets this connection in now", bus->address);
+        log_event(bus->logger, LOG_INFO, "this connection is let in now", log_text("address", bus->address));
     bus->refused = bus->broken_off = 0;
     uv_timer_stop(&bus->again);
 }

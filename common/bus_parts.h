@@ -15,13 +15,6 @@ struct bus_channel {
     struct bus_watch *watch;
 };
 
-/* How refusals are told without letting whoever knocks fill the log: each of the first of a while, of the others how many. */
-struct bus_refusals {
-    int64_t since_ms;
-    uint32_t told, untold;
-    uint64_t all;
-};
-
 struct bus {
     enum bus_kind kind;
     struct bus_events events;
@@ -42,9 +35,9 @@ struct bus {
     struct bus_keys keys; /* own NULL: none */
     const struct keys_public *sender;
     const struct keys_public *stranger; /* whom the self-test plays now; NULL: nobody */
-    struct bus_refusals refusals;
-    uint32_t monitors;            /* so far: the monitor's address must be new each time */
-    uint32_t refused, broken_off; /* in a row */
+    uint64_t refusals;                  /* of keys */
+    uint32_t monitors;                  /* so far: the monitor's address must be new each time */
+    uint32_t refused, broken_off;       /* in a row */
     void (*on_refused)(void *context, const char *sentence);
     void *refused_context;
 };

@@ -5,8 +5,6 @@
  * unauthenticated.
  *
  * User-Id is read from the body: on the frame with the routing id it may be missing (reliability notes Z14). */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/bus_parts.h"
@@ -14,42 +12,19 @@
 enum {
     ZAP_PARTS_MAX = 8,
     ZAP_PART_BYTES = 256,
-    ZAP_ENFORCE_DOMAIN = 93, /* a draft name in zmq.h; in Debian's library it is there */
-    REFUSALS_TOLD = 100,     /* within REFUSALS_MS */
-    REFUSALS_MS = 10000
+    ZAP_ENFORCE_DOMAIN = 93 /* a draft name in zmq.h; in Debian's library it is there */
 };
 
 static const char handler[] = "inproc://zeromq.zap.01", keyed_domain[] = "curve", local_domain[] = "local";
 static const char local_user[] = "local"; /* shorter than any key's text */
 
-/* --- the log --- */
-
-static __attribute__((format(printf, 2, 3))) void tell_refusal(struct bus *bus, const char *format, ...)
+/* A connection, or a message on one that stands. */
+static void refused(struct bus *bus, const char *what, const char *fingerprint, const char *address)
 {
-    struct bus_refusals *refusals = &bus->refusals;
-    int64_t now_ms = (int64_t)uv_now(bus->loop);
-    if (refusals->since_ms == 0 || now_ms - refusals->since_ms >= REFUSALS_MS) {
-        if (refusals->untold > 0)
-            log_warn(bus->logger, "refused %u more connections and messages in the meantime", refusals->untold);
-        *refusals = (struct bus_refusals){.since_ms = now_ms, .all = refusals->all};
-    }
-    refusals->all++;
-    if (refusals->told == REFUSALS_TOLD) {
-        refusals->untold++;
-        return;
-    }
-    refusals->told++;
-    char sentence[512];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
-    va_end(arguments);
-    log_warn(bus->logger, "refused %s", sentence);
-}
-
-uint64_t bus_refused(const struct bus *bus)
-{
-    return bus->refusals.all;
+    bus->refusals++;
+    log_event(bus->logger, LOG_WARN, "refused a key that is not on the list", log_text("what", what),
+              log_text("fingerprint", fingerprint), log_text("from", address),
+              log_text("folder", keys_list_folder(bus->keys.allow)), log_count("so_far", bus->refusals));
 }
 
 /* --- the handler --- */
@@ -134,12 +109,13 @@ static const char *admit(struct bus *bus, const struct zap_request *request)
     keys_to_text(bytes, text);
     const struct keys_public *key = keys_list_find(bus->keys.allow, text);
     if (key != NULL) {
-        log_debug(bus->logger, "key %s (%s) connects from %s", key->name, key->fingerprint, address);
+        log_event(bus->logger, LOG_DEBUG, "a key connects", log_text("key", key->name), log_text("fingerprint", key->fingerprint),
+                  log_text("from", address));
         return key->text;
     }
     keys_fingerprint(bytes, fingerprint);
     if (bus->stranger == NULL || strcmp(bus->stranger->text, text) != 0)
-        tell_refusal(bus, "a connection from %s: its key %s is not in %s", address, fingerprint, keys_list_folder(bus->keys.allow));
+        refused(bus, "connection", fingerprint, address);
     return NULL;
 }
 
@@ -175,15 +151,17 @@ bool bus_zap_admits(struct bus *bus, zmq_msg_t *body)
     if (user != NULL && strcmp(user, local_user) == 0)
         return true;
     uint8_t bytes[KEYS_BYTES];
-    char fingerprint[KEYS_FINGERPRINT_BYTES];
-    if (user == NULL || keys_from_text(user, bytes) != 0) {
-        tell_refusal(bus, "a message that came with no key");
-        return false;
-    }
-    bus->sender = keys_list_find(bus->keys.allow, user);
+    char fingerprint[KEYS_FINGERPRINT_BYTES] = "none";
+    bus->sender = user == NULL ? NULL : keys_list_find(bus->keys.allow, user);
     if (bus->sender != NULL)
         return true;
-    keys_fingerprint(bytes, fingerprint);
-    tell_refusal(bus, "a message: its key %s is not in %s any more", fingerprint, keys_list_folder(bus->keys.allow));
+    if (user != NULL && keys_from_text(user, bytes) == 0)
+        keys_fingerprint(bytes, fingerprint);
+    refused(bus, "message", fingerprint, zmq_msg_gets(body, "Peer-Address"));
     return false;
+}
+
+uint64_t bus_refused(const struct bus *bus)
+{
+    return bus->refusals;
 }

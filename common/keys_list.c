@@ -110,7 +110,7 @@ static enum status_code read_folder(struct keys_list *list, const struct logger 
         if (code == STATUS_OK)
             code = add_file(list, files[i]->d_name, status);
         if (code != STATUS_OK && code != STATUS_NO_MEMORY && logger != NULL) {
-            log_error(logger, "%s; its key is not let in", status->message);
+            log_event(logger, LOG_ERROR, "a key is not let in", log_text("reason", status->message));
             code = STATUS_OK;
         }
         free(files[i]);

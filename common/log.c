@@ -223,12 +223,13 @@ static bool is_wanted(const struct logger *logger, enum log_level level)
     return logger != NULL && logger->out != NULL && level <= log_level_of(logger);
 }
 
+/* kind NULL: whatever came before, it is written. */
 static void write_line(const struct logger *logger, enum log_level level, const void *kind, const char *sentence,
                        const struct log_field *fields)
 {
     struct line line;
     unsigned long long held_back = 0;
-    if (logger->control != NULL && level < LOG_DEBUG && !may_write(logger->control, kind, &held_back))
+    if (kind != NULL && logger->control != NULL && level < LOG_DEBUG && !may_write(logger->control, kind, &held_back))
         return;
     begin_line(&line, logger, level);
     add_sentence(&line, sentence);
@@ -271,6 +272,12 @@ void log_write_event(const struct logger *logger, enum log_level level, const ch
 {
     if (is_wanted(logger, level))
         write_line(logger, level, sentence, sentence, fields);
+}
+
+void log_write_each_event(const struct logger *logger, enum log_level level, const char *sentence, const struct log_field *fields)
+{
+    if (is_wanted(logger, level))
+        write_line(logger, level, NULL, sentence, fields);
 }
 
 void log_write(const struct logger *logger, enum log_level level, const char *format, ...)

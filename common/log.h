@@ -94,6 +94,11 @@ static inline struct log_field log_real(const char *name, double real)
     log_write_event((logger), (level), "" sentence, (const struct log_field[]){__VA_ARGS__, {.name = NULL}})
 void log_write_event(const struct logger *logger, enum log_level level, const char *sentence, const struct log_field *fields);
 
+/* The same, and never held back: for what cannot come often, because something else bounds it. */
+#define log_each_event(logger, level, sentence, ...)                                                                               \
+    log_write_each_event((logger), (level), "" sentence, (const struct log_field[]){__VA_ARGS__, {.name = NULL}})
+void log_write_each_event(const struct logger *logger, enum log_level level, const char *sentence, const struct log_field *fields);
+
 /* A sentence alone, formatted. */
 void log_write(const struct logger *logger, enum log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -10,9 +10,10 @@
 #include "master/trust.h"
 #include "master/trust_result.h"
 
-struct known_board; /* coord_boards.c */
-struct question;    /* coord_questions.c */
-struct keyed_link;  /* coord_keys.c */
+struct known_board;  /* coord_boards.c */
+struct question;     /* coord_questions.c */
+struct keyed_link;   /* coord_keys.c */
+struct key_refusals; /* coord_keys.c */
 
 /* A frame that waits for the commit. */
 struct outgoing {
@@ -45,7 +46,8 @@ struct coord {
     struct patience *patience;      /* with those who send what is refused */
     struct keyed_link *keyed_links; /* hash: connections with keys that have said Hello */
     char stall_reason[256];
-    struct wire_message message; /* the one being handled: too large for the stack */
+    struct key_refusals *key_refusals; /* hash: how often each key said what it may not */
+    struct wire_message message;       /* the one being handled: too large for the stack */
     struct wire_message answer;
 };
 

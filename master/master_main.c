@@ -117,9 +117,11 @@ static int run_with_keys(struct options *options, const struct logger *logger, s
         const struct keys_public *own = keys_public_of(credentials.own);
         options->coord.keys = &keys;
         options->coord.allow = credentials.allow;
-        log_info(logger, "this is the master of key %s (%s)", own->name, own->fingerprint);
+        log_event(logger, LOG_INFO, "this master has a key", log_text("key", own->name), log_text("fingerprint", own->fingerprint),
+                  log_count("keys_let_in", keys_list_count(credentials.allow)));
         if (keys_list_count(credentials.allow) == 0)
-            log_warn(logger, "%s holds no key: nobody is let in until one is put there and SIGHUP is sent", options->allow);
+            log_event(logger, LOG_WARN, "nobody is let in until a key is put into the folder and SIGHUP is sent",
+                      log_text("folder", options->allow));
     }
     int exit_code = coord_loop_run(&options->coord, logger, status);
     credentials_free(&credentials);

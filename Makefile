@@ -105,7 +105,7 @@ PROGRAMS := $(if $(ARCH),,$(B)/hwnas $(B)/hwnas-master $(B)/hwnas-worker) $(B)/h
 
 # Golden tests compute for long on one thread each: ThreadSanitizer has nothing to find there.
 THREADED   := $(filter thread,$(SAN))
-UNIT_TESTS := $(patsubst %.c,$(B)/%.t,$(sort $(wildcard tests/unit/*.c tests/sim/*.c $(if $(THREADED),,tests/golden/*.c))))
+UNIT_TESTS := $(patsubst %.c,$(B)/%.t,$(sort $(wildcard tests/unit/*.c tests/sim/test_*.c $(if $(THREADED),,tests/golden/*.c))))
 E2E_TESTS  := $(sort $(wildcard tests/e2e/*.sh)) $(sort $(filter-out $(addprefix tests/chaos/,tap.py zmtp.py cluster.py judge.py relay.py check_ledgers.py),$(wildcard tests/chaos/*.py)))
 # What runs for boards under qemu (tests/support/board.sh), where this machine has what it takes: scripts/install-deps --arch ARCH.
 BOARDS      := $(if $(ARCH)$(SAN),,$(foreach arch,arm64 armhf,$(shell scripts/install-deps --have $(arch) >/dev/null && echo $(arch))))
@@ -298,6 +298,13 @@ $(B)/tests/%.t: $(B)/tests/%.o $(TEST_LIB) $(call objects,$(PLAIN_SRC)) $(WORKER
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) --sysroot=$(SYSROOT) $(LDFLAGS) $^ -Wl,-Bstatic $(STATIC_LIBS) -Wl,-Bdynamic -lcmocka -o $@
 endif
+
+# The simulated cluster: its disk is under SQLite, its commits come between the coordinator and the store.
+SIM_WRAP := $(foreach name,store_commit space_open space_close,-Wl,--wrap=$(name))
+SIM_OBJ  := $(call objects,$(sort $(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c))))
+$(B)/tests/sim/test_cluster%.t: $(B)/tests/sim/test_cluster%.o $(SIM_OBJ) $(TEST_LIB) $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(SIM_WRAP) $^ $(PKG_LIBS) -lcmocka -lm -lpthread -o $@
 
 # Objects that stand in for others of the libraries come before these.
 $(B)/tests/fuzz/%.t: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/fuzz.o $(B)/tests/fuzz/replay.o $(TEST_LIB) $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)

@@ -115,6 +115,41 @@ void coord_stop(struct coord *coord)
 
 /* --- the store's bad days --- */
 
+/* Without memory it is not noted: its peer is then told to drop what it might have kept. */
+static void note_ended(struct coord *coord, uint64_t lease_id)
+{
+    if (coord->ended_count == coord->ended_capacity) {
+        size_t capacity = coord->ended_capacity == 0 ? 64 : 2 * coord->ended_capacity;
+        uint64_t *grown = realloc(coord->ended, capacity * sizeof *grown);
+        if (grown == NULL)
+            return;
+        coord->ended = grown;
+        coord->ended_capacity = capacity;
+    }
+    coord->ended[coord->ended_count++] = lease_id;
+}
+
+bool coord_ended_in_vain(const struct coord *coord, uint64_t lease_id)
+{
+    for (size_t i = 0; i < coord->ended_count; i++) {
+        if (coord->ended[i] == lease_id)
+            return true;
+    }
+    return false;
+}
+
+/* dispatch stays as it was at the last commit, as far as peers can see: what ended since then they still hold. */
+static void fall_asleep(struct coord *coord)
+{
+    struct dispatch_action action;
+    while (dispatch_action(coord->dispatch, &action)) {
+        if (action.kind == DISPATCH_CLOSE)
+            note_ended(coord, action.lease_id);
+    }
+    coord->asleep = coord->dispatch;
+    coord->dispatch = NULL;
+}
+
 void coord_store_failed(struct coord *coord, const struct status *status)
 {
     search_rollback(coord->search);
@@ -129,8 +164,7 @@ void coord_store_failed(struct coord *coord, const struct status *status)
               log_text("reason", status->message));
     snprintf(coord->stall_reason, sizeof coord->stall_reason, "%.250s", status->message);
     coord->stalled = true;
-    dispatch_close(coord->dispatch);
-    coord->dispatch = NULL;
+    fall_asleep(coord);
     coord->wake_ms = coord_now_ms(coord) + PROBE_MS;
 }
 
@@ -139,7 +173,8 @@ static enum status_code open_dispatch(struct coord *coord, struct status *status
 {
     enum status_code code = search_begin(coord->search, status);
     if (code == STATUS_OK)
-        code = store_epoch_next(search_store(coord->search), coord_wall_ms(coord), &coord->epoch, status);
+        code = store_epoch_next(search_store(coord->search), coord_wall_ms(coord), coord->effects.chance(coord->effects.context),
+                                &coord->epoch, status);
     if (code == STATUS_OK)
         code = search_commit(coord->search, status);
     search_rollback(coord->search);
@@ -180,6 +215,9 @@ static bool probe(struct coord *coord)
     if (code == STATUS_OK) {
         log_info(coord->logger, "the database can be written again; going on");
         coord->stalled = false;
+        dispatch_close(coord->asleep);
+        coord->asleep = NULL;
+        coord->ended_count = 0;
         return true;
     }
     dispatch_close(coord->dispatch);
@@ -284,7 +322,10 @@ static enum status_code carry_out(struct coord *coord, bool *freed, struct statu
     while (code == STATUS_OK && dispatch_action(coord->dispatch, &action)) {
         switch (action.kind) {
         case DISPATCH_GRANT: code = store_grant(coord, &action, status); break;
-        case DISPATCH_CLOSE: code = store_close_of(coord, &action, status); break;
+        case DISPATCH_CLOSE:
+            note_ended(coord, action.lease_id);
+            code = store_close_of(coord, &action, status);
+            break;
         case DISPATCH_REPLACED: refuse_replaced(coord, action.link); break;
         case DISPATCH_GIVE_UP:
             log_event(coord->logger, LOG_WARN, "given up: infeasible", log_key("key", action.key),
@@ -319,6 +360,10 @@ void coord_turn(struct coord *coord)
         wake_ms = dispatch_tick(coord->dispatch, now_ms);
         code = carry_out(coord, &freed, &status);
     }
+    if (code == STATUS_OK && search_finished(coord->search)) {
+        dispatch_finish(coord->dispatch);
+        code = carry_out(coord, &freed, &status);
+    }
     crash_point("before-commit");
     if (code == STATUS_OK)
         code = search_commit(coord->search, &status);
@@ -327,6 +372,7 @@ void coord_turn(struct coord *coord)
         return;
     }
     crash_point("after-commit");
+    coord->ended_count = 0;
     send_outbox(coord);
     coord->wake_ms = more ? now_ms : wake_ms;
     if (search_finished(coord->search))
@@ -408,6 +454,7 @@ void coord_close(struct coord *coord)
     if (coord == NULL)
         return;
     dispatch_close(coord->dispatch);
+    dispatch_close(coord->asleep);
     coord_boards_close(coord);
     coord_keys_close(coord);
     coord_questions_close(coord);
@@ -418,5 +465,6 @@ void coord_close(struct coord *coord)
     empty_outbox(coord);
     patience_free(coord->patience);
     free(coord->outbox);
+    free(coord->ended);
     free(coord);
 }

@@ -41,6 +41,7 @@ struct coord_effects {
     enum status_code (*send)(void *context, uint32_t link, const void *data, size_t size);
     /* As bus_sender: the key that the message being handled came with. NULL: there are no keys. */
     const struct keys_public *(*sender)(void *context);
+    uint64_t (*chance)(void *context); /* 64 bits that nobody has had */
     void *context;
 };
 

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/random.h>
 #include <uv.h>
 
 #include "common/bus.h"
@@ -47,6 +48,14 @@ static const struct keys_public *sender(void *context)
 {
     struct coord_loop *loop = context;
     return bus_sender(loop->bus);
+}
+
+/* The kernel's; where it has none yet, time is what there is. */
+static uint64_t draw(void *context)
+{
+    uint64_t chance;
+    (void)context;
+    return getrandom(&chance, sizeof chance, 0) == sizeof chance ? chance : (uint64_t)clock_monotonic_ns();
 }
 
 static void close_handle(uv_handle_t *handle)
@@ -291,7 +300,8 @@ static enum status_code run(struct coord_loop *loop, const struct coord_options 
 int coord_loop_run(const struct coord_options *options, const struct logger *logger, struct status *status)
 {
     struct coord_loop loop = {.logger = logger};
-    const struct coord_effects effects = {.clock = &clock_system, .send = send_frame, .sender = sender, .context = &loop};
+    const struct coord_effects effects = {
+        .clock = &clock_system, .send = send_frame, .sender = sender, .chance = draw, .context = &loop};
     notify_open(&loop.notify);
     enum status_code code = coord_open(options, &effects, logger, &loop.coord, status);
     if (code == STATUS_OK) {

@@ -32,21 +32,37 @@ static void welcome(struct coord *coord, uint32_t link, uint64_t sequence)
     coord_post(coord, link, &coord->answer, 0);
 }
 
+/* Who holds what. While the store does not work nothing changes in it, but whoever says that he is here keeps what he has, and is
+ * told what has been taken from him before: else two would go on computing the same. */
+static struct dispatch *known_now(const struct coord *coord)
+{
+    return coord->stalled ? coord->asleep : coord->dispatch;
+}
+
+/* A result that was accepted in vain is still its peer's to give. */
+static void drop_less(const struct coord *coord, struct wire_id_list *drop)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; coord->stalled && i < drop->count; i++) {
+        if (!coord_ended_in_vain(coord, drop->lease_ids[i]))
+            drop->lease_ids[kept++] = drop->lease_ids[i];
+    }
+    if (coord->stalled)
+        drop->count = kept;
+}
+
 static void on_hello(struct coord *coord, uint32_t link, const struct wire_hello *hello)
 {
     struct wire_id_list *drop = &coord->answer.welcome.drop;
     drop->count = 0;
-    if (coord->stalled) {
-        welcome(coord, link, hello->sequence);
-        return;
-    }
     struct status status = {0};
-    if (hello->role == WIRE_AGENT && coord_board_here(coord, hello, &status) != STATUS_OK) {
+    if (!coord->stalled && hello->role == WIRE_AGENT && coord_board_here(coord, hello, &status) != STATUS_OK) {
         coord_store_failed(coord, &status);
         return;
     }
-    switch (dispatch_hello(coord->dispatch, coord_now_ms(coord), link, hello, drop)) {
+    switch (dispatch_hello(known_now(coord), coord_now_ms(coord), link, hello, drop)) {
     case DISPATCH_HEARD:
+        drop_less(coord, drop);
         log_event(coord->logger, LOG_INFO, "a peer is here", log_text("role", hello->role == WIRE_AGENT ? "agent" : "worker"),
                   log_text("node", hello->node), log_text("host", hello->host_id), log_count("slots", hello->slots),
                   log_text("isa", hello->isa), log_text("device", hello->role == WIRE_AGENT ? hello->device_key : NULL),
@@ -62,13 +78,12 @@ static void on_heartbeat(struct coord *coord, uint32_t link, const struct wire_h
 {
     struct wire_heartbeat_answer *out = &coord->answer.heartbeat_answer;
     out->drop.count = 0;
-    enum dispatch_heard heard = DISPATCH_HEARD;
-    if (!coord->stalled)
-        heard = dispatch_heartbeat(coord->dispatch, coord_now_ms(coord), link, heartbeat, &out->drop);
+    enum dispatch_heard heard = dispatch_heartbeat(known_now(coord), coord_now_ms(coord), link, heartbeat, &out->drop);
     if (heard == DISPATCH_NOT_KNOWN)
         refuse(coord, link, WIRE_REFUSE_NOT_REGISTERED, "this connection has not said Hello");
     if (heard != DISPATCH_HEARD)
         return;
+    drop_less(coord, &out->drop);
     coord->answer.type = WIRE_HEARTBEAT_ANSWER;
     out->epoch = (uint64_t)coord->epoch;
     out->sequence = heartbeat->sequence;

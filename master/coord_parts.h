@@ -27,7 +27,10 @@ struct coord {
     const struct coord_options *options;
     const struct logger *logger;
     struct search *search;
-    struct dispatch *dispatch;  /* NULL while stalled */
+    struct dispatch *dispatch; /* NULL while stalled */
+    struct dispatch *asleep;   /* stalled: the one of before, which still knows who holds what */
+    uint64_t *ended;           /* leases that ended since the last commit */
+    size_t ended_count, ended_capacity;
     struct known_board *boards; /* hash; as the store has them, read anew with dispatch */
     struct cost canary_cost;
     struct trust_evidence evidence; /* of the result being handled */
@@ -74,6 +77,9 @@ void coord_turn(struct coord *coord);
 
 /* Queues a message to be sent after the commit. */
 void coord_post(struct coord *coord, uint32_t link, const struct wire_message *message, uint64_t lease_id);
+
+/* Whether that lease's end is not known to be stored. */
+bool coord_ended_in_vain(const struct coord *coord, uint64_t lease_id);
 
 /* --- coord_messages.c --- */
 

@@ -165,3 +165,14 @@ void dispatch_stop(struct dispatch *dispatch)
 {
     dispatch->stopped = true;
 }
+
+void dispatch_finish(struct dispatch *dispatch)
+{
+    struct lease *lease, *next;
+    dispatch->stopped = true;
+    DL_FOREACH_SAFE(dispatch->queue.leases, lease, next)
+    {
+        if (lease->task != NULL)
+            dispatch_lose_lease(dispatch, lease, DISPATCH_RETURNED, "the study is finished");
+    }
+}

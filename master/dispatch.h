@@ -151,6 +151,9 @@ int64_t dispatch_tick(struct dispatch *dispatch, int64_t now_ms);
 /* From now on nothing is granted (the master is leaving). */
 void dispatch_stop(struct dispatch *dispatch);
 
+/* The study is finished: what is still leased (canaries) is wanted no more. */
+void dispatch_finish(struct dispatch *dispatch);
+
 /* The next action, oldest first; false when there is none. */
 bool dispatch_action(struct dispatch *dispatch, struct dispatch_action *out);
 

@@ -45,7 +45,7 @@ bool search_finished(const struct search *search)
 
 double search_seconds(const struct search *search, int64_t now_ms)
 {
-    return search->finished ? search->seconds_before : search->seconds_before + (double)(now_ms - search->opened_ms) / 1000;
+    return search->finished ? search->seconds_in_all : search->seconds_before + (double)(now_ms - search->opened_ms) / 1000;
 }
 
 /* --- transactions --- */
@@ -205,7 +205,7 @@ static enum status_code mark(struct search *search, struct status *status)
         code = store_answer(search, status);
     if (code == STATUS_OK && finished) {
         search->finished = true;
-        search->seconds_before = seconds;
+        search->seconds_in_all = seconds;
     }
     return code;
 }

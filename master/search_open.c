@@ -154,7 +154,13 @@ enum status_code search_restart(struct search *search, struct status *status)
     search_forget_wanted(search);
     study_close(search->study);
     search->study = NULL;
-    enum status_code code = open_study(search, status);
+    /* The commit that failed may have been the one that would have finished the study. */
+    struct store_study stored = {0};
+    enum status_code code = store_study_find(search->store, search->config->name, &stored, status);
+    search->finished = code == STATUS_OK && stored.state == STORE_STUDY_FINISHED;
+    store_study_free(&stored);
+    if (code == STATUS_OK)
+        code = open_study(search, status);
     return code == STATUS_OK ? go_on(search, status) : code;
 }
 
@@ -228,7 +234,7 @@ enum status_code search_open(const struct search_options *options, const struct 
     if (code != STATUS_OK)
         goto done;
     search->id = stored.id;
-    search->seconds_before = stored.seconds;
+    search->seconds_before = search->seconds_in_all = stored.seconds;
     search->finished = stored.state == STORE_STUDY_FINISHED;
     code = go_on(search, status);
 done:

@@ -29,7 +29,8 @@ struct search {
     struct study *study;
     struct wanted *wanted; /* hash by key */
     bool finished, in_transaction;
-    double seconds_before; /* of earlier starts; all of them when finished */
+    double seconds_before; /* of earlier starts */
+    double seconds_in_all; /* when finished */
     int64_t opened_ms;
 };
 

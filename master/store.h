@@ -126,9 +126,11 @@ struct store_lease {
     int64_t granted_wall_ms, closed_wall_ms;
 };
 
-/* Raises the epoch (once per master start) and returns it: to the milliseconds since 1970, so that peers who go from one database
- * to another never meet an epoch again, or by one where the clock does not allow that. */
-enum status_code store_epoch_next(struct store *store, int64_t wall_ms, int64_t *epoch, struct status *status);
+/* Raises the epoch (once per master start) and returns it. It is a number that no other start ever has, of this database or of a
+ * copy that is put back in its place: the milliseconds since 1970 and, below them, 20 bits of `chance` (uniform). Where the clock
+ * does not allow that it rises by 1 and chance, so that two starts after a restored copy do not meet either. */
+enum { STORE_EPOCH_CHANCE_BITS = 20 };
+enum status_code store_epoch_next(struct store *store, int64_t wall_ms, uint64_t chance, int64_t *epoch, struct status *status);
 /* Inserts an open lease; id is chosen by the store. */
 enum status_code store_lease_grant(struct store *store, struct store_lease *lease, struct status *status);
 /* Closes the lease if id, epoch, attempt, node and state OPEN all match; *closed says whether it did (false: stale, somebody

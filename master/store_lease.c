@@ -6,17 +6,22 @@
 #include "common/wire.h"
 #include "master/store_sql.h"
 
+/* The year 2109: a clock that says more must not use up the numbers. */
+static const int64_t EPOCH_WALL_MAX_MS = (int64_t)1 << 42;
+
 static const char *const state_names[] = {[STORE_LEASE_OPEN] = "open",
                                           [STORE_LEASE_DONE] = "done",
                                           [STORE_LEASE_FAILED] = "failed",
                                           [STORE_LEASE_LOST] = "lost",
                                           [STORE_LEASE_RETURNED] = "returned"};
 
-enum status_code store_epoch_next(struct store *store, int64_t wall_ms, int64_t *epoch, struct status *status)
+enum status_code store_epoch_next(struct store *store, int64_t wall_ms, uint64_t chance, int64_t *epoch, struct status *status)
 {
     struct query query;
-    sql_begin_write(&query, store, "UPDATE master SET epoch = max(epoch + 1, ?1) WHERE id = 1", status);
-    sql_bind_int(&query, wall_ms);
+    int64_t now = wall_ms < 0 ? 0 : wall_ms < EPOCH_WALL_MAX_MS ? wall_ms : EPOCH_WALL_MAX_MS;
+    sql_begin_write(&query, store, "UPDATE master SET epoch = max(epoch + 1, ?1) + ?2 WHERE id = 1", status);
+    sql_bind_int(&query, now << STORE_EPOCH_CHANCE_BITS);
+    sql_bind_int(&query, (int64_t)(chance & ((1u << STORE_EPOCH_CHANCE_BITS) - 1)));
     sql_run(&query);
     enum status_code code = sql_end(&query);
     if (code != STATUS_OK)

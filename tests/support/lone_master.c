@@ -123,6 +123,12 @@ static enum status_code take_frame(void *context, uint32_t link, const void *dat
     return STATUS_OK;
 }
 
+static uint64_t no_chance(void *context)
+{
+    (void)context;
+    return 0;
+}
+
 static const struct keys_public *sender_of(void *context)
 {
     return ((struct lone_master *)context)->sender;
@@ -135,7 +141,8 @@ enum status_code lone_open(struct lone_master *lone, bool fresh, struct status *
     lone->clock = (struct clock){monotonic_of, wall_of, lone};
     lone->options = (struct coord_options){
         .search = {.study_path = lone->study, .db = lone->db}, .heartbeat_ms = 1000, .lease_ms = 10000, .canary_every = 10};
-    const struct coord_effects effects = {.clock = &lone->clock, .send = take_frame, .sender = sender_of, .context = lone};
+    const struct coord_effects effects = {
+        .clock = &lone->clock, .send = take_frame, .sender = sender_of, .chance = no_chance, .context = lone};
     lone->frames = 0;
     lone->task_count = 0;
     lone->broken = false;

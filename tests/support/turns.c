@@ -105,7 +105,7 @@ static enum status_code begin_epoch(struct turns *turns, struct status *status)
     turns->queued = turns->leased = 0;
     enum status_code code = search_begin(turns->search, status);
     if (code == STATUS_OK)
-        code = store_epoch_next(store, 0, &turns->epoch, status);
+        code = store_epoch_next(store, 0, 0, &turns->epoch, status);
     if (code == STATUS_OK)
         code = return_open_leases(turns, status);
     if (code == STATUS_OK)

@@ -543,20 +543,51 @@ static void attempts_of_one_board_under_two_node_names_are_of_one_place(void **s
     store_close(store);
 }
 
+static int64_t epoch_after(struct store *store, int64_t wall_ms, uint64_t chance)
+{
+    struct status status = {0};
+    int64_t epoch = 0;
+    begin(store);
+    assert_ok(store_epoch_next(store, wall_ms, chance, &epoch, &status), status);
+    commit(store);
+    return epoch;
+}
+
 static void the_epoch_rises_with_every_start_whatever_the_clock_says(void **state)
 {
-    static const int64_t wall_ms[] = {0, 1764000000000, 1764000000000, 5, -7, 1764000009000},
-                         wanted[] = {1, 1764000000000, 1764000000001, 1764000000002, 1764000000003, 1764000009000};
+    static const int64_t wall_ms[] = {0, 1764000000000, 1764000000000, 5, -7, 1764000009000, INT64_MAX, INT64_MAX, 0};
     struct folder *folder = *state;
-    struct status status = {0};
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+    int64_t before = 0;
+    for (size_t i = 0; i < sizeof wall_ms / sizeof wall_ms[0]; i++) {
         struct store *store = open_store(folder->db, STORE_WRITE);
-        int64_t epoch = 0;
-        begin(store);
-        assert_ok(store_epoch_next(store, wall_ms[i], &epoch, &status), status);
-        commit(store);
-        assert_true(epoch == wanted[i]);
+        int64_t epoch = epoch_after(store, wall_ms[i], i % 2 == 0 ? 0 : UINT64_MAX);
+        assert_true(epoch > before);
+        assert_true(wall_ms[i] != 1764000009000 || epoch >> STORE_EPOCH_CHANCE_BITS == wall_ms[i]);
+        before = epoch;
         store_close(store);
+    }
+}
+
+/* A copy that is put back, and a clock that is put back with it: only chance tells the two starts apart. */
+static void starts_after_a_restored_copy_do_not_share_an_epoch(void **state)
+{
+    struct folder *folder = *state;
+    struct store *store = open_store(folder->db, STORE_WRITE);
+    int64_t base = epoch_after(store, 1764000000000, 0);
+    store_close(store);
+    for (int64_t clock = 0; clock <= 1764000000000; clock += 1764000000000) {
+        char other[sizeof folder->db + 8];
+        snprintf(other, sizeof other, "%s.%d", folder->db, clock > 0);
+        int64_t epochs[2];
+        for (uint64_t i = 0; i < 2; i++) {
+            unlink(other);
+            store = open_store(other, STORE_WRITE);
+            assert_true(epoch_after(store, 1764000000000, 0) == base);
+            epochs[i] = epoch_after(store, clock, 4711 + i);
+            store_close(store);
+        }
+        assert_true(epochs[0] > base && epochs[1] > base && epochs[0] != epochs[1]);
+        unlink(other);
     }
 }
 
@@ -1094,6 +1125,7 @@ int main(void)
         in_folder(attempts_count_failures_and_losses_but_not_returns),
         in_folder(attempts_of_one_board_under_two_node_names_are_of_one_place),
         in_folder(the_epoch_rises_with_every_start_whatever_the_clock_says),
+        in_folder(starts_after_a_restored_copy_do_not_share_an_epoch),
         in_folder(what_is_rolled_back_is_gone),
         in_folder(a_write_outside_of_a_transaction_is_refused),
         in_folder(after_a_kill_a_master_finds_exactly_what_was_committed),

@@ -1,0 +1,113 @@
+/* The whole cluster in virtual time (tests/sim/sim.h): real coordinator, study, store, ledgers; everything else may fail. A failing
+ * seed is printed; SEED=n runs that one alone, with its story on standard error when TRACE is set. */
+#include <string.h>
+
+#include "tests/sim/sim.h"
+
+#define SETTINGS(strategy)                                                                                                         \
+    "strategy: " strategy "\n"                                                                                                     \
+    "costs:\n"                                                                                                                     \
+    "  - {name: host_ms, source: agent, device: host, max: 12}\n"                                                                  \
+    "  - {name: board_ms, source: agent, device: dev-f32}\n"                                                                       \
+    "network: {channels: 16, cells: 1, classes: 10}\n"                                                                             \
+    "budget: {evaluations: 24}\n"                                                                                                  \
+    "seed: 3\n"
+
+static const struct sim_study studies[] = {
+    {"evrsnas", SETTINGS("{name: evrsnas, population: 8, generations: 50}"), true, 24, {2, 2, 2}},
+    {"mohdnas", SETTINGS("{name: mohdnas, population: 8, generations: 50}"), true, 24, {2, 2, 2}},
+    {"random-steady", SETTINGS("{name: random, population: 8, generations: 50, mode: steady, in_flight: 6}"), false, 24, {2, 2, 2}},
+    {"evrsnas-steady",
+     SETTINGS("{name: evrsnas, population: 8, generations: 50, mode: steady, in_flight: 8}"),
+     false,
+     24,
+     {2, 2, 2}},
+};
+enum { STUDIES = sizeof studies / sizeof studies[0] };
+
+/* The front of each study when nothing goes wrong. */
+struct fronts {
+    char *of[STUDIES];
+};
+
+struct sums {
+    uint64_t seeds, steps, frames, kills, master_kills, stalls, backups, acks, stale, compared, healthy_given_up, commits;
+};
+
+static void add_up(struct sums *sums, const struct sim *sim)
+{
+    sums->seeds++;
+    sums->steps += sim->steps;
+    sums->frames += sim->frames;
+    sums->kills += sim->kills;
+    sums->master_kills += sim->master_kills;
+    sums->stalls += sim->stalls;
+    sums->backups += sim->backups;
+    sums->acks += sim->acks;
+    sums->stale += sim->stale;
+    sums->commits += sim->commits;
+    sums->healthy_given_up += sim->healthy_given_up;
+}
+
+/* Which faults may happen under that seed: none in every tenth, else about half of all kinds. */
+static uint32_t faults_of(uint64_t seed)
+{
+    struct rng rng;
+    rng_seed(&rng, seed ^ 0x5eed);
+    return seed % 10 == 0 ? 0 : (uint32_t)rng_next(&rng) & SIM_ALL_FAULTS;
+}
+
+static void run_seed(const struct sim_place *place, uint64_t seed, struct fronts *fronts, struct sums *sums)
+{
+    const struct sim_study *study = &studies[seed % STUDIES];
+    char **calm = &fronts->of[seed % STUDIES];
+    if (study->same_answer && *calm == NULL) {
+        struct sim *undisturbed = sim_open(place, study, 1, 0);
+        undisturbed->trace = false;
+        sim_run(undisturbed);
+        *calm = sim_front(undisturbed);
+        sim_close(undisturbed);
+    }
+    struct sim *sim = sim_open(place, study, seed, faults_of(seed));
+    sim_run(sim);
+    char *front = sim_front(sim);
+    SIM_HOLDS(sim, sim->faults != 0 || sim->healthy_given_up == 0, "a healthy task was given up in a run without faults");
+    if (study->same_answer && sim->healthy_given_up == 0) {
+        SIM_HOLDS(sim, strcmp(front, *calm) == 0, "the front is another one than undisturbed:\n%sundisturbed:\n%s", front, *calm);
+        sums->compared++;
+    }
+    add_up(sums, sim);
+    free(front);
+    sim_close(sim);
+}
+
+static void every_study_ends_with_its_promises_kept(void **state)
+{
+    const char *one = getenv("SEED");
+    uint64_t first = one == NULL ? 1 : strtoull(one, NULL, 10);
+    uint64_t last = one == NULL ? (uint64_t)test_amount(1000, 20000) : first;
+    struct sums sums = {0};
+    struct fronts fronts = {0};
+    for (uint64_t seed = first; seed <= last; seed++)
+        run_seed(*state, seed, &fronts, &sums);
+    printf("# seeds %" PRIu64 " to %" PRIu64 ": %" PRIu64 " steps, %" PRIu64 " messages, %" PRIu64 " commits\n", first, last,
+           sums.steps, sums.frames, sums.commits);
+    printf("# the master died %" PRIu64 " times and stalled %" PRIu64 " times, others ended %" PRIu64 " times, %" PRIu64
+           " backups were put back\n",
+           sums.master_kills, sums.stalls, sums.kills, sums.backups);
+    printf("# %" PRIu64 " results acknowledged, %" PRIu64 " of them stale; %" PRIu64 " fronts compared; %" PRIu64
+           " healthy tasks given up\n",
+           sums.acks, sums.stale, sums.compared, sums.healthy_given_up);
+    for (int i = 0; i < STUDIES; i++)
+        free(fronts.of[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_study_ends_with_its_promises_kept),
+    };
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, sim_place_open, sim_place_close);
+}

@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "common/cli.h"
+#include "common/cli_doctor.h"
 #include "common/nearest.h"
 #include "common/version.h"
 #include "master/cli_bench.h"
 #include "master/cli_db.h"
 #include "master/cli_device_db.h"
+#include "master/cli_doctor_db.h"
 #include "master/cli_export.h"
 #include "master/cli_front.h"
 #include "master/cli_keygen.h"
@@ -19,6 +21,7 @@
 #include "master/cli_study.h"
 #include "master/cli_table.h"
 #include "worker/cli_device.h"
+#include "worker/cli_doctor_machine.h"
 #include "worker/cli_reference.h"
 #include "worker/cli_rmi.h"
 
@@ -50,10 +53,23 @@ static int device_run(int argc, char **argv)
 static const struct cli_verb device_verb = {"device", "what latency is measured on: check, calibrate, list, withdraw, ...",
                                             device_run};
 
+/* The examinations of both sides, in the order in which they are told. */
+static int doctor_run(int argc, char **argv)
+{
+    static doctor_section *const sections[] = {
+        cli_doctor_programs, cli_doctor_machine, doctor_limits, doctor_clock,     doctor_sockets,
+        doctor_disk,         cli_doctor_db,      doctor_keys,   doctor_addresses, cli_doctor_boards,
+    };
+    return cli_doctor_run(argc, argv, sections, sizeof sections / sizeof sections[0]);
+}
+
+static const struct cli_verb doctor_verb = {"doctor", "examine this installation: what is fine, doubtful, wrong; what to do",
+                                            doctor_run};
+
 /* In the order in which help lists them. */
 static const struct cli_verb *const verbs[VERBS_MAX] = {
-    &cli_run_verb,   &cli_study_verb, &cli_front_verb,     &cli_export_verb, &cli_table_verb,  &cli_db_verb,
-    &cli_bench_verb, &device_verb,    &cli_reference_verb, &cli_rmi_verb,    &cli_keygen_verb, NULL,
+    &cli_run_verb, &cli_study_verb,     &cli_front_verb, &cli_export_verb, &cli_table_verb, &cli_db_verb, &cli_bench_verb,
+    &device_verb,  &cli_reference_verb, &cli_rmi_verb,   &cli_keygen_verb, &doctor_verb,    NULL,
 };
 
 static void print_help(FILE *out)

@@ -193,6 +193,22 @@ until_true "$hwnas" study list --db live.db
 stop "$master"
 same 'the master ends in order' $stopped 0
 expect 'and takes its word along' test ! -e live.db.master
+# --- the embedded cluster of `hwnas run`, on a socket of its own
+study embedded '{name: macs, source: macs}'
+sed -i 's/generations: 4/generations: 400/' embedded.yaml
+"$hwnas" run embedded.yaml --db embedded.db --workers 1 -q >/dev/null 2>&1 &
+run=$!
+children="$children $run"
+reached() { ask study why embedded --db embedded.db -f json && grep -q '"workers":1' out; }
+expect 'a search by hwnas run is asked as any other' until_true reached
+judge 'it is told that it is at work' 'd["live"] and d["state"] == "running"'
+kill -USR1 "$run"
+expect 'a signal to hwnas run reaches its master' until_true grep -q 'hwnas-master: log level from=info to=debug' embedded.log
+expect 'and its worker' until_true grep -q 'hwnas-worker: log level from=info to=debug' embedded.log
+kill "$run"
+wait "$run"
+same 'stopped, it leaves no word behind' "$(ls embedded.db.master 2>/dev/null)" ''
+
 study short '{name: macs, source: macs}'
 start_master short
 start_worker short-a

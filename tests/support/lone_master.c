@@ -82,6 +82,8 @@ static void remove_db(const struct lone_master *lone)
 void lone_remove(struct lone_master *lone)
 {
     lone_close(lone);
+    free(lone->page);
+    lone->page = NULL;
     remove_db(lone);
     unlink(lone->study);
     unlink(lone->bundle);
@@ -115,6 +117,10 @@ static enum status_code take_frame(void *context, uint32_t link, const void *dat
         lone->refusals[lone->last.refuse.code]++;
     if (lone->last.type == WIRE_RESULT_ACK)
         lone->verdicts[lone->last.result_ack.verdict]++;
+    if (lone->last.type == WIRE_ANSWER) {
+        free(lone->page);
+        lone->page = lone->last.answer.size > 0 ? strndup(lone->last.answer.text, lone->last.answer.size) : NULL;
+    }
     if (lone->last.type == WIRE_TASK)
         lone->tasks[lone->task_count++ % LONE_TASKS] = (struct lone_task){lone->last.task, link};
     if (lone->sent != NULL)

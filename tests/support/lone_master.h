@@ -28,6 +28,7 @@ struct lone_master {
     uint64_t by_type[WIRE_TYPES];
     struct wire_message last; /* of all; what it owned is gone */
     uint32_t last_link;
+    char *page; /* the text of the last Answer; NULL: there was none */
     struct lone_task {
         struct wire_task task;
         uint32_t link;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/bundle.h"
 #include "common/line.h"
 #include "master/coord_parts.h"
 
@@ -163,6 +164,18 @@ static enum status_code keep_result(struct coord *coord, uint32_t link, const st
     }
 }
 
+/* A score is a sum of RMIs, each from 0 to 1 but for rounding: any other is the worker's failure. */
+static void believe_score(const struct study_want *want, struct wire_result *result)
+{
+    if (want == NULL || want->kind != STUDY_WANT_RMI || result->outcome != WIRE_OK ||
+        (result->value >= -1e-3 && result->value <= BUNDLE_TAPS_MAX + 1e-3))
+        return;
+    snprintf(result->sentence, sizeof result->sentence, "a score of %g is no sum of RMIs", result->value);
+    result->outcome = WIRE_FAILED;
+    result->failure = WIRE_FAILURE_IMPOSSIBLE;
+    result->value = result->energy_mj = 0;
+}
+
 static void on_result(struct coord *coord, uint32_t link, struct wire_result *result)
 {
     struct dispatch_lease lease;
@@ -178,6 +191,7 @@ static void on_result(struct coord *coord, uint32_t link, struct wire_result *re
         refuse(coord, link, WIRE_REFUSE_NOT_REGISTERED, "this connection has not said Hello");
         return;
     }
+    believe_score(search_wanted(coord->search, result->key), result);
     bool open = dispatch_lease(coord->dispatch, coord_now_ms(coord), link, result, &lease);
     if (open && lease.board != NULL)
         code = coord_believe(coord, search_wanted(coord->search, result->key), &lease, result, strike, &status);

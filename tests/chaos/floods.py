@@ -345,6 +345,31 @@ def silent(chance):
         ok(idles(flooded), "silent connections: the master's processor time is back to that of a quiet one")
 
 
+def idle(chance):
+    """M4, of those who do shake hands: without keys nothing throws them out, but who was there is served, and they leave nothing behind."""
+    limit, crowd = 128, []
+
+    def few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+
+    with Flooded("idle", chance, before=few) as flooded:
+        while flooded.look()[0] < limit - 4:
+            crowd.append(zmtp.Client(flooded.tcp))
+        for _ in range(limit):
+            sock = socket.socket()
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", int(flooded.tcp.rsplit(":", 1)[1])))
+            crowd.append(sock)
+        flooded.unharmed("%d silent connections that have shaken hands" % limit)
+        for one in crowd:
+            (one.sock if isinstance(one, zmtp.Client) else one).close()
+        with zmtp.Client(flooded.tcp, timeout=120) as client:
+            client.send(HEARTBEAT)
+            same(zmtp.refusal(client.receive())[0], zmtp.NOT_REGISTERED, "a newcomer is served when they have gone")
+        flooded.back_to_base("silent connections that had shaken hands")
+        ok(idles(flooded), "and the master's processor time is back to that of a quiet one")
+
+
 def idles(flooded):
     """Within some window of a second it takes no more than a twentieth, once the workers have gone."""
     flooded.cluster.stop_peers()
@@ -365,4 +390,4 @@ def idles(flooded):
 
 
 if __name__ == "__main__":
-    main([garbage, messages, frames, strangers, silent])
+    main([garbage, messages, frames, strangers, silent, idle])

@@ -171,9 +171,12 @@ void lone_close(struct lone_master *lone)
 
 const struct wire_task *lone_task_of(const struct lone_master *lone, uint32_t link)
 {
-    for (size_t i = lone->task_count; i-- > 0 && i + LONE_TASKS >= lone->task_count;)
-        if (lone->tasks[i % LONE_TASKS].link == link)
-            return &lone->tasks[i % LONE_TASKS].task;
+    const struct queue *queue = dispatch_queue(coord_dispatch(lone->coord));
+    for (size_t i = lone->task_count; i-- > 0 && i + LONE_TASKS >= lone->task_count;) {
+        const struct lone_task *sent = &lone->tasks[i % LONE_TASKS];
+        if (sent->link == link && queue_find_lease(queue, sent->task.lease_id) != NULL)
+            return &sent->task;
+    }
     return NULL;
 }
 

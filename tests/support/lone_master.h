@@ -46,7 +46,7 @@ void lone_remove(struct lone_master *lone);
 enum status_code lone_open(struct lone_master *lone, bool fresh, struct status *status);
 void lone_close(struct lone_master *lone);
 
-/* The last Task that went over that link; NULL: none did, or it is long ago. */
+/* The last Task that went over that link and whose lease is open; NULL: there is none, or it is long ago. */
 const struct wire_task *lone_task_of(const struct lone_master *lone, uint32_t link);
 
 /* A frame, and a turn after it. */

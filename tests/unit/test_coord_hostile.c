@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/bundle.h"
 #include "common/line.h"
 #include "common/rng.h"
 #include "hwnas.pb-c.h"
@@ -148,6 +149,24 @@ static void a_key_is_one_sender_on_all_its_connections(void **state)
     the_honest_worker_is_served(lone);
 }
 
+static void a_score_that_cannot_be_true_is_a_failure(void **state)
+{
+    struct lone_master *lone = *state;
+    const double scores[] = {7.5, -0.5, 1e15};
+    for (size_t i = 0; i < sizeof scores / sizeof scores[0]; i++) {
+        const struct wire_task *task = lone_task_of(lone, HONEST);
+        assert_non_null(task);
+        struct wire_message result = result_of(task);
+        struct store_evaluation row;
+        uint64_t accepted = lone->verdicts[WIRE_ACCEPTED];
+        result.result.value = scores[i];
+        lone_send(lone, HONEST, &result);
+        assert_int_equal(lone->verdicts[WIRE_ACCEPTED], accepted + 1);
+        assert_int_equal(store_evaluation_get(search_store(lone->coord->search), result.result.key, &row, NULL), STATUS_NOT_FOUND);
+    }
+    the_honest_worker_is_served(lone);
+}
+
 static void messages_of_a_master_count_as_nonsense(void **state)
 {
     struct lone_master *lone = *state;
@@ -231,12 +250,23 @@ static bool asks_for_a_file(const void *data, size_t size)
     return asks;
 }
 
-/* Refused is what was answered with a Refuse; its sender's connection is a fresh one every 8 messages, so that all are heard. What
- * is let through is somebody else's message, as far as the rules can tell. */
+/* So that the worker is heard on, whatever was sent in its name: two minutes later it says Hello. */
+static void begin_anew(struct lone_master *lone)
+{
+    struct wire_message hello = hello_of(WIRE_WORKER);
+    lone->now_ms += 120000;
+    hello.hello.sequence = (uint64_t)lone->now_ms;
+    lone_send(lone, HONEST, &hello);
+    nobody_failed(lone);
+}
+
+/* Refused is what was answered with a Refuse. One in eight messages comes over the honest worker's connection, the others over
+ * fresh ones, a new one every 8 messages: so all are heard. What is let through is a peer's message, as far as the rules can
+ * tell. */
 static void mutated_messages_change_nothing_when_they_are_refused(void **state)
 {
     struct lone_master *lone = *state;
-    uint64_t seed = seed_of_this_run(), refused = 0, taken = 0;
+    uint64_t seed = seed_of_this_run(), refused = 0, taken = 0, refused_here = 0;
     long amount = test_amount(30000, 1000000);
     struct rng rng;
     rng_seed(&rng, seed);
@@ -252,13 +282,16 @@ static void mutated_messages_change_nothing_when_they_are_refused(void **state)
             size = 1;
         bool look = round % 128 == 0; /* into the database, which takes longer than all else */
         uint64_t before = lone_state(lone), counted = counts_of(lone).refused, stored = look ? lone_stored(lone) : 0;
-        lone_message(lone, STRANGER + (uint32_t)(round / 8), data, size);
+        uint32_t link = rng_below(&rng, 8) == 0 ? HONEST : STRANGER + (uint32_t)(round / 8);
+        lone_message(lone, link, data, size);
         nobody_failed(lone);
         if (counts_of(lone).refused > counted) {
             refused++;
             assert_int_equal(lone_state(lone), before);
             if (look)
                 assert_int_equal(lone_stored(lone), stored);
+            if (link == HONEST && ++refused_here % 8 == 0)
+                begin_anew(lone);
         } else {
             taken++;
         }
@@ -325,6 +358,9 @@ static const char *const bad_texts[] = {"",
                                         "{\"a\":1e999}",
                                         "{\"a\":\"\\u0000\"}",
                                         "{\"__proto__\":1}",
+                                        "{\"a\":\"<script>alert(1)</script>\"}",
+                                        "{\"a\":\"'; DROP TABLE lease; --\"}",
+                                        "{\"a\":[1e300,-1,null]}",
                                         "host",
                                         "honest",
                                         "board",
@@ -417,7 +453,8 @@ static struct wire_message valid_message(const struct lone_master *lone, enum wi
     }
     if (type != WIRE_RESULT)
         return message;
-    message = result_of(lone_task_of(lone, HONEST));
+    const struct wire_task *task = lone_task_of(lone, HONEST);
+    message = result_of(task != NULL ? task : &lone->tasks[0].task);
     if (i % 2 == 1) {
         message.result.outcome = WIRE_INFEASIBLE;
         message.result.value = message.result.energy_mj = 0;
@@ -435,7 +472,13 @@ static void is_stored_verbatim(const struct lone_master *lone, const void *frame
     assert_ok(wire_decode(frame, size, &sent, &status), status);
     char why[sizeof row.why_not];
     line_of(sent.result.sentence, why, sizeof why);
-    assert_ok(store_evaluation_get(search_store(lone->coord->search), sent.result.key, &row, &status), status);
+    enum status_code code = store_evaluation_get(search_store(lone->coord->search), sent.result.key, &row, &status);
+    if (sent.result.outcome == WIRE_FAILED || sent.result.value < 0 || sent.result.value > BUNDLE_TAPS_MAX + 0.1) {
+        assert_int_equal(code, STATUS_NOT_FOUND); /* an attempt that failed, or cannot be true */
+        wire_free(&sent);
+        return;
+    }
+    assert_ok(code, status);
     assert_string_equal(row.why_not, row.feasible ? "" : why);
     assert_true(row.value == sent.result.value);
     assert_true(row.seconds == sent.result.seconds);
@@ -445,16 +488,6 @@ static void is_stored_verbatim(const struct lone_master *lone, const void *frame
     }
     store_evaluation_free(&row);
     wire_free(&sent);
-}
-
-/* So that the worker is heard on, whatever was sent in its name: two minutes later it says Hello. */
-static void begin_anew(struct lone_master *lone)
-{
-    struct wire_message hello = hello_of(WIRE_WORKER);
-    lone->now_ms += 120000;
-    hello.hello.sequence = (uint64_t)lone->now_ms;
-    lone_send(lone, HONEST, &hello);
-    nobody_failed(lone);
 }
 
 static void try_value(struct lone_master *lone, enum wire_type type, const ProtobufCFieldDescriptor *field,
@@ -571,6 +604,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_sends_nonsense_is_answered_and_then_not_heard, open_master, close_master),
         cmocka_unit_test_setup_teardown(others_are_heard_while_one_is_not, open_master, close_master),
         cmocka_unit_test_setup_teardown(a_key_is_one_sender_on_all_its_connections, open_master, close_master),
+        cmocka_unit_test_setup_teardown(a_score_that_cannot_be_true_is_a_failure, open_master, close_master),
         cmocka_unit_test_setup_teardown(messages_of_a_master_count_as_nonsense, open_master, close_master),
         cmocka_unit_test_setup_teardown(one_who_is_not_heard_is_logged_once, open_master, close_master),
         cmocka_unit_test_setup_teardown(every_value_in_every_field_is_refused_or_kept_as_it_is, open_master, close_master),

@@ -49,12 +49,12 @@ says() {
     fi
 }
 
-# until COMMAND...: polls until it succeeds; fails after about twenty seconds.
+# until_true COMMAND...: polls until it succeeds; fails after about a minute and a half, for machines that do other things too.
 until_true() {
     local tries=0
     while ! "$@" 2>/dev/null; do
         tries=$((tries + 1))
-        [ $tries -lt 400 ] || return 1
+        [ $tries -lt 1800 ] || return 1
         sleep 0.05
     done
 }

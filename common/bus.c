@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "common/bus_parts.h"
 #include "common/wire.h"
@@ -21,6 +22,7 @@ enum {
     RECONNECT_LEAST_MS = 100,
     RECONNECT_SPREAD_MS = 400,
     RECONNECT_MOST_MS = 5000,
+    DESCRIPTORS_LEAST = 48,
     ROUTING_ID_BYTES = 5 /* of ids that ZeroMQ chooses: a zero byte and 32 bits */
 };
 
@@ -229,9 +231,22 @@ static void close_socket(struct bus *bus, int linger_ms)
     bus_channel_close(&bus->messages);
 }
 
+/* ZeroMQ ends the process when it runs out of descriptors while it makes a socket: what cannot work is said before. */
+static enum status_code check_descriptors(struct status *status)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS_LEAST)
+        return STATUS_OK;
+    return status_set(status, STATUS_IO, "only %llu files may be open at once, which is too few for sockets: ulimit -n 1024",
+                      (unsigned long long)limit.rlim_cur);
+}
+
 enum status_code bus_open(uv_loop_t *loop, enum bus_kind kind, const struct bus_events *events, uint64_t seed,
                           const struct logger *logger, struct bus **out, struct status *status)
 {
+    enum status_code code = check_descriptors(status);
+    if (code != STATUS_OK)
+        return code;
     struct bus *bus = calloc(1, sizeof *bus);
     if (bus == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for a socket");
@@ -245,7 +260,7 @@ enum status_code bus_open(uv_loop_t *loop, enum bus_kind kind, const struct bus_
         free(bus);
         return status_set(status, STATUS_NO_MEMORY, "no memory for ZeroMQ");
     }
-    enum status_code code = open_socket(bus, status);
+    code = open_socket(bus, status);
     if (code != STATUS_OK) {
         close_socket(bus, 0);
         zmq_ctx_term(bus->context);

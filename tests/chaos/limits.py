@@ -157,7 +157,10 @@ def few_descriptors(chance):
     def limit(count):
         return {"before": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))}
 
-    starved(chance, "few", [("%d descriptors" % count, limit(count)) for count in amount((6, 12, 24), (4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 32, 48))], "few descriptors")
+    counts = amount((8, 14, 18, 64), (8, 10, 12, 14, 16, 18, 20, 24, 32, 40, 47, 48, 64))
+    ends = starved(chance, "few", [("%d descriptors" % count, limit(count)) for count in counts], "few descriptors")
+    wanted = {"%d descriptors" % count: 1 if count < 48 else "works" for count in counts}
+    same(ends, wanted, "below 48 a master says that these are too few and ends, with more it works")
 
 
 def little_memory(chance):

@@ -117,7 +117,7 @@ def half_closed(chance):
 
 def damaged(chance):
     """With keys, as anything that crosses a network must have: without them nothing but TCP's checksum guards a frame."""
-    broken(chance, "damaged", "damage", amount(3, 200), "damaged bytes under keys", keys=True)
+    broken(chance, "damaged", "damage", amount(3, 100), "damaged bytes under keys", keys=True)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import tempfile
 import time
 
 BUILD = os.environ.get("HWNAS_BUILD") or "build/release"
+RELEASE = os.path.basename(BUILD.rstrip("/")) == "release"  # sanitizers keep memory for themselves, and will not be preloaded beside
 RECORD_BYTES = 256
 DEVICE = "pi-sim-1-f32"
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")

@@ -2,6 +2,7 @@
 """kills.py [SCENARIO...]: kill -9 of masters, workers and agents, again and again: nothing acknowledged is lost, nothing counted twice, and the
 search ends as if nothing had happened. A task that kills its workers is given up, and the search goes on."""
 import sqlite3
+import time
 
 import tap
 from cluster import Cluster
@@ -9,6 +10,17 @@ from judge import judge, undisturbed
 from tap import amount, ok, same, say
 
 WORKERS, AGENTS = 4, 2
+
+
+def tell_absence(cluster, died_ms):
+    """From each death to the first peer that is welcome again, unless the next death comes first."""
+    welcomes = sorted(record[2] for record in cluster.ledgers.read() if record[1] == "welcome")
+    away = []
+    for died, next_died in zip(died_ms, died_ms[1:] + [float("inf")]):
+        heard = next((ms for ms in welcomes if ms >= died), float("inf"))
+        if heard < next_died:
+            away.append((heard - died) / 1000)
+    say("back in service after %.2f s in the middle, %.2f s at the most" % (sorted(away)[len(away) // 2], max(away)))
 
 
 def master_killed(chance):
@@ -19,13 +31,15 @@ def master_killed(chance):
         cluster.study("killed", budget)
         cluster.start_master("killed")
         cluster.start_peers(WORKERS, AGENTS)
-        killed, away_ms = 0, []
+        killed, died_ms = 0, []
         for mark in sorted(chance.uniform(0, budget * 0.97) for _ in range(kills)):
             if chance.random() < 0.8:
                 cluster.wait(lambda: cluster.evaluated() >= mark or cluster.master.popen is None, "evaluation %d" % mark)
             cluster.pass_time(chance.uniform(0, 0.06))
+            died_ms.append(time.monotonic() * 1000)
             killed += cluster.master.popen is not None and cluster.master.kill()
         cluster.finish()
+        tell_absence(cluster, died_ms)
         codes = cluster.stop_peers()
         report = judge(cluster, "killed", budget, "%d kills of the master: every promise holds, every candidate as undisturbed" % kills)
         same(killed, kills, "the master was killed so often")

@@ -9,7 +9,7 @@ import socket
 import time
 
 import tap
-from cluster import BUILD, Cluster
+from cluster import BUILD, RELEASE, Cluster
 from judge import endure, judge, total, undisturbed
 from relays import free_port
 from tap import amount, ok, same, say, skip
@@ -22,7 +22,7 @@ def faketime():
 def clock_jumps(chance):
     """R1. The monotonic clock is left alone."""
     library = faketime()
-    if library is None or not BUILD.rstrip("/").endswith("release"):
+    if library is None or not RELEASE:
         skip("clock_jumps", "libfaketime is absent (scripts/install-deps brings it), or this is a sanitizer's build")
         return
     jumps = ["+1h", "-1h", "+10y", "-10y", "+0"]
@@ -61,7 +61,7 @@ def clock_jumps(chance):
 def lease_ends_after_a_jump(chance):
     """R1: and none late, whatever the clock on the wall says: what a dead worker had is given to another."""
     library = faketime()
-    if library is None or not BUILD.rstrip("/").endswith("release"):
+    if library is None or not RELEASE:
         skip("lease_ends_after_a_jump", "libfaketime is absent, or this is a sanitizer's build")
         return
     budget = amount(30, 60)
@@ -175,7 +175,7 @@ def little_memory(chance):
 def no_threads(chance):
     """R2"""
     library = os.path.join(os.path.abspath(BUILD), "chaos/no_threads.so")
-    if not BUILD.rstrip("/").endswith("release"):
+    if not RELEASE:
         skip("no_threads", "this is a sanitizer's build")
         return
     starts = [("no thread from number %d on" % first, {"environment": {"LD_PRELOAD": library, "NO_THREADS": str(first)}}) for first in (1, 2, 3)]

@@ -38,10 +38,14 @@ void __wrap_job_work(void *bench, struct slot *slot, const struct wire_task *tas
 static int book = -1;
 static volatile sig_atomic_t caught, freed;
 
-/* Counted, as the second signal may be handled before the first. */
+/* The loop runs on the first thread; the kernel gives a process's signal to any. Counted, as the second signal may be handled
+ * before the first. */
 static void stand_still(int number)
 {
-    (void)number;
+    if (gettid() != getpid()) {
+        tgkill(getpid(), getpid(), number);
+        return;
+    }
     int mine = ++caught;
     while (freed < mine)
         poll(NULL, 0, 10);

@@ -120,7 +120,7 @@ FUZZ_TESTS   := $(patsubst %.c,$(B)/%.t,$(FUZZ_SRC))
 UNIT_TESTS   += $(if $(THREADED),,$(FUZZ_TESTS))
 # What replaces malloc, or the calls that write files, is linked into the programs that are about them, and into no others.
 # tool.c and intruder.c are programs by themselves: what the command runner is tried with, and who says what its key may not say. Boards have no SQLite.
-TEST_HELP  := $(filter-out $(addprefix tests/support/,failing_malloc.c no_threads.c disk.c tool.c intruder.c crash.c peer_job.c peer_ledger.c \
+TEST_HELP  := $(filter-out $(addprefix tests/support/,failing_malloc.c no_threads.c disk.c disk_cut.c tool.c intruder.c crash.c peer_job.c peer_ledger.c \
                 $(if $(ARCH),store_case.c turns.c operations.c)),$(sort $(wildcard tests/support/*.c)))
 TEST_TOOL  := $(B)/tests/support/tool
 INTRUDER   := $(B)/tests/support/intruder
@@ -320,7 +320,7 @@ $(B)/tests/fuzz/seeds: $(B)/tests/fuzz/seeds.o $(B)/tests/fuzz/fuzz.o $(TEST_LIB
 	$(LINK)
 
 $(filter %_memory.t,$(UNIT_TESTS)): $(B)/tests/support/failing_malloc.o
-$(filter %/test_store_power.t %/test_store_faults.t %/test_store_upgrade.t %/test_coord_commit.t,$(UNIT_TESTS)): $(B)/tests/support/disk.o
+$(filter %/test_store_power.t %/test_store_faults.t %/test_store_upgrade.t %/test_coord_commit.t,$(UNIT_TESTS)): $(B)/tests/support/disk.o $(B)/tests/support/disk_cut.o
 $(filter %/test_command.t %/test_hostile.t %/test_runner_command.t,$(UNIT_TESTS)): | $(TEST_TOOL)
 
 # Without sanitizers: it is to run in little memory.

@@ -326,7 +326,8 @@ long operations_try(const struct operation *operation, const struct case_folder 
     long stride = fault->tries == 0 || calls <= fault->tries ? 1 : calls / fault->tries;
     if (stride > 1 && stride % 2 == 0)
         stride++; /* calls come in pairs */
-    for (long after = 0; after < calls; after += stride)
+    const char *seed = getenv("SEED");
+    for (long after = seed != NULL ? strtol(seed, NULL, 10) % stride : 0; after < calls; after += stride)
         met += run_with(scene, operation, fault, after);
     free(scene);
     return met;

@@ -20,7 +20,7 @@ struct fault {
     bool (*disarm)(long *calls);  /* how many calls there were; whether one has failed */
     bool from_then_on, may_leave; /* all fail, or some file may stay that is of no use */
     unsigned codes;               /* 1 << STATUS_...: what an operation may say that does not succeed */
-    long tries;                   /* of an operation at most, evenly spread over its calls; 0: all */
+    long tries;                   /* of an operation, evenly spread over its calls from SEED on; 0: all */
 };
 
 /* Runs the operation whole, then with each fault. Fails the test when it crashes, lies, says another code, says nothing of the

@@ -13,6 +13,7 @@
 #include "common/fileio.h"
 #include "master/store.h"
 #include "master/store_schema.h"
+#include "master/store_sql.h"
 
 enum { PATH_BYTES = 256 };
 
@@ -888,6 +889,47 @@ static void a_database_with_a_page_of_noise_is_refused(void **state)
     free(data);
 }
 
+/* --- settings --- */
+
+static int64_t ask(struct store *store, const char *sql)
+{
+    struct status status = {0};
+    char answer[32];
+    assert_ok(store_ask_text(store->db, store->path, sql, answer, sizeof answer, &status), status);
+    return strtoll(answer, NULL, 10);
+}
+
+static int configured(struct store *store, int what)
+{
+    int set = -1;
+    assert_int_equal(sqlite3_db_config(store->db, what, -1, &set), SQLITE_OK);
+    return set;
+}
+
+static void every_connection_is_careful(void **state)
+{
+    struct folder *folder = *state;
+    for (int mode = STORE_WRITE; mode <= STORE_COPY; mode++) {
+        struct store *store = open_store(folder->db, (enum store_mode)mode);
+        assert_int_equal(ask(store, "PRAGMA foreign_keys"), 1);
+        assert_int_equal(ask(store, "PRAGMA trusted_schema"), 0);
+        assert_int_equal(ask(store, "PRAGMA cell_size_check"), 1);
+        assert_int_equal(ask(store, "PRAGMA mmap_size"), 0);
+        assert_int_equal(ask(store, "PRAGMA query_only"), mode != STORE_WRITE);
+        assert_int_equal(ask(store, "SELECT locking_mode = 'exclusive' FROM pragma_locking_mode"), 1);
+        assert_int_equal(configured(store, SQLITE_DBCONFIG_DEFENSIVE), 1);
+        assert_int_equal(configured(store, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION), 0);
+        store_close(store);
+    }
+    struct store *store = open_store(folder->db, STORE_WRITE);
+    assert_int_equal(ask(store, "PRAGMA synchronous"), 2);
+    assert_true(ask(store, "PRAGMA wal_autocheckpoint") >= 1000);
+    assert_int_equal(ask(store, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
+    assert_int_equal(
+        ask(store, "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND NOT strict AND name NOT LIKE 'sqlite_%'"), 0);
+    store_close(store);
+}
+
 /* --- the schema and its versions --- */
 
 static bool starts_with(const char *line, const char *words)
@@ -1142,6 +1184,7 @@ int main(void)
         in_folder(a_database_of_a_newer_hwnas_is_refused),
         in_folder(a_cut_off_database_is_refused),
         in_folder(a_database_with_a_page_of_noise_is_refused),
+        in_folder(every_connection_is_careful),
         cmocka_unit_test(every_column_of_the_schema_has_a_comment),
         in_folder(candidates_of_version_1_were_told_in_ask_order),
         in_folder(measurements_and_leases_of_version_2_stay_what_they_were),

@@ -223,14 +223,15 @@ static int take_over_memory(void)
 
 static void any_allocation_of_sqlite_may_fail_once(void **state)
 {
-    struct fault fault = {"failed allocations", NULL, NULL, arm_memory, disarm_memory, false, false, NO_MEMORY, test_amount(14, 0)};
+    struct fault fault = {"failed allocations", NULL, NULL, arm_memory, disarm_memory, false, false, NO_MEMORY,
+                          test_amount(14, 4000)};
     try_all(*state, &fault);
 }
 
 static void all_allocations_of_sqlite_may_fail_from_any_on(void **state)
 {
     struct fault fault = {
-        "allocations failed from then on", NULL, NULL, arm_memory, disarm_memory, true, false, NO_MEMORY, test_amount(7, 0)};
+        "allocations failed from then on", NULL, NULL, arm_memory, disarm_memory, true, false, NO_MEMORY, test_amount(7, 4000)};
     try_all(*state, &fault);
 }
 

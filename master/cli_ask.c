@@ -223,16 +223,14 @@ int cli_ask_run(const struct cli_ask *ask)
     return code == STATUS_OK ? cli_flush(ask->command) : cli_fail(ask->command, &status);
 }
 
-int cli_ask_stop_first(const char *command, const char *db, const struct status *held)
+enum status_code cli_ask_who_holds(const char *db, struct status *failed)
 {
     struct master_file master;
-    struct status status = {0};
-    if (held->code != STATUS_CONFLICT || master_file_read(db, &master, NULL) != MASTER_FILE_HERE)
-        return cli_fail(command, held);
-    status_set(
-        &status, STATUS_CONFLICT,
-        "%.200s: is held by the master of study %s (process %ld): stop that first (SIGTERM; what is stored is kept), then start it "
-        "again with `hwnas study resume %s`",
+    if (failed->code != STATUS_CONFLICT || master_file_read(db, &master, NULL) != MASTER_FILE_HERE)
+        return failed->code;
+    return status_set(
+        failed, STATUS_CONFLICT,
+        "%.150s: is held by the master of study %s (process %ld): stop that first (SIGTERM; what is stored is kept) and start "
+        "it again with `hwnas study resume %s`, or work on a copy (`hwnas db backup`)",
         db, master.study, master.pid, master.study);
-    return cli_fail(command, &status);
 }

@@ -42,8 +42,8 @@ enum wire_format cli_ask_format(enum cli_format format);
 /* Gets the answer, prints it on standard output and returns the exit code, messages printed. */
 int cli_ask_run(const struct cli_ask *ask);
 
-/* Says why a database is refused that somebody holds: the master that does, if one is known, must be stopped first. For verbs that
- * no master answers. Returns the exit code. */
-int cli_ask_stop_first(const char *command, const char *db, const struct status *held);
+/* For verbs that no master answers: where *failed says that somebody holds the database, and a master is known to, says which one
+ * must be stopped first. Returns the code that *failed holds. */
+enum status_code cli_ask_who_holds(const char *db, struct status *failed);
 
 #endif

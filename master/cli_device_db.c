@@ -63,7 +63,10 @@ int cli_device_db_run(int argc, char **argv, const struct argp *argp, struct cli
     struct status status = {0};
     argp_parse(argp, argc, argv, 0, NULL, command);
     enum status_code code = open_and_run(command, run, &status);
-    return code == STATUS_OK ? cli_flush(command->command) : cli_ask_stop_first(command->command, command->db, &status);
+    if (code == STATUS_OK)
+        return cli_flush(command->command);
+    cli_ask_who_holds(command->db, &status);
+    return cli_fail(command->command, &status);
 }
 
 /* A question with what else the command needs to answer it without a master. */

@@ -12,6 +12,7 @@
 #include "common/protocol.h"
 #include "common/space.h"
 #include "common/tensorfile.h"
+#include "master/cli_ask.h"
 #include "master/report.h"
 
 enum {
@@ -47,9 +48,10 @@ static enum status_code take_study(const struct export_options *options, struct 
     struct report report;
     char db[CONFIG_NAME_BYTES + 8];
     snprintf(db, sizeof db, "%.*s.db", CONFIG_NAME_BYTES, options->study);
-    enum status_code code = report_read(options->db != NULL ? options->db : db, options->study, &report, status);
-    if (code != STATUS_OK)
-        return code;
+    const char *path = options->db != NULL ? options->db : db;
+    if (report_read(path, options->study, &report, status) != STATUS_OK)
+        return cli_ask_who_holds(path, status);
+    enum status_code code = STATUS_OK;
     const struct config_network *network = &report.settings->network;
     const struct space_build sizes = {
         network->channels, network->cells, network->classes, {network->input_channels, network->input_size, network->input_size}};

@@ -51,6 +51,8 @@ says 2 'that is no name' 'what cannot be a name is refused before it is sent' "$
 says 2 'longer than any name' 'so is what is longer than any name' "$hwnas" study show "$(printf 'x%.0s' $(seq 100))" --db live.db
 says 3 'stop that first' 'what a master does not do while it runs is refused, with the way there' "$hwnas" device withdraw kitchen --db live.db
 
+says 3 'or work on a copy' 'nor is a network exported from under it' "$hwnas" export live --db live.db --onnx best.onnx
+
 # --- why
 busy() { ask study why live --db live.db -f json && grep -q '"code":"\(busy_workers\|computing\)"' out; }
 expect 'with a worker at work, why says that it is busy' until_true busy

@@ -113,7 +113,8 @@ interrupt() { # interrupt NAME SIGNAL WHOM: starts the long study, and once a ge
 held() { # while a study runs that does not end by itself: others are kept from changing its database
     # shellcheck disable=SC2086
     says 3 'held.db' 'a second run on a database in use is refused' "$hwnas" run fpga.yaml $long --db held.db
-    says 0 '' 'reading it is answered by the master that holds it' "$hwnas" study show long --db held.db
+    "$hwnas" study show long --db held.db >shown 2>&1
+    ok $? 'reading it is answered by the master that holds it'
     says 3 'held.db' 'changing it is refused' "$hwnas" device withdraw nobody --db held.db --reason test
     kill -INT "$1"
 }

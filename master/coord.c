@@ -11,7 +11,7 @@
 #include "common/line.h"
 #include "master/coord_parts.h"
 
-enum { ADVANCE_LIMIT = 4096, PROBE_MS = 1000 };
+enum { ADVANCE_LIMIT = 4096, PROBE_MS = 1000, DRAIN_MS = 60000 };
 
 /* --- the outbox --- */
 
@@ -187,7 +187,9 @@ static enum status_code open_dispatch(struct coord *coord, struct status *status
                                        .failures_max = 3,
                                        .measure_batch = 32,
                                        .measure_wait_ms = 300000,
-                                       .canary_every = coord->options->canary_every};
+                                       .canary_every = coord->options->canary_every,
+                                       .copy_after_ms = coord->options->copy_after_ms,
+                                       .drain_ms = DRAIN_MS};
     host_identify(options.host_id);
     int64_t now_ms = coord_now_ms(coord);
     coord->dispatch = dispatch_open(&options, now_ms);
@@ -327,6 +329,10 @@ static enum status_code carry_out(struct coord *coord, bool *freed, struct statu
             code = store_close_of(coord, &action, status);
             break;
         case DISPATCH_REPLACED: refuse_replaced(coord, action.link); break;
+        case DISPATCH_DRAINED:
+            log_warn(coord->logger, "%s is given nothing for %d s: %d tasks failed on it one after the other, the last: %s",
+                     action.node, DRAIN_MS / 1000, PEERS_FAILED_KEPT, action.reason);
+            break;
         case DISPATCH_GIVE_UP:
             log_event(coord->logger, LOG_WARN, "given up: infeasible", log_key("key", action.key),
                       log_text("reason", action.reason));

@@ -31,7 +31,8 @@ struct coord_options {
     bool progress;               /* JSON lines on standard output (master/progress.h says what is in them) */
     uint32_t heartbeat_ms;       /* what peers are asked for */
     uint32_t lease_ms;
-    uint32_t canary_every; /* measurements of a board between its canaries; 0: none */
+    uint32_t canary_every;  /* measurements of a board between its canaries; 0: none */
+    uint32_t copy_after_ms; /* as dispatch_options */
 };
 
 /* What a coordinator does to the world. */

@@ -12,6 +12,8 @@
 /* So many messages that are refused within a minute, and the sender is not heard for a minute. */
 enum { OFFENCES = 16, OFFENCES_WITHIN_MS = 60000, DEAF_MS = 60000, OFFENDERS_MAX = 4096 };
 
+static const double ROUNDING = 0.01;
+
 static void refuse(struct coord *coord, uint32_t link, enum wire_refuse_code code, const char *sentence)
 {
     coord->answer.type = WIRE_REFUSE;
@@ -140,6 +142,25 @@ static void acknowledge(struct coord *coord, uint32_t link, uint64_t lease_id, e
     coord_post(coord, link, &coord->answer, 0);
 }
 
+/* A result that came too late is held against the one that counts. Workers of different instruction sets round differently. */
+static enum status_code compare_late(struct coord *coord, uint32_t link, const struct wire_result *result, bool *there,
+                                     struct status *status)
+{
+    struct store_evaluation row;
+    enum status_code code = store_evaluation_get(search_store(coord->search), result->key, &row, status);
+    *there = code == STATUS_OK;
+    if (code != STATUS_OK)
+        return code == STATUS_NOT_FOUND ? STATUS_OK : code;
+    bool feasible = result->outcome == WIRE_OK;
+    bool differs = feasible != row.feasible || (feasible && !(fabs(result->value - row.value) <= ROUNDING * fabs(row.value)));
+    if (row.kind == STUDY_WANT_RMI && result->outcome != WIRE_FAILED && differs)
+        log_warn(coord->logger, "key %s: %s says %.9g, and %s said %.9g, which counts (disagreement %llu)", result->key,
+                 dispatch_node(coord->dispatch, link), result->value, row.node, row.feasible ? row.value : NAN,
+                 (unsigned long long)++coord->disagreements);
+    store_evaluation_free(&row);
+    return STATUS_OK;
+}
+
 /* What dispatch made of the result is carried into the store. *verdict: what the peer is told. */
 static enum status_code keep_result(struct coord *coord, uint32_t link, const struct wire_result *result,
                                     const struct dispatch_lease *lease, enum wire_verdict *verdict, struct status *status)
@@ -157,7 +178,7 @@ static enum status_code keep_result(struct coord *coord, uint32_t link, const st
         return store_result(coord, link, result, want, lease, status);
     case DISPATCH_CANARY: return coord_canary(coord, dispatch_node(coord->dispatch, link), lease, result, status);
     case DISPATCH_STALE:
-        code = search_known(coord->search, result->key, &there, status);
+        code = compare_late(coord, link, result, &there, status);
         *verdict = there ? WIRE_DUPLICATE : WIRE_STALE;
         return code;
     default: return STATUS_OK;

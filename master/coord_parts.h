@@ -39,7 +39,8 @@ struct coord {
     int64_t wake_ms;            /* of the next turn; stalled: when the store is tried again */
     struct question *questions; /* of operators, the oldest first */
     size_t question_count;
-    struct status failure; /* why it is over, when it should not be */
+    uint64_t disagreements; /* results that came too late and were not what the table has */
+    struct status failure;  /* why it is over, when it should not be */
     int64_t epoch;
     int64_t opened_ms;
     uint64_t told_at_start;

@@ -17,6 +17,7 @@ static void advise(const struct coord *coord, const struct dispatch_reason *reas
         {"silent_agent", "look whether the board and its agent live; its leases end by themselves"},
         {"earlier_leases",
          "nothing need be done: they are given up when their peers come back, or at the latest after one lease time"},
+        {"drained", "look at its log and mend what fails there; a process that is started anew is tried at once"},
         {"busy_workers", "more workers would help; nothing need be done"},
         {"busy_board", "another board of this device would help; nothing need be done"},
     };

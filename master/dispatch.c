@@ -67,9 +67,13 @@ static bool describe_task(struct dispatch *dispatch, struct task *task, enum wir
 {
     if (task->lease != NULL)
         dispatch_leave_host(dispatch, task->lease);
+    if (task->copy != NULL)
+        dispatch_leave_host(dispatch, task->copy);
     bool described = queue_describe(&dispatch->queue, task, kind, device, now_ms);
     if (task->lease != NULL)
         dispatch_join_host(dispatch, task->lease);
+    if (task->copy != NULL)
+        dispatch_join_host(dispatch, task->copy);
     return described;
 }
 
@@ -80,6 +84,7 @@ void dispatch_want(struct dispatch *dispatch, int64_t now_ms, const char *key, e
     struct task *task = queue_find(&dispatch->queue, key);
     if (task != NULL && task->described)
         return;
+    dispatch_note_wanted(dispatch, kind);
     if (task == NULL) {
         task = queue_add(&dispatch->queue, key, kind, device, now_ms);
     } else if (!describe_task(dispatch, task, kind, device, now_ms)) {
@@ -153,8 +158,10 @@ int64_t dispatch_tick(struct dispatch *dispatch, int64_t now_ms)
     while (peers->by_heard != NULL && peers->by_heard->heard_ms + dispatch->options.lease_ms <= now_ms)
         dispatch_remove_peer(dispatch, peers->by_heard, true);
     dispatch_turn_hosts(dispatch);
-    if (!dispatch->stopped)
+    if (!dispatch->stopped) {
         dispatch_grant_all(dispatch);
+        dispatch_copy_stragglers(dispatch);
+    }
     peers_sweep_hosts(&dispatch->peers);
 
     int64_t deadline = now_ms + dispatch->options.heartbeat_ms;

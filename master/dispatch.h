@@ -20,6 +20,10 @@
  *     again. Boards that calculate latency have one after connecting, no more.
  *   - A quarantined board loses what it measures and is given canaries alone, as often as trust says, and only while a measurement
  *     waits for it.
+ *   - When no RMI task waits, three quarters of the batch are done and a worker stands idle, a task that has taken longer than 1.5
+ *     times the median, and than copy_after_ms, is leased to that worker as well: once, on another node, never one that has failed.
+ *     The first result counts.
+ *   - A node on which five different tasks failed one after the other, none succeeding between, is given nothing for drain_ms.
  *   - A failed or lost measurement is one of its board, whatever the process was called.
  *   - A lease restored from the store keeps its peer's place for one full lease_ms; until its node has come back it could be on any
  *     host, so nothing starts that must not run beside it.
@@ -43,6 +47,8 @@ struct dispatch_options {
     uint32_t measure_batch;        /* 32 */
     uint32_t measure_wait_ms;      /* 300000 */
     uint32_t canary_every;         /* measurements between canaries (10); 0: no canaries */
+    uint32_t copy_after_ms;        /* an RMI task that takes longer may get a copy (10000); 0: never */
+    uint32_t drain_ms;             /* how long a node on which all fails is given nothing (60000); 0: it is not noticed */
     char host_id[WIRE_NAME_BYTES]; /* the master's: the device word "host" means its agents */
 };
 
@@ -52,7 +58,8 @@ enum dispatch_action_kind {
                        */
     DISPATCH_CLOSE,   /* lease_id, epoch, attempt, node, close, failure, reason: close the stored lease */
     DISPATCH_GIVE_UP, /* key, reason, crashes: infeasible for this study; with crashes for everybody: it crashes boards */
-    DISPATCH_REPLACED /* link: Refuse; a later process has that node name */
+    DISPATCH_REPLACED, /* link: Refuse; a later process has that node name */
+    DISPATCH_DRAINED   /* node, reason: it is given nothing for a while; for people */
 };
 enum dispatch_close { DISPATCH_DONE, DISPATCH_FAILED, DISPATCH_LOST, DISPATCH_RETURNED };
 
@@ -171,13 +178,14 @@ const char *dispatch_device(const struct dispatch *dispatch, uint32_t link);
 void dispatch_each_link(const struct dispatch *dispatch, void (*each)(void *context, uint32_t link), void *context);
 
 /* Says in one sentence what waiting tasks lack or wait for: "a worker: none is connected"; "an agent for device D: none is
- * connected"; "board B of device D, which is quarantined since ..."; and when nothing else is going on, "a canary on
+ * connected"; "board B of device D, which is quarantined since ..."; "worker W, on which 5 tasks failed one after the
+ * other: it is tried again in 40 s"; and when nothing else is going on, "a canary on
  * board B first". Empty otherwise. */
 void dispatch_waiting_for(const struct dispatch *dispatch, char *out, size_t size);
 
 /* Everything that keeps waiting tasks waiting, one reason after the other: a word of those below, a sentence, and whom it is about.
- *   no_worker silent_workers busy_workers host_measures earlier_leases next_turn
- *   no_agent silent_agent quarantined canary busy_board host_computes
+ *   no_worker silent_workers busy_workers host_measures earlier_leases next_turn drained
+ *   no_agent silent_agent quarantined canary busy_board host_computes drained
  * The master's clock must have been told to dispatch lately (dispatch_tick). */
 struct dispatch_reason {
     const char *code;

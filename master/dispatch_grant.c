@@ -53,7 +53,7 @@ bool dispatch_other_node_exists(const struct dispatch *dispatch, const struct ta
     for (const struct peer *peer = dispatch->peers.of[role].first; peer != NULL; peer = peer->role_next) {
         bool quarantined = peer->board != NULL && peer->board->trust.quarantined;
         if (dispatch_could_take(dispatch, peer, task) && !is_torpid(dispatch, peer) && !quarantined &&
-            !queue_failed_on(task, place_of(peer)))
+            !dispatch_is_drained(dispatch, peer) && !queue_failed_on(task, place_of(peer)))
             return true;
     }
     return false;
@@ -143,9 +143,9 @@ void dispatch_turn_hosts(struct dispatch *dispatch)
 
 /* --- grants --- */
 
-static bool may_start(const struct dispatch *dispatch, const struct peer *peer)
+bool dispatch_may_start(const struct dispatch *dispatch, const struct peer *peer)
 {
-    if (peer->leases >= peer->slots || peer->last_attempts > 0 || is_torpid(dispatch, peer))
+    if (peer->leases >= peer->slots || peer->last_attempts > 0 || is_torpid(dispatch, peer) || dispatch_is_drained(dispatch, peer))
         return false;
     const struct host *host = peer->host;
     bool alone = host->of[WIRE_WORKER].count == 0 || host->of[WIRE_AGENT].count == 0;
@@ -218,6 +218,27 @@ static struct lease *lease_task(struct dispatch *dispatch, const struct peer *pe
     return lease;
 }
 
+void dispatch_announce(struct dispatch *dispatch, struct lease *lease, struct peer *peer)
+{
+    struct dispatch_action *action = lease == NULL ? NULL : dispatch_add_action(dispatch, DISPATCH_GRANT);
+    if (action == NULL) {
+        dispatch->broken = true;
+        return;
+    }
+    lease->granted_ms = dispatch->now_ms;
+    dispatch_place_lease(dispatch, lease, peer, peer->host);
+    memcpy(action->key, lease->key, sizeof action->key);
+    memcpy(action->node, peer->node, sizeof action->node);
+    action->canary = lease->canary;
+    if (peer->board != NULL) {
+        memcpy(action->device_key, peer->board->key.device_key, sizeof action->device_key);
+        memcpy(action->board, peer->board->key.name, sizeof action->board);
+    }
+    action->attempt = lease->attempt;
+    action->link = peer->link;
+    action->sequence = peer->sequence;
+}
+
 static bool grant_one(struct dispatch *dispatch, struct peer *peer)
 {
     struct task *task = choose_task(dispatch, peer);
@@ -226,26 +247,9 @@ static bool grant_one(struct dispatch *dispatch, struct peer *peer)
         return false;
     bool canary = peer->board != NULL && dispatch_canary_is_due(dispatch, peer->board);
     struct lease *lease = canary ? lease_canary(dispatch, peer, &busy) : lease_task(dispatch, peer, task);
-    if (busy)
-        return false;
-    struct dispatch_action *action = lease == NULL ? NULL : dispatch_add_action(dispatch, DISPATCH_GRANT);
-    if (action == NULL) {
-        dispatch->broken = true;
-        return false;
-    }
-    lease->granted_ms = dispatch->now_ms;
-    dispatch_place_lease(dispatch, lease, peer, peer->host);
-    memcpy(action->key, lease->key, sizeof action->key);
-    memcpy(action->node, peer->node, sizeof action->node);
-    action->canary = canary;
-    if (peer->board != NULL) {
-        memcpy(action->device_key, peer->board->key.device_key, sizeof action->device_key);
-        memcpy(action->board, peer->board->key.name, sizeof action->board);
-    }
-    action->attempt = lease->attempt;
-    action->link = peer->link;
-    action->sequence = peer->sequence;
-    return true;
+    if (!busy)
+        dispatch_announce(dispatch, lease, peer);
+    return !busy && !dispatch->broken;
 }
 
 /* One task per peer and round, so that a few tasks are spread over all nodes: who has got one goes to the end of the list. Who may
@@ -257,7 +261,7 @@ static void grant_to(struct dispatch *dispatch, enum wire_role role, const uint3
     while (*waiting > 0 && passed < ready->count && !dispatch->broken) {
         struct peer *peer = ready->first;
         peers_not_ready(&dispatch->peers, peer);
-        if (!may_start(dispatch, peer))
+        if (!dispatch_may_start(dispatch, peer))
             continue;
         passed = grant_one(dispatch, peer) ? 0 : passed + 1;
         peers_ready(&dispatch->peers, peer);

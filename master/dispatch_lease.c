@@ -109,6 +109,7 @@ void dispatch_give_up_if_hopeless(struct dispatch *dispatch, struct task *task, 
         memcpy(action->board, task->failed_on[task->failed_on_count - 1], sizeof action->board);
     snprintf(action->reason, sizeof action->reason, "given up after %d failed attempts, the last: %s", task->tries.failures,
              reason);
+    dispatch_note_done(dispatch, task->kind);
     queue_remove(&dispatch->queue, task);
 }
 
@@ -130,6 +131,8 @@ void dispatch_fail_lease(struct dispatch *dispatch, struct lease *lease, enum di
     }
     if (close == DISPATCH_FAILED || close == DISPATCH_LOST)
         queue_note_failure(task, lease->place, close == DISPATCH_LOST || failure == WIRE_FAILURE_CRASHED);
+    if (task->lease != NULL)
+        return; /* its copy goes on */
     if (!task->described)
         queue_remove(&dispatch->queue, task); /* nobody has wanted it in this master's life */
     else
@@ -163,17 +166,17 @@ void dispatch_restore(struct dispatch *dispatch, int64_t now_ms, uint64_t lease_
         dispatch->broken = true;
         return;
     }
-    if (task->lease != NULL) {
-        /* Two open leases on one key: only a damaged store says so. The later one counts. */
+    if (task->copy != NULL) {
+        /* Three open leases on one key: only a damaged store says so. The last two count. */
         struct lease *former = task->lease;
-        dispatch_lose_lease(dispatch, former, DISPATCH_RETURNED, "another lease on the same key was open");
+        dispatch_lose_lease(dispatch, former, DISPATCH_RETURNED, "two more leases on the same key were open");
         dispatch_end_ghost(dispatch, former);
-        dispatch_restore(dispatch, now_ms, lease_id, epoch, attempt, key, node, board);
-        return;
     }
     task->attempts = attempt - 1;
-    struct lease *lease = queue_lease(&dispatch->queue, task, epoch, node, board[0] != '\0' ? board : node,
-                                      dispatch->now_ms + dispatch->options.lease_ms);
+    const char *place = board[0] != '\0' ? board : node;
+    int64_t deadline_ms = dispatch->now_ms + dispatch->options.lease_ms;
+    struct lease *lease = task->lease == NULL ? queue_lease(&dispatch->queue, task, epoch, node, place, deadline_ms)
+                                              : queue_lease_copy(&dispatch->queue, task, epoch, node, place, deadline_ms);
     if (lease == NULL || !queue_lease_id(&dispatch->queue, lease, lease_id) || !queue_hold_absent(&dispatch->queue, lease)) {
         dispatch->broken = true;
         return;
@@ -185,7 +188,8 @@ void dispatch_restore(struct dispatch *dispatch, int64_t now_ms, uint64_t lease_
 void dispatch_granted(struct dispatch *dispatch, const char *key, uint64_t lease_id)
 {
     struct task *task = queue_find(&dispatch->queue, key);
-    if (task == NULL || task->lease == NULL || task->lease->id != 0 || !queue_lease_id(&dispatch->queue, task->lease, lease_id))
+    struct lease *fresh = task == NULL ? NULL : task->copy != NULL ? task->copy : task->lease;
+    if (fresh == NULL || fresh->id != 0 || !queue_lease_id(&dispatch->queue, fresh, lease_id))
         dispatch->broken = true;
 }
 

@@ -159,14 +159,15 @@ enum dispatch_heard dispatch_heartbeat(struct dispatch *dispatch, int64_t now_ms
     return DISPATCH_HEARD;
 }
 
-/* The key has its value: the task goes, and a lease that another peer may still hold stays as a ghost. */
+/* The key has its value: the task goes, and leases that other peers may still hold stay as ghosts. */
 static void finish_task(struct dispatch *dispatch, struct task *task)
 {
-    struct lease *lease = task->lease;
-    if (lease != NULL) {
-        dispatch_close_lease(dispatch, lease, DISPATCH_RETURNED, WIRE_FAILURE_NONE, "the result of an earlier lease came first");
+    while (task->lease != NULL) {
+        struct lease *lease = task->lease;
+        dispatch_close_lease(dispatch, lease, DISPATCH_RETURNED, WIRE_FAILURE_NONE, "the result of another lease came first");
         queue_take_back(&dispatch->queue, lease);
     }
+    dispatch_note_done(dispatch, task->kind);
     queue_remove(&dispatch->queue, task);
 }
 
@@ -229,11 +230,14 @@ enum dispatch_verdict dispatch_result(struct dispatch *dispatch, int64_t now_ms,
             verdict = DISPATCH_CANARY;
         } else if (result->outcome == WIRE_FAILED) {
             dispatch_fail_lease(dispatch, lease, DISPATCH_FAILED, result->failure, result->sentence);
+            dispatch_note_failed(dispatch, peer, result->key, result->sentence);
             verdict = DISPATCH_NOTED;
         } else {
+            dispatch_note_took(dispatch, lease);
+            peer->failed_count = 0;
             dispatch_close_lease(dispatch, lease, DISPATCH_DONE, result->failure, "");
             queue_take_back(&dispatch->queue, lease);
-            queue_remove(&dispatch->queue, task);
+            finish_task(dispatch, task);
         }
         dispatch_end_ghost(dispatch, lease);
         return verdict;

@@ -4,6 +4,8 @@
 
 #include "master/dispatch.h"
 
+enum { DISPATCH_TOOK_KEPT = 32 };
+
 struct dispatch {
     struct dispatch_options options;
     struct queue queue;
@@ -12,6 +14,10 @@ struct dispatch {
     int64_t now_ms;      /* of the last call */
     uint64_t heard;      /* Hellos and Heartbeats */
     uint64_t rounds;     /* in which lines were looked at */
+    /* dispatch_copy.c: how long RMI tasks took lately, how far their batch is */
+    int64_t took_ms[DISPATCH_TOOK_KEPT];
+    uint64_t took_count, batch_wanted, batch_done;
+    int64_t copies_from_ms;
     bool stopped, broken;
     struct dispatch_action *actions; /* a list that is emptied from the front */
     size_t action_first, action_end, action_capacity;
@@ -78,7 +84,33 @@ bool dispatch_other_node_exists(const struct dispatch *dispatch, const struct ta
 /* Begins and ends the hosts' turns at measuring. */
 void dispatch_turn_hosts(struct dispatch *dispatch);
 
+/* Whether the peer may be given something now, if there is something for it. */
+bool dispatch_may_start(const struct dispatch *dispatch, const struct peer *peer);
+
+/* Puts a lease just made to its peer, and tells so. A lease that is NULL could not be made. */
+void dispatch_announce(struct dispatch *dispatch, struct lease *lease, struct peer *peer);
+
 /* Leases waiting tasks to peers with free slots, as far as the rules allow. */
 void dispatch_grant_all(struct dispatch *dispatch);
+
+/* --- dispatch_copy.c --- */
+
+/* A task is wanted; has a value or is given up. */
+void dispatch_note_wanted(struct dispatch *dispatch, enum wire_kind kind);
+void dispatch_note_done(struct dispatch *dispatch, enum wire_kind kind);
+
+/* The lease has brought a value. */
+void dispatch_note_took(struct dispatch *dispatch, const struct lease *lease);
+
+/* Leases to idle workers what takes others unusually long, once more. */
+void dispatch_copy_stragglers(struct dispatch *dispatch);
+
+/* --- dispatch_drain.c --- */
+
+/* A task has failed on the peer. */
+void dispatch_note_failed(struct dispatch *dispatch, struct peer *peer, const char *key, const char *why);
+
+/* Whether it is given nothing for a while, because one task after the other failed on it. */
+bool dispatch_is_drained(const struct dispatch *dispatch, const struct peer *peer);
 
 #endif

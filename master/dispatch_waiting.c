@@ -9,7 +9,28 @@
 /* The boards that could take the task: whether there is one, and one that is not quarantined. */
 struct takers {
     const struct board *any, *trusted, *checked; /* checked: its canary is open, or due */
+    const struct peer *drained;                  /* all that are trusted are drained: one of them */
 };
+
+/* One of the peers, when all that are there have been drained; NULL otherwise. */
+static const struct peer *all_drained(const struct dispatch *dispatch, const struct peer *first, const struct task *task)
+{
+    const struct peer *drained = NULL;
+    for (const struct peer *peer = first; peer != NULL; peer = peer->role_next) {
+        bool asked = dispatch_could_take(dispatch, peer, task) && (peer->board == NULL || !peer->board->trust.quarantined);
+        if (asked && !dispatch_is_drained(dispatch, peer))
+            return NULL;
+        drained = asked ? peer : drained;
+    }
+    return drained;
+}
+
+static void tell_drained(const struct dispatch *dispatch, const struct peer *peer, char *out, size_t size)
+{
+    snprintf(out, size, "%s %s, on which %d tasks failed one after the other: it is tried again in %.0f s",
+             peer->role == WIRE_WORKER ? "worker" : "agent", peer->node, PEERS_FAILED_KEPT,
+             (double)(peer->drained_until_ms - dispatch->now_ms) / 1000);
+}
 
 static struct takers find_takers(const struct dispatch *dispatch, const struct task *task)
 {
@@ -23,6 +44,7 @@ static struct takers find_takers(const struct dispatch *dispatch, const struct t
         if (peer->board->canary != NULL || dispatch_canary_is_due(dispatch, peer->board))
             takers.checked = peer->board;
     }
+    takers.drained = all_drained(dispatch, dispatch->peers.of[WIRE_AGENT].first, task);
     return takers;
 }
 
@@ -52,7 +74,9 @@ static bool says_what_is_missing(const struct dispatch *dispatch, const struct t
     else if (takers->trusted == NULL)
         snprintf(out, size, "board %s of device %s, which is quarantined %s", takers->any->key.name, takers->any->key.device_key,
                  takers->any->trust.reason);
-    return takers->trusted == NULL;
+    else if (takers->drained != NULL)
+        tell_drained(dispatch, takers->drained, out, size);
+    return takers->trusted == NULL || takers->drained != NULL;
 }
 
 /* The line whose first task was wanted before those of all others, of those behind `after` (NULL: of all). */
@@ -75,6 +99,12 @@ void dispatch_waiting_for(const struct dispatch *dispatch, char *out, size_t siz
         snprintf(out, size, "a worker: none is connected");
         return;
     }
+    const struct peer *drained =
+        queue->rmi.count == 0 ? NULL : all_drained(dispatch, dispatch->peers.of[WIRE_WORKER].first, queue->rmi.first);
+    if (drained != NULL) {
+        tell_drained(dispatch, drained, out, size);
+        return;
+    }
     const struct queue_line *first = next_line(queue, NULL);
     for (const struct queue_line *line = first; line != NULL; line = next_line(queue, line)) {
         struct takers takers = find_takers(dispatch, line->first);
@@ -92,10 +122,11 @@ void dispatch_waiting_for(const struct dispatch *dispatch, char *out, size_t siz
 
 /* Peers that could take some waiting task, by what keeps them from it. */
 struct obstacles {
-    uint32_t peers, silent, full, quarantined, checked, beside; /* beside: their host does the other kind of work now */
+    uint32_t peers, silent, full, quarantined, checked, drained, beside; /* beside: their host does the other kind of work now */
     uint32_t slots;
     int64_t heard_ms;           /* the last that was heard of a silent one */
     const struct peer *example; /* of those that are not silent */
+    const struct peer *resting; /* of those that are drained */
     const struct board *doubted, *board;
 };
 
@@ -112,6 +143,10 @@ static void weigh(const struct dispatch *dispatch, const struct peer *peer, stru
         return;
     }
     out->example = peer;
+    if (dispatch_is_drained(dispatch, peer)) {
+        out->drained++;
+        out->resting = peer;
+    }
     if (board != NULL && board->trust.quarantined) {
         out->quarantined++;
         out->doubted = board;
@@ -128,6 +163,15 @@ static void weigh(const struct dispatch *dispatch, const struct peer *peer, stru
 static double seconds_ago(const struct dispatch *dispatch, int64_t then_ms)
 {
     return (double)(dispatch->now_ms - then_ms) / 1000;
+}
+
+static void say_drained(const struct dispatch *dispatch, const char *what, uint32_t count, const struct obstacles *found,
+                        struct dispatch_reason *out)
+{
+    char who[sizeof out->sentence / 2];
+    tell_drained(dispatch, found->resting, who, sizeof who);
+    out->code = "drained";
+    snprintf(out->sentence, sizeof out->sentence, "%u %s wait for %s", count, what, who);
 }
 
 static void explain_rmi(const struct dispatch *dispatch, struct dispatch_reason *out)
@@ -147,6 +191,8 @@ static void explain_rmi(const struct dispatch *dispatch, struct dispatch_reason 
         snprintf(out->sentence, sizeof out->sentence,
                  "%u evaluation(s) wait for a worker: all %u are silent, the last was heard of %.1f s ago", count, found.peers,
                  seconds_ago(dispatch, found.heard_ms));
+    } else if (found.drained > 0 && found.silent + found.drained == found.peers) {
+        say_drained(dispatch, "evaluation(s)", count, &found, out);
     } else if (dispatch->nowhere.measuring > 0) {
         out->code = "earlier_leases";
         snprintf(out->sentence, sizeof out->sentence,
@@ -200,6 +246,8 @@ static void explain_line(const struct dispatch *dispatch, const struct queue_lin
         out->code = "quarantined";
         snprintf(out->sentence, sizeof out->sentence, "%u measurement(s) wait for device %s: board %s is quarantined %.250s",
                  line->count, line->device, out->board, found.doubted->trust.reason);
+    } else if (found.drained > 0 && found.drained + found.quarantined >= here) {
+        say_drained(dispatch, "measurement(s)", line->count, &found, out);
     } else if (dispatch->nowhere.computing + dispatch->nowhere.measuring > 0) {
         out->code = "earlier_leases";
         snprintf(

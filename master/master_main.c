@@ -22,6 +22,7 @@ enum {
     KEY_HEARTBEAT_MS,
     KEY_LEASE_MS,
     KEY_CANARY_EVERY,
+    KEY_COPY_AFTER_MS,
     KEY_KEY,
     KEY_ALLOW
 };
@@ -37,6 +38,8 @@ static const struct argp_option option_list[] = {
     {"allow", KEY_ALLOW, "FOLDER", 0, "the public keys that are let in; read again at SIGHUP", 2},
     {"heartbeat-ms", KEY_HEARTBEAT_MS, "N", 0, "how often peers say that they live (1000)", 2},
     {"lease-ms", KEY_LEASE_MS, "N", 0, "silence after which a peer's tasks are given to others (10000)", 2},
+    {"copy-after-ms", KEY_COPY_AFTER_MS, "MS", 0,
+     "an evaluation that takes longer (10000) and 1.5 times what is usual is given to an idle worker as well; 0: never", 2},
     {"canary-every", KEY_CANARY_EVERY, "N", 0, "measurements of a board between its canaries (10); 0: no canaries", 2},
     {"progress", KEY_PROGRESS, NULL, 0, "print progress on standard output, one JSON object a line", 3},
     {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "error, warn, info (default) or debug", 3},
@@ -86,6 +89,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case KEY_EXIT_WITH_PARENT: options->exit_with_parent = true; break;
     case KEY_HEARTBEAT_MS: options->coord.heartbeat_ms = (uint32_t)cli_option_int("heartbeat-ms", text, 10, 600000, state); break;
     case KEY_LEASE_MS: options->coord.lease_ms = (uint32_t)cli_option_int("lease-ms", text, 30, 3600000, state); break;
+    case KEY_COPY_AFTER_MS:
+        options->coord.copy_after_ms = (uint32_t)cli_option_int("copy-after-ms", text, 0, 86400000, state);
+        break;
     case KEY_CANARY_EVERY: options->coord.canary_every = (uint32_t)cli_option_int("canary-every", text, 0, 1000000, state); break;
     case KEY_KEY: options->key = text; break;
     case KEY_ALLOW: options->allow = text; break;
@@ -141,7 +147,8 @@ int main(int argc, char **argv)
         NULL,
         NULL,
         NULL};
-    struct options options = {.level = LOG_INFO, .coord = {.heartbeat_ms = 1000, .lease_ms = 10000, .canary_every = 10}};
+    struct options options = {.level = LOG_INFO,
+                              .coord = {.heartbeat_ms = 1000, .lease_ms = 10000, .canary_every = 10, .copy_after_ms = 10000}};
     struct status status = {0};
     options.coord.search.overrides = options.overrides;
     options.coord.listen = options.addresses;

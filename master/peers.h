@@ -17,7 +17,7 @@
 
 #include "common/wire.h"
 
-enum { PEERS_ROLES = WIRE_AGENT + 1 };
+enum { PEERS_ROLES = WIRE_AGENT + 1, PEERS_FAILED_KEPT = 5 };
 
 struct peer;
 struct lease; /* master/queue.h */
@@ -82,6 +82,9 @@ struct peer {
     uint64_t sequence;                  /* the highest heard */
     int64_t heard_ms;                   /* when */
     bool ready;                         /* in the list of those that may have room for a task */
+    uint64_t failed[PEERS_FAILED_KEPT]; /* different tasks that failed on it one after the other, as numbers of their keys */
+    uint32_t failed_count;
+    int64_t drained_until_ms; /* it is given nothing before */
     struct peer *heard_prev, *heard_next;
     struct peer *ready_prev, *ready_next;
     struct peer *role_prev, *role_next; /* all of its role */

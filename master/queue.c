@@ -166,6 +166,8 @@ bool queue_describe(struct queue *queue, struct task *task, enum wire_kind kind,
         wait_again(queue, task);
     } else {
         task->lease->kind = kind;
+        if (task->copy != NULL)
+            task->copy->kind = kind;
         count_leased(queue, task, 1);
     }
     return true;
@@ -187,10 +189,10 @@ struct lease *queue_find_lease(const struct queue *queue, uint64_t id)
 
 /* --- leases --- */
 
-struct lease *queue_lease(struct queue *queue, struct task *task, uint64_t epoch, const char *node, const char *place,
-                          int64_t deadline_ms)
+static struct lease *add_lease(struct queue *queue, struct task *task, uint64_t epoch, const char *node, const char *place,
+                               int64_t deadline_ms)
 {
-    assert(task->lease == NULL && (queue->leases == NULL || queue->leases->prev->deadline_ms <= deadline_ms));
+    assert(queue->leases == NULL || queue->leases->prev->deadline_ms <= deadline_ms);
     struct lease *lease = calloc(1, sizeof *lease);
     if (lease == NULL)
         return NULL;
@@ -203,11 +205,30 @@ struct lease *queue_lease(struct queue *queue, struct task *task, uint64_t epoch
     strncpy(lease->node, node, sizeof lease->node - 1);
     strncpy(lease->place, place, sizeof lease->place - 1);
     lease->canary = task->board != NULL;
+    DL_APPEND(queue->leases, lease);
+    return lease;
+}
+
+struct lease *queue_lease(struct queue *queue, struct task *task, uint64_t epoch, const char *node, const char *place,
+                          int64_t deadline_ms)
+{
+    assert(task->lease == NULL);
+    struct lease *lease = add_lease(queue, task, epoch, node, place, deadline_ms);
+    if (lease == NULL)
+        return NULL;
     stop_waiting(queue, task);
     task->lease = lease;
-    DL_APPEND(queue->leases, lease);
     count_leased(queue, task, 1);
     return lease;
+}
+
+struct lease *queue_lease_copy(struct queue *queue, struct task *task, uint64_t epoch, const char *node, const char *place,
+                               int64_t deadline_ms)
+{
+    assert(task->lease != NULL && task->copy == NULL);
+    task->copy = add_lease(queue, task, epoch, node, place, deadline_ms);
+    task->copied = true;
+    return task->copy;
 }
 
 struct lease *queue_lease_canary(struct queue *queue, const char *key, struct board *board, uint64_t epoch, const char *node,
@@ -294,15 +315,19 @@ struct lease *queue_absent(const struct queue *queue, const char *node)
 void queue_take_back(struct queue *queue, struct lease *lease)
 {
     struct task *task = lease->task;
-    assert(task != NULL && task->lease == lease);
+    assert(task != NULL && (task->lease == lease || task->copy == lease));
     if (lease->id != 0) {
         struct queue_past *past = &task->past[task->past_count++ % QUEUE_PAST_KEPT];
         past->lease_id = lease->id;
         memcpy(past->node, lease->node, sizeof past->node);
     }
-    count_leased(queue, task, (uint32_t)-1);
-    task->lease = NULL;
+    if (task->lease == lease)
+        task->lease = task->copy;
+    task->copy = NULL;
     lease->task = NULL;
+    if (task->lease != NULL)
+        return;
+    count_leased(queue, task, (uint32_t)-1);
     wait_again(queue, task);
 }
 

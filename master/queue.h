@@ -66,6 +66,8 @@ struct task {
     uint32_t failed_on_count;
     uint32_t attempts;                       /* started so far */
     struct lease *lease;                     /* NULL: waiting */
+    struct lease *copy;                      /* beside it: the same task on another node, because this one takes long */
+    bool copied;                             /* it has had one */
     struct queue_past past[QUEUE_PAST_KEPT]; /* a ring */
     uint32_t past_count;                     /* ever added */
     struct queue_line *line;                 /* where it stands while it waits; NULL: not described, or a canary */
@@ -135,6 +137,10 @@ struct lease *queue_find_lease(const struct queue *queue, uint64_t id);
 struct lease *queue_lease(struct queue *queue, struct task *task, uint64_t epoch, const char *node, const char *place,
                           int64_t deadline_ms);
 
+/* Puts a second open lease on a leased task that has none; counts the attempt. Deadlines as above. NULL without memory. */
+struct lease *queue_lease_copy(struct queue *queue, struct task *task, uint64_t epoch, const char *node, const char *place,
+                               int64_t deadline_ms);
+
 /* Adds a canary of the board with an open lease on it. The key must not be there. NULL without memory. */
 struct lease *queue_lease_canary(struct queue *queue, const char *key, struct board *board, uint64_t epoch, const char *node,
                                  const char *place, int64_t deadline_ms);
@@ -154,7 +160,8 @@ bool queue_hold_absent(struct queue *queue, struct lease *lease);
 /* The restored leases of that node; NULL when there are none. Go on with held_next. */
 struct lease *queue_absent(const struct queue *queue, const char *node);
 
-/* Takes the task off its lease: the task waits again (remembering the lease as past), the lease is a ghost. */
+/* Takes the task off its lease, remembering the lease as past; the lease is a ghost. The task waits again, unless a copy is still
+ * at work: that is then its lease. */
 void queue_take_back(struct queue *queue, struct lease *lease);
 
 /* Ends a ghost. */

@@ -108,6 +108,7 @@ struct sim_token {
     uint64_t id[2]; /* epoch, lease */
     char key[DIGEST_HEX_BYTES];
     int peer;
+    bool copy; /* of one that took long */
     UT_hash_handle hh;
 };
 
@@ -177,7 +178,7 @@ struct sim {
     struct sim_key *keys;
     struct sim_token *tokens;
     struct wire_message message, answer; /* too large for the stack */
-    uint64_t steps, kills, master_kills, acks, stale, backups, stalls, frames, healthy_given_up, spread_checks;
+    uint64_t steps, kills, master_kills, acks, stale, backups, stalls, frames, healthy_given_up, copies;
     bool finished;
 };
 

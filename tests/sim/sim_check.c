@@ -34,6 +34,13 @@ struct sim_key *sim_key(struct sim *sim, const struct wire_task *task)
     return key;
 }
 
+/* Whether the task has two leases now, of which that is the later one. */
+static bool is_copy(const struct sim *sim, const struct wire_task *task)
+{
+    const struct task *known = queue_find(dispatch_queue(coord_dispatch(sim->coord)), task->key);
+    return known != NULL && known->copy != NULL && known->copy->id == task->lease_id;
+}
+
 static void check_token(struct sim *sim, int peer, const struct wire_task *task)
 {
     struct sim_token *token;
@@ -45,6 +52,9 @@ static void check_token(struct sim *sim, int peer, const struct wire_task *task)
     memcpy(token->id, id, sizeof id);
     memcpy(token->key, task->key, sizeof token->key);
     token->peer = peer;
+    token->copy = is_copy(sim, task);
+    sim->copies += token->copy;
+    SIM_HOLDS(sim, !token->copy || task->kind == WIRE_RMI, "a measurement of %.8s is copied", task->key);
     HASH_ADD(hh, sim->tokens, id, sizeof token->id, token);
 }
 
@@ -75,10 +85,30 @@ void sim_note_task(struct sim *sim, int peer, const struct wire_task *task)
 
 /* --- after every step --- */
 
+static bool was_copy(const struct sim *sim, const struct wire_task *task)
+{
+    const struct sim_token *token;
+    const uint64_t id[2] = {task->epoch, task->lease_id};
+    HASH_FIND(hh, sim->tokens, id, sizeof id, token);
+    return token != NULL && token->copy;
+}
+
+/* Two may compute one key when one of them was given a copy; never three, and nothing is measured twice. */
+static void check_pair(const struct sim *sim, const struct wire_task *const *active, int count, const struct wire_task *task)
+{
+    int others = 0;
+    for (int i = 0; i < count; i++) {
+        if (strcmp(active[i]->key, task->key) != 0)
+            continue;
+        bool copied = task->kind == WIRE_RMI && (was_copy(sim, active[i]) || was_copy(sim, task));
+        SIM_HOLDS(sim, copied && ++others == 1, "key %.8s is computed by two peers at once", task->key);
+    }
+}
+
 static void check_hosts(const struct sim *sim)
 {
     int computing[SIM_HOSTS + 1] = {0}, measuring[SIM_HOSTS + 1] = {0}, active_count = 0;
-    const char *active[SIM_PEERS * SIM_JOBS];
+    const struct wire_task *active[SIM_PEERS * SIM_JOBS];
     for (int i = 0; i < SIM_PEERS; i++) {
         const struct sim_process *process = &sim->peers[i];
         for (int j = 0; j < SIM_JOBS; j++) {
@@ -89,9 +119,8 @@ static void check_hosts(const struct sim *sim)
                 measuring[process->host]++;
             else
                 computing[process->host]++;
-            for (int k = 0; k < active_count; k++)
-                SIM_HOLDS(sim, strcmp(active[k], job->task.key) != 0, "key %.8s is computed by two peers at once", job->task.key);
-            active[active_count++] = job->task.key;
+            check_pair(sim, active, active_count, &job->task);
+            active[active_count++] = &job->task;
         }
     }
     for (int h = 1; h <= SIM_HOSTS; h++) {

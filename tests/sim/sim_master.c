@@ -252,5 +252,6 @@ void sim_master_init(struct sim *sim)
     sim->options = (struct coord_options){.search = {.study_path = sim->study_path, .db = sim->place->db},
                                           .heartbeat_ms = SIM_HEARTBEAT_MS,
                                           .lease_ms = SIM_LEASE_MS,
-                                          .canary_every = SIM_CANARY_EVERY};
+                                          .canary_every = SIM_CANARY_EVERY,
+                                          .copy_after_ms = 3000};
 }

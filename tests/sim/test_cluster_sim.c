@@ -31,7 +31,7 @@ struct fronts {
 };
 
 struct sums {
-    uint64_t seeds, steps, frames, kills, master_kills, stalls, backups, acks, stale, compared, healthy_given_up, commits;
+    uint64_t seeds, steps, frames, kills, master_kills, stalls, backups, acks, stale, compared, healthy_given_up, commits, copies;
 };
 
 static void add_up(struct sums *sums, const struct sim *sim)
@@ -46,6 +46,7 @@ static void add_up(struct sums *sums, const struct sim *sim)
     sums->acks += sim->acks;
     sums->stale += sim->stale;
     sums->commits += sim->commits;
+    sums->copies += sim->copies;
     sums->healthy_given_up += sim->healthy_given_up;
 }
 
@@ -95,9 +96,9 @@ static void every_study_ends_with_its_promises_kept(void **state)
     printf("# the master died %" PRIu64 " times and stalled %" PRIu64 " times, others ended %" PRIu64 " times, %" PRIu64
            " backups were put back\n",
            sums.master_kills, sums.stalls, sums.kills, sums.backups);
-    printf("# %" PRIu64 " results acknowledged, %" PRIu64 " of them stale; %" PRIu64 " fronts compared; %" PRIu64
-           " healthy tasks given up\n",
-           sums.acks, sums.stale, sums.compared, sums.healthy_given_up);
+    printf("# %" PRIu64 " results acknowledged, %" PRIu64 " of them stale; %" PRIu64 " tasks copied; %" PRIu64
+           " fronts compared; %" PRIu64 " healthy tasks given up\n",
+           sums.acks, sums.stale, sums.copies, sums.compared, sums.healthy_given_up);
     for (int i = 0; i < STUDIES; i++)
         free(fronts.of[i]);
 }

@@ -116,6 +116,7 @@ static struct seen tick(int64_t now)
             memcpy(seen.reason, action.reason, sizeof seen.reason);
             break;
         case DISPATCH_REPLACED: seen.replaced++; break;
+        case DISPATCH_DRAINED: fail_msg("nobody is drained here"); break;
         }
     }
     assert_false(dispatch_broken(dispatch));

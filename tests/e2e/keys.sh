@@ -175,6 +175,16 @@ kill -CONT "$honest"
 computed_before=$(computed_count() { cat honest.err | grep -c ' in [0-9.]* s$'; }; computed_count)
 expect 'the honest worker goes on' until_true computed honest "$((computed_before + 1))"
 
+# --- an operator
+says 3 'give --key' 'who asks a master with keys needs one' "$hwnas" study list --db lies.db
+"$hwnas" study list --db lies.db --key keys/boss_secret --server-key keys/head -f csv >asked 2>&1
+holds 'an operator is answered' asked 'lies'
+says 2 'role worker' "a worker's key does not ask" "$hwnas" study list --db lies.db --key keys/alpha_secret --server-key keys/head
+rm allow/boss
+kill -HUP "$master"
+expect 'the list is read again' until_true logged lies 'read again who is let in'
+says 2 "$(finger boss)" 'an operator that is not on the list is told so' "$hwnas" study list --db lies.db --key keys/boss_secret --server-key keys/head --wait 5
+
 stop "$honest" "$master"
 same 'the master of liars stops in order' "$stopped" 0
 same 'all results are the honest worker'"'"'s' "$(sql lies "SELECT DISTINCT node FROM evaluation")" beta.w

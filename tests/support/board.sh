@@ -50,18 +50,30 @@ network: {channels: 4, cells: 1, classes: 4, input_size: 8}
 seed: 7
 END
 }
-start_agent() {
+start_agent() { # start_agent ADDRESS [ARGUMENT...]
+    local there=$1
+    shift
     # shellcheck disable=SC2086  # the emulator is a program and its options
-    $emulator "$agent" --connect "$address" --name board-agent >>"$tap_folder/agent.out" 2>>"$tap_folder/agent.err" &
+    $emulator "$agent" --connect "$there" "$@" >>"$tap_folder/agent.out" 2>>"$tap_folder/agent.err" &
     agent_process=$!
     children="$children $agent_process"
 }
-start_agent
+start_agent "$address" --name board-agent
 expect 'it says what it measures' until_true grep -q 'device=[^ ]*-f32' "$tap_folder/agent.err"
 key=$(sed -n 's/.*device=\([^ ]*-f32\).*/\1/p' "$tap_folder/agent.err" | head -n 1)
 expect 'its key names NEON' [ "${key%+neon-f32}" != "$key" ]
+stop "$agent_process"
+same 'an agent told to stop before it has a master ends with exit code 0' "$stopped" 0
 table_study measured "$key"
-start_master measured
+mkdir -m 755 "$tap_folder/allow"
+for pair in head:master board:agent; do
+    "$HWNAS_BUILD/hwnas" keygen "${pair%:*}" --role "${pair#*:}" --folder "$tap_folder/keys" >>"$tap_folder/keygen.out" 2>&1
+done
+cp "$tap_folder/keys/board" "$tap_folder/allow/"
+start_master measured --listen 'tcp://127.0.0.1:*' --key "$tap_folder/keys/head_secret" --allow "$tap_folder/allow"
+expect 'a master listens with keys' until_true grep -q 'listening address=tcp.* with=keys' "$tap_folder/measured.err"
+start_agent "$(sed -n 's/.*listening address=\(tcp[^ ]*\).*/\1/p' "$tap_folder/measured.err" | head -n 1)" \
+    --key "$tap_folder/keys/board_secret" --server-key "$tap_folder/keys/head"
 wait "$master"
 same 'the study of its key ends with exit code 0' $? 0
 stop "$agent_process"
@@ -69,6 +81,7 @@ same 'an agent told to stop ends with exit code 0' "$stopped" 0
 feasible=$(sql measured "SELECT count(*) FROM candidate WHERE feasible")
 expect 'some candidates are feasible' [ "$feasible" -gt 0 ]
 same 'each of them has a latency' "$(sql measured 'SELECT count(*) FROM candidate JOIN candidate_cost USING (study_id, ask) WHERE feasible AND position = 0 AND value > 0')" "$feasible"
+same 'by an agent that its key named' "$(sql measured "SELECT count(*) FROM lease WHERE node NOT LIKE 'board.%-agent-%'")" 0
 same 'measured on that device' "$(sql measured "SELECT DISTINCT device_key FROM evaluation WHERE kind = 'measure' AND feasible")" "$key"
 expect 'under the conditions of that machine' [ "$(sql measured "SELECT count(*) FROM evaluation WHERE kind = 'measure' AND detail LIKE '%isa=neon%'")" -gt 0 ]
 

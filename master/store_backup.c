@@ -16,6 +16,7 @@
 #include "common/crash.h"
 #include "common/fileio.h"
 #include "master/store_backup_parts.h"
+#include "master/store_check.h"
 #include "master/store_sql.h"
 
 enum { STEP_PAGES = 256 };
@@ -126,15 +127,16 @@ enum status_code store_backup_begin(struct store *store, const char *target, str
 
 /* --- checking --- */
 
-/* Fails unless the statement's first row is `wanted`; NULL: no row at all. */
-static enum status_code expect(const struct store_backup *backup, const char *sql, const char *wanted, struct status *status)
+static enum status_code check(const struct store_backup *backup, struct status *status)
 {
-    char answer[160];
-    enum status_code code = store_ask_text(backup->copy, backup->partial, sql, answer, sizeof answer, status);
-    if (code != STATUS_OK || strcmp(answer, wanted) == 0)
-        return code;
-    return status_set(status, STATUS_IO, "%s: the copy came out damaged (%s: %s): try another disk, and check %s itself",
-                      backup->target, sql, answer, backup->store->path);
+    struct status found = {0};
+    enum status_code code = store_check_sound(backup->copy, backup->partial, true, &found);
+    if (code == STATUS_BAD_INPUT)
+        return status_set(status, STATUS_IO,
+                          "%s: the copy came out damaged: check %s itself (stop its master, open it again), and "
+                          "try another disk; %.200s",
+                          backup->target, backup->store->path, found.message);
+    return code == STATUS_OK ? code : status_set(status, code, "%s", found.message);
 }
 
 /* Says in the header (bytes 18 and 19) that the copy keeps no write-ahead log: it is one file, and stays so when it is read.
@@ -153,9 +155,7 @@ static enum status_code check_and_sync(struct store_backup *backup, struct statu
     if (code == STATUS_OK)
         code = open_copy(backup, status);
     if (code == STATUS_OK)
-        code = expect(backup, "PRAGMA integrity_check(1)", "ok", status);
-    if (code == STATUS_OK)
-        code = expect(backup, "PRAGMA foreign_key_check", "", status);
+        code = check(backup, status);
     sqlite3_close(backup->copy);
     backup->copy = NULL;
     if (code == STATUS_OK && fsync(backup->fd) != 0)

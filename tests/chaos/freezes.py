@@ -14,13 +14,22 @@ def taken_over(cluster, key, node, since):
     return any(record[1] == "begin" and record[3] == key and record[0] != node for record in cluster.ledgers.read()[since:])
 
 
+def wait_for_task(cluster, node):
+    """One that another has not had already while this worker stood still the last time."""
+    def has_one():
+        key = cluster.in_hand(node)
+        return cluster.master.popen is None or (key is not None and sum(record[1] == "begin" and record[3] == key for record in cluster.ledgers.read()) == 1)
+
+    cluster.wait(has_one, "a task for %s" % node)
+
+
 def worker_stopped(chance):
     """P5. It wakes when another has had its task: what it sends then is refused, or taken in the other's place."""
 
     def stop_one(cluster):
         node = "worker%d" % chance.randrange(4)
         process = cluster.processes[node]
-        cluster.wait(lambda: cluster.in_hand(node) is not None or cluster.master.popen is None, "a task for %s" % node)
+        wait_for_task(cluster, node)
         cluster.aim([node])
         process.signal(signal.SIGSTOP)
         key, since = cluster.in_hand(node), len(cluster.ledgers.read())
@@ -55,7 +64,7 @@ def loop_caught(chance):
     def catch(cluster):
         node = "worker%d" % chance.randrange(4)
         process = cluster.processes[node]
-        cluster.wait(lambda: cluster.in_hand(node) is not None or cluster.master.popen is None, "a task for %s" % node)
+        wait_for_task(cluster, node)
         cluster.aim([node])
         process.signal(signal.SIGRTMIN)
         caught_ms, key, since = time.time() * 1000, cluster.in_hand(node), len(cluster.ledgers.read())

@@ -298,9 +298,20 @@ static enum status_code take_frame(Hwnas__Frame *frame, struct wire_message *out
     return wire_check(out, status);
 }
 
+/* All of a message but the items of its lists, which stand at the end: 40 KB need not be cleared for each message of some bytes. */
+enum { PLAIN_BYTES = offsetof(struct wire_message, hello.held.items) };
+_Static_assert(offsetof(struct wire_message, heartbeat.held.items) <= PLAIN_BYTES, "Heartbeat");
+_Static_assert(offsetof(struct wire_message, welcome.drop.lease_ids) <= PLAIN_BYTES, "Welcome");
+_Static_assert(offsetof(struct wire_message, heartbeat_answer.drop.lease_ids) <= PLAIN_BYTES, "HeartbeatAnswer");
+_Static_assert(offsetof(struct wire_message, hello) + sizeof(struct wire_task) <= PLAIN_BYTES, "Task");
+_Static_assert(offsetof(struct wire_message, hello) + sizeof(struct wire_result) <= PLAIN_BYTES, "Result");
+_Static_assert(offsetof(struct wire_message, hello) + sizeof(struct wire_question) <= PLAIN_BYTES, "Question");
+_Static_assert(offsetof(struct wire_message, hello) + sizeof(struct wire_answer) <= PLAIN_BYTES, "Answer");
+
 enum status_code wire_decode(const void *data, size_t size, struct wire_message *out, struct status *status)
 {
-    memset(out, 0, sizeof *out);
+    memset(out, 0, PLAIN_BYTES);
+    out->memory = NULL;
     enum status_code code = wire_scan(data, size, status);
     if (code != STATUS_OK)
         return code;

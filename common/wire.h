@@ -270,9 +270,10 @@ struct wire_message {
     void *memory; /* owned by a decoded message: what detail, data and text point into; NULL in messages to be encoded */
 };
 
-/* Reads one frame. STATUS_OK: *out is checked and must be given to wire_free. STATUS_UNSUPPORTED: another wire version (the answer
- * is a Refuse). STATUS_BAD_INPUT: malformed or out of range, the sentence names message and field. STATUS_NO_MEMORY. Memory taken
- * is at most 8 times `size` plus 64 KiB, whatever the bytes say; while the JSON of a Result is checked 16 times. */
+/* Reads one frame; of a list only what it holds is set. STATUS_OK: *out is checked and must be given to wire_free.
+ * STATUS_UNSUPPORTED: another wire version (the answer is a Refuse). STATUS_BAD_INPUT: malformed or out of range, the sentence
+ * names message and field. STATUS_NO_MEMORY. Memory taken is at most 8 times `size` plus 64 KiB, whatever the bytes say; while the
+ * JSON of a Result is checked 16 times. */
 enum status_code wire_decode(const void *data, size_t size, struct wire_message *out, struct status *status);
 
 /* Releases what a decoded message owns; the struct itself is the caller's. Twice is harmless. */

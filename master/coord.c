@@ -464,8 +464,8 @@ void coord_close(struct coord *coord)
     coord_boards_close(coord);
     coord_keys_close(coord);
     coord_questions_close(coord);
-    log_info(coord->logger, "stored %llu results in %llu commits", (unsigned long long)coord->results,
-             (unsigned long long)store_commits(search_store(coord->search)));
+    log_event(coord->logger, LOG_INFO, "stored", log_count("results", coord->results),
+              log_count("commits", store_commits(search_store(coord->search))));
     crash_point("before-close");
     search_close(coord->search);
     empty_outbox(coord);

@@ -8,7 +8,8 @@ CREATE TABLE lease_4 (
     key             TEXT NOT NULL CHECK (length(key) = 64), -- what is to be computed (evaluation.key)
     attempt         INTEGER NOT NULL CHECK (attempt >= 1), -- how many leases of that key there have been, this one included
     node            TEXT NOT NULL,                     -- to whom
-    state           TEXT NOT NULL CHECK (state IN ('open', 'done', 'failed', 'lost', 'returned')), -- how it stands or ended
+    state           TEXT NOT NULL -- how it stands or ended (for an IN of five SQLite would make a table at every write)
+        CHECK (state = 'open' OR state = 'done' OR state = 'failed' OR state = 'lost' OR state = 'returned'),
     reason          TEXT NOT NULL,                     -- why it failed or was lost; else empty
     granted_wall_ms INTEGER NOT NULL,                  -- milliseconds since 1970 UTC; for people only
     closed_wall_ms  INTEGER NOT NULL,                  -- likewise; 0: open

@@ -136,11 +136,12 @@ static enum status_code meet_want(struct search *search, const struct study_want
                                   struct status *status)
 {
     struct store_evaluation evaluation;
-    enum status_code code = store_evaluation_get(search->store, want->key, &evaluation, status);
-    if (code == STATUS_NOT_FOUND)
-        return make_task(search, want, task, context, status);
+    bool found;
+    enum status_code code = store_evaluation_find(search->store, want->key, &evaluation, &found, status);
     if (code != STATUS_OK)
         return code;
+    if (!found)
+        return make_task(search, want, task, context, status);
     provide(search, want->key, &evaluation);
     store_evaluation_free(&evaluation);
     return STATUS_OK;

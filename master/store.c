@@ -183,7 +183,7 @@ static enum status_code accept_version(struct store *store, const struct store_m
 static enum status_code open_existing(struct store *store, const struct store_migration *migrations, size_t count,
                                       struct status *status)
 {
-    int result = sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE, NULL);
+    int result = sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL); /* one thread */
     if (result == SQLITE_OK && sqlite3_db_readonly(store->db, "main") != 0)
         result = SQLITE_READONLY; /* not even its locks can be had */
     if (result != SQLITE_OK)

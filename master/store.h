@@ -88,7 +88,10 @@ struct store_evaluation {
 };
 void store_evaluation_free(struct store_evaluation *evaluation);
 
-/* STATUS_NOT_FOUND when there is no such row. */
+/* *found: there is such a row. */
+enum status_code store_evaluation_find(struct store *store, const char *key, struct store_evaluation *out, bool *found,
+                                       struct status *status);
+/* The same, with STATUS_NOT_FOUND when there is none. */
 enum status_code store_evaluation_get(struct store *store, const char *key, struct store_evaluation *out, struct status *status);
 
 /* Inserts; *inserted is false (and nothing changes) when the key is already there. */

@@ -46,17 +46,25 @@ static void read_evaluation(struct query *query, struct store_evaluation *out)
     sql_column_text(query, 18, out->samples_digest, sizeof out->samples_digest);
 }
 
-enum status_code store_evaluation_get(struct store *store, const char *key, struct store_evaluation *out, struct status *status)
+enum status_code store_evaluation_find(struct store *store, const char *key, struct store_evaluation *out, bool *found,
+                                       struct status *status)
 {
     struct query query;
     sql_begin(&query, store, "SELECT " EVALUATION_COLUMNS " FROM evaluation WHERE key = ?1", status);
     sql_bind_text(&query, key);
-    bool found = sql_row(&query);
-    if (found)
+    *found = sql_row(&query);
+    if (*found)
         read_evaluation(&query, out);
     enum status_code code = sql_end(&query);
-    if (code != STATUS_OK && found)
+    if (code != STATUS_OK && *found)
         store_evaluation_free(out);
+    return code;
+}
+
+enum status_code store_evaluation_get(struct store *store, const char *key, struct store_evaluation *out, struct status *status)
+{
+    bool found;
+    enum status_code code = store_evaluation_find(store, key, out, &found, status);
     if (code == STATUS_OK && !found)
         return status_set(status, STATUS_NOT_FOUND, "%s: holds no evaluation %s", store->path, key);
     return code;

@@ -152,9 +152,9 @@ static double read_batch(const struct bench *bench)
     unsigned long long results = 0, commits = 0;
     FILE *file = fopen(bench->log, "r");
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        const char *at = strstr(line, "stored ");
+        const char *at = strstr(line, "stored results=");
         if (at != NULL)
-            sscanf(at, "stored %llu results in %llu commits", &results, &commits);
+            sscanf(at, "stored results=%llu commits=%llu", &results, &commits);
     }
     if (file != NULL)
         fclose(file);
@@ -183,8 +183,8 @@ static void learn_address(struct bench *bench)
     while (!known && clock_monotonic_ms() < end_ms && waitpid(bench->master, NULL, WNOHANG) == 0) {
         FILE *file = fopen(bench->log, "r");
         while (!known && file != NULL && fgets(line, sizeof line, file) != NULL) {
-            const char *at = strstr(line, "listening at ");
-            known = at != NULL && sscanf(at, "listening at %255s", bench->address) == 1;
+            const char *at = strstr(line, "listening address=");
+            known = at != NULL && sscanf(at, "listening address=%255s", bench->address) == 1;
         }
         if (file != NULL)
             fclose(file);

@@ -42,8 +42,9 @@ struct worker {
     uint32_t number;
     uint64_t incarnation, sequence, epoch;
     int64_t connect_ms, beat_ms; /* when to connect; when to say something at the latest */
-    int64_t frozen_until_ms;
-    bool deaf; /* frozen: not watched */
+    int64_t frozen_until_ms, thinks_until_ms;
+    bool deaf;        /* frozen: not watched */
+    bool unconfirmed; /* it has got tasks since its last Heartbeat */
     struct swarm_held *held;
     uint32_t count, room, fresh; /* tasks held; of them, at the end: not begun */
     struct buffer in, out;       /* what was read of an unfinished frame; what the socket did not take */
@@ -216,6 +217,7 @@ static void say_heartbeat(struct swarm *swarm, struct worker *worker, int64_t no
     uint8_t *at = more(&swarm->out, 9 + swarm_wire_room(worker->count)) + 9;
     close_zmtp(&swarm->out, swarm_wire_heartbeat(at, swarm->options.slots, ++worker->sequence, worker->held, worker->count));
     swarm->counts.heartbeats++;
+    worker->unconfirmed = false;
     worker->beat_ms = now_ms + swarm->heartbeat_ms;
 }
 
@@ -263,12 +265,15 @@ static bool meets_fault(struct swarm *swarm, struct worker *worker, int64_t now_
     return false;
 }
 
-/* What was not begun is confirmed, computed and sent, all in one breath: there is nothing to compute. */
+/* What was not begun is confirmed, computed and sent; all in one breath where it takes no time. */
 static void compute(struct swarm *swarm, struct worker *worker, int64_t now_ms)
 {
     if (worker->fresh == 0 || worker->state != READY)
         return;
-    say_heartbeat(swarm, worker, now_ms);
+    if (worker->unconfirmed)
+        say_heartbeat(swarm, worker, now_ms);
+    if (worker->thinks_until_ms > now_ms)
+        return;
     for (; worker->fresh > 0; worker->fresh--) {
         if (meets_fault(swarm, worker, now_ms))
             return;
@@ -315,6 +320,9 @@ static void take_task(struct swarm *swarm, struct worker *worker, const struct s
     *held = (struct swarm_held){.lease_id = task->lease_id, .epoch = task->epoch, .attempt = task->attempt};
     memcpy(held->key, task->key, SWARM_KEY_BYTES);
     worker->fresh++;
+    worker->unconfirmed = true;
+    if (swarm->options.think_ms > 0)
+        worker->thinks_until_ms = clock_monotonic_ms() + (int64_t)rng_below(&swarm->rng, 2 * (uint64_t)swarm->options.think_ms);
     swarm->counts.tasks++;
 }
 
@@ -489,8 +497,7 @@ static void look_at(struct swarm *swarm, struct worker *worker, int64_t now_ms)
         worker->deaf = false;
         watch(swarm, worker, EPOLL_CTL_MOD, worker->out.used > 0);
     }
-    if (worker->fresh > 0)
-        compute(swarm, worker, now_ms); /* it thaws */
+    compute(swarm, worker, now_ms); /* it thaws, or has thought enough */
     if (worker->state >= REGISTERING && worker->beat_ms <= now_ms) {
         if (worker->state == REGISTERING)
             say_hello(swarm, worker, now_ms);

@@ -24,7 +24,8 @@ struct swarm_options {
     const char *address; /* tcp://127.0.0.1:PORT or ipc://PATH */
     uint32_t workers, slots;
     uint64_t seed;
-    bool ledger; /* keep the key of every accepted result */
+    bool ledger;      /* keep the key of every accepted result */
+    int64_t think_ms; /* a task takes 0 to twice as long; 0: it is done at once */
     struct swarm_faults faults;
 };
 

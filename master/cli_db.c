@@ -73,15 +73,33 @@ static enum status_code copy_here(const struct cli_ask *ask, FILE *out, struct s
     return code == STATUS_OK ? look_backup_done(&ask->question, out, status) : code;
 }
 
+/* Where the copy goes, into the question. On another machine's disk no folder can be looked up from here. */
+static enum status_code take_copy(struct db_options *options, struct status *status)
+{
+    char path[PATH_MAX];
+    struct wire_question *question = &options->ask.question;
+    if (options->copy == NULL)
+        return status_set(status, STATUS_BAD_INPUT, "-o COPY is needed: where the copy is to be");
+    if (options->ask.way.address == NULL) {
+        enum status_code code = absolute(options->copy, path, status);
+        return code == STATUS_OK ? cli_ask_word(path, question->text, sizeof question->text, status) : code;
+    }
+    if (options->copy[0] != '/')
+        return status_set(status, STATUS_BAD_INPUT,
+                          "-o '%.200s': with --connect the copy is made on the master's machine: give the whole path",
+                          options->copy);
+    return cli_ask_word(options->copy, question->text, sizeof question->text, status);
+}
+
+static const struct argp_option backup_options[] = {{"db", KEY_DB, "FILE", 0, "the database (needed)", 0},
+                                                    {"output", 'o', "COPY", 0, "the copy, which must not be there yet (needed)", 0},
+                                                    {"format", 'f', "FORMAT", 0, "table (default), csv or json", 0},
+                                                    {0}};
+
 static int backup_verb(int argc, char **argv)
 {
-    static const struct argp_option option_table[] = {
-        {"db", KEY_DB, "FILE", 0, "the database (needed)", 0},
-        {"output", 'o', "COPY", 0, "the copy, which must not be there yet (needed)", 0},
-        {"format", 'f', "FORMAT", 0, "table (default), csv or json", 0},
-        {0}};
     static const struct argp argp = {
-        .options = option_table,
+        .options = backup_options,
         .parser = parse_option,
         .children = way_child,
         .doc = "Copies a database whole, while its master goes on if one holds it: the copy has everything that was acknowledged "
@@ -90,24 +108,9 @@ static int backup_verb(int argc, char **argv)
     struct db_options options = {.format = CLI_TABLE,
                                  .ask = {.command = "db backup", .here = copy_here, .question.kind = WIRE_ASK_BACKUP}};
     struct status status = {0};
-    char path[PATH_MAX];
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    if (options.copy == NULL) {
-        status_set(&status, STATUS_BAD_INPUT, "-o COPY is needed: where the copy is to be");
-        return cli_fail("db backup", &status);
-    }
     options.ask.question.format = cli_ask_format(options.format);
-    /* On another machine's disk no folder can be looked up from here. */
-    bool there = options.ask.way.address != NULL;
-    if (there && options.copy[0] != '/') {
-        status_set(&status, STATUS_BAD_INPUT,
-                   "-o '%.200s': with --connect the copy is made on the master's machine: give the whole path", options.copy);
-        return cli_fail("db backup", &status);
-    }
-    if ((there ? cli_ask_word(options.copy, path, sizeof path, &status) : absolute(options.copy, path, &status)) != STATUS_OK ||
-        cli_ask_word(path, options.ask.question.text, sizeof options.ask.question.text, &status) != STATUS_OK)
-        return cli_fail("db backup", &status);
-    return cli_ask_run(&options.ask);
+    return take_copy(&options, &status) == STATUS_OK ? cli_ask_run(&options.ask) : cli_fail("db backup", &status);
 }
 
 /* --- master --- */

@@ -122,7 +122,10 @@ same 'no attempt was lost by it' "$(sql over "SELECT count(*) FROM lease WHERE s
 same 'no lease is left open' "$(sql over "SELECT count(*) FROM lease WHERE state = 'open'")" 0
 study local '{name: macs, source: macs}, {name: pi_ms, source: agent, device: sim-pi-table1-f32}'
 sed -i 's/generations: 4/generations: 12/' local.yaml
-"$hwnas" run local.yaml --db local.db --workers 1 --board pi.yaml --canary-every 0 -q >/dev/null 2>&1
+"$hwnas" run local.yaml --db local.db --workers 1 --board pi.yaml --canary-every 0 -q --listen 'tcp://127.0.0.1:*' --key keys/head_secret \
+    --allow allow >/dev/null 2>&1
+same 'hwnas run listens with keys beside its own socket, where none are needed' \
+    "$(grep -oE 'listening address=(ipc|tcp)|with=keys' local.log | tr '\n' ' ')" 'listening address=ipc listening address=tcp with=keys '
 same 'best and front are those of the same study on one machine' "$("$hwnas" front over --db over.db -f csv)" "$("$hwnas" front local --db local.db -f csv)"
 expect 'and there is one' [ "$("$hwnas" front over --db over.db -f csv | wc -l)" -gt 1 ]
 

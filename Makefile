@@ -311,6 +311,9 @@ $(B)/tests/fuzz/%.t: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/fuzz.o $(B)/tests/fuzz/
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -lm -lpthread -o $@
 
+# A coordinator for each input: opening its search space would take longer than all else (fuzz_coord.c).
+$(B)/tests/fuzz/fuzz_coord $(B)/tests/fuzz/fuzz_coord.t: override LDFLAGS += -Wl,--wrap=space_open -Wl,--wrap=space_close
+
 # No cmocka in what these share with other tests.
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/fuzz.o $(B)/tests/support/lone_master.o $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
 	$(call say,LINK)

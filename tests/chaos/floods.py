@@ -317,6 +317,7 @@ def unfinished(flooded, chunks):
 def silent(chance):
     """M4: four times as many silent connections as the master may have descriptors."""
     limit, rounds, longest = 128, amount(1, 20), 0
+    many = amount(2, 4) * limit  # the longer it lasts the longer ZeroMQ turns in circles: processor time
 
     def few():
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
@@ -324,7 +325,7 @@ def silent(chance):
     with Flooded("silent", chance, before=few) as flooded:
         for round_number in range(1, rounds + 1):
             crowd = []
-            for i in range(4 * limit):
+            for i in range(many):
                 sock = socket.socket()
                 sock.setblocking(False)
                 sock.connect_ex(("127.0.0.1", int(flooded.tcp.rsplit(":", 1)[1])))
@@ -334,12 +335,12 @@ def silent(chance):
             flooded.served("round %d" % round_number)
             with zmtp.Client(flooded.tcp, timeout=120) as client:
                 client.send(HEARTBEAT)
-                same(zmtp.refusal(client.receive())[0], zmtp.NOT_REGISTERED, "round %d: a newcomer is served behind %d silent connections" % (round_number, 4 * limit))
+                same(zmtp.refusal(client.receive())[0], zmtp.NOT_REGISTERED, "round %d: a newcomer is served behind %d silent connections" % (round_number, many))
             longest = max(longest, time.monotonic() - began)
             for sock in crowd:
                 sock.close()
             flooded.cluster.wait(lambda: flooded.look()[0] <= flooded.base[0], "descriptors to be free again")
-        say("%d rounds of %d silent connections, %d descriptors: a newcomer waited %.1f s at the longest" % (rounds, 4 * limit, limit, longest))
+        say("%d rounds of %d silent connections, %d descriptors: a newcomer waited %.1f s at the longest" % (rounds, many, limit, longest))
         ok(flooded.master.running() and flooded.master.starts == 1, "silent connections: the master is the one that was started")
         flooded.back_to_base("silent connections")
         ok(idles(flooded), "silent connections: the master's processor time is back to that of a quiet one")

@@ -289,7 +289,11 @@ uint64_t lone_stored(const struct lone_master *lone)
         if (fileio_read(path, DB_MAX, &data, &size, NULL) != STATUS_OK)
             continue;
         mix_number(&hash, size);
-        mix(&hash, data, size);
+        for (size_t at = 0; at + 8 <= size; at += 8) { /* pages, which end at a multiple of 8 */
+            uint64_t word;
+            memcpy(&word, (const uint8_t *)data + at, sizeof word);
+            hash = (hash ^ word) * UINT64_C(1099511628211);
+        }
         free(data);
     }
     return hash;

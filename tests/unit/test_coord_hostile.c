@@ -280,7 +280,7 @@ static void mutated_messages_change_nothing_when_they_are_refused(void **state)
         mutate(&rng, data, &size);
         if (asks_for_a_file(data, size))
             size = 1;
-        bool look = round % 128 == 0; /* into the database, which takes longer than all else */
+        bool look = round % 256 == 0; /* into the database, which takes longer than all else */
         uint64_t before = lone_state(lone), counted = counts_of(lone).refused, stored = look ? lone_stored(lone) : 0;
         uint32_t link = rng_below(&rng, 8) == 0 ? HONEST : STRANGER + (uint32_t)(round / 8);
         lone_message(lone, link, data, size);

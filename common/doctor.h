@@ -69,13 +69,8 @@ doctor_section doctor_sockets;
  * (doctor_disk.c). */
 doctor_section doctor_disk;
 
-/* What kind of file system a number of statfs(2) is, for a database. */
-struct doctor_disk_kind {
-    const char *name;
-    enum doctor_level level;
-    const char *why; /* NULL: nothing speaks against it */
-};
-struct doctor_disk_kind doctor_disk_kind_of(unsigned long type);
+/* The part of it about a file system: type is statfs's f_type. */
+void doctor_filesystem(const char *folder, unsigned long type, struct doctor_report *report);
 
 /* Keys and who is let in (doctor_keys.c). */
 doctor_section doctor_keys;

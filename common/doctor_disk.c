@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/doctor.h"
 #include "common/fileio.h"
+#include "common/filesystem.h"
 #include "common/median.h"
 
 enum { SYNCS = 15, BLOCK_BYTES = 4096, ROOM_LEAST_MB = 64, ROOM_FEW_MB = 1024 };
@@ -20,44 +21,25 @@ enum { SYNCS = 15, BLOCK_BYTES = 4096, ROOM_LEAST_MB = 64, ROOM_FEW_MB = 1024 };
 /* fsync shorter than that: nothing has been written to anything. Longer: each commit waits so long. */
 static const double sync_least_ms = 0.02, sync_most_ms = 50;
 
-static const char networked[] =
-    "locks and syncs cannot be relied upon there: two masters could hold the database, and it could be damaged";
-
-/* The numbers are those of linux/magic.h and statfs(2), some of which are in no header. */
+/* What speaks against a kind of file system, and how much. */
 static const struct {
-    unsigned long type;
-    struct doctor_disk_kind kind;
+    enum doctor_level level;
+    const char *why;
 } kinds[] = {
-    {0x6969, {"nfs", DOCTOR_WRONG, networked}},
-    {0xff534d42, {"cifs", DOCTOR_WRONG, networked}},
-    {0xfe534d42, {"smb2", DOCTOR_WRONG, networked}},
-    {0x517b, {"smb", DOCTOR_WRONG, networked}},
-    {0x00c36400, {"ceph", DOCTOR_WRONG, networked}},
-    {0x5346414f, {"afs", DOCTOR_WRONG, networked}},
-    {0x73757245, {"coda", DOCTOR_WRONG, networked}},
-    {0x01021997, {"9p", DOCTOR_WRONG, networked}},
-    {0x0bd00bd0, {"lustre", DOCTOR_WRONG, networked}},
-    {0x47504653, {"gpfs", DOCTOR_WRONG, networked}},
-    {0x61756673, {"aufs", DOCTOR_DOUBTFUL, "a layer of a container: it goes when the container goes"}},
-    {0x794c7630, {"overlay", DOCTOR_DOUBTFUL, "a layer of a container: it goes when the container goes"}},
-    {0x01021994, {"tmpfs", DOCTOR_DOUBTFUL, "memory: it is gone when the machine is switched off"}},
-    {0x858458f6, {"ramfs", DOCTOR_DOUBTFUL, "memory: it is gone when the machine is switched off"}},
-    {0x65735546, {"fuse", DOCTOR_DOUBTFUL, "whether locks and syncs do what they say depends on the program behind it"}},
-    {0x4d44, {"vfat", DOCTOR_DOUBTFUL, "it keeps no journal and no modes: others may read the database"}},
-    {0xef53, {"ext4", DOCTOR_FINE, NULL}},
-    {0x58465342, {"xfs", DOCTOR_FINE, NULL}},
-    {0x9123683e, {"btrfs", DOCTOR_FINE, NULL}},
-    {0x2fc12fc1, {"zfs", DOCTOR_FINE, NULL}},
-    {0xf2f52010, {"f2fs", DOCTOR_FINE, NULL}},
-    {0xca451a4e, {"bcachefs", DOCTOR_FINE, NULL}},
+    [FILESYSTEM_LOCAL] = {DOCTOR_FINE, "a local disk"},
+    [FILESYSTEM_NETWORK] = {DOCTOR_WRONG, "locks and syncs are not to be trusted there: no master opens a database on it"},
+    [FILESYSTEM_SHARED] = {DOCTOR_DOUBTFUL, "whether locks and syncs do what they say depends on what stands behind it"},
+    [FILESYSTEM_LAYER] = {DOCTOR_DOUBTFUL, "a layer of a container: it goes when the container goes"},
+    [FILESYSTEM_MEMORY] = {DOCTOR_DOUBTFUL, "memory: it is gone when the machine is switched off"},
+    [FILESYSTEM_UNKNOWN] = {DOCTOR_UNKNOWN, "of a kind that is not known to hwnas"},
 };
 
-struct doctor_disk_kind doctor_disk_kind_of(unsigned long type)
+void doctor_filesystem(const char *folder, unsigned long type, struct doctor_report *report)
 {
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (kinds[i].type == (type & 0xffffffff))
-            return kinds[i].kind;
-    return (struct doctor_disk_kind){"unknown", DOCTOR_UNKNOWN, "this kind of file system is not known to hwnas"};
+    struct filesystem here = filesystem_of(type);
+    enum doctor_level level = kinds[here.kind].level;
+    doctor_say(report, level, "disk", level > DOCTOR_UNKNOWN ? "keep the database on a local disk: --db FILE" : NULL,
+               "%.300s lies on %s (0x%lx): %s", folder, here.name, type & 0xffffffff, kinds[here.kind].why);
 }
 
 static void look_at_kind(const char *folder, struct doctor_report *report)
@@ -67,15 +49,7 @@ static void look_at_kind(const char *folder, struct doctor_report *report)
         doctor_say(report, DOCTOR_UNKNOWN, "disk", NULL, "%s: %s", folder, strerror(errno));
         return;
     }
-    struct doctor_disk_kind kind = doctor_disk_kind_of((unsigned long)info.f_type);
-    if (kind.why == NULL)
-        doctor_say(report, DOCTOR_FINE, "disk", NULL, "%s lies on %s", folder, kind.name);
-    else if (kind.level == DOCTOR_UNKNOWN)
-        doctor_say(report, DOCTOR_UNKNOWN, "disk", NULL, "%s: %s (0x%lx)", folder, kind.why,
-                   (unsigned long)info.f_type & 0xffffffff);
-    else
-        doctor_say(report, kind.level, "disk", "keep the database on a local disk: --db FILE", "%s lies on %s: %s", folder,
-                   kind.name, kind.why);
+    doctor_filesystem(folder, (unsigned long)info.f_type, report);
 }
 
 static void look_at_room(const char *folder, struct doctor_report *report)

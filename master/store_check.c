@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "common/filesystem.h"
 #include "master/store_schema.h"
 #include "master/store_sql.h"
 
@@ -23,18 +23,8 @@ enum { HEADER_BYTES = 100, HEADER_WRITE_VERSION = 18, HEADER_USER_VERSION = 60, 
 
 const char *store_check_network(long type)
 {
-    static const struct {
-        unsigned long type;
-        const char *name;
-    } known[] = {{NFS_SUPER_MAGIC, "NFS"},       {SMB_SUPER_MAGIC, "SMB"},   {SMB2_SUPER_MAGIC, "SMB"},
-                 {CIFS_SUPER_MAGIC, "CIFS"},     {CODA_SUPER_MAGIC, "Coda"}, {AFS_SUPER_MAGIC, "AFS"},
-                 {AFS_FS_MAGIC, "AFS"},          {CEPH_SUPER_MAGIC, "Ceph"}, {NCP_SUPER_MAGIC, "NCP"},
-                 {OCFS2_SUPER_MAGIC, "OCFS2"},   {0x01161970, "GFS2"},       {0x0bd00bd0, "Lustre"},
-                 {0x47504653, "Spectrum Scale"}, {0x19830326, "BeeGFS"}};
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (known[i].type == ((unsigned long)type & 0xffffffff))
-            return known[i].name;
-    return NULL;
+    struct filesystem is = filesystem_of((unsigned long)type);
+    return is.kind == FILESYSTEM_NETWORK ? is.name : NULL;
 }
 
 enum status_code store_check_place(const char *path, struct status *status)

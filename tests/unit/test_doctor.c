@@ -83,14 +83,26 @@ static void a_finding_is_one_line_of_utf8(void **state)
 static void a_database_belongs_on_a_local_disk(void **state)
 {
     (void)state;
-    assert_int_equal(doctor_disk_kind_of(0xef53).level, DOCTOR_FINE);
-    assert_int_equal(doctor_disk_kind_of(0x6969).level, DOCTOR_WRONG);
-    assert_string_equal(doctor_disk_kind_of(0x6969).name, "nfs");
-    /* statfs gives some numbers as negative ints. */
-    assert_string_equal(doctor_disk_kind_of((unsigned long)(long)(int)0xfe534d42).name, "smb2");
-    assert_int_equal(doctor_disk_kind_of(0x01021994).level, DOCTOR_DOUBTFUL);
-    assert_int_equal(doctor_disk_kind_of(12345).level, DOCTOR_UNKNOWN);
-    assert_non_null(doctor_disk_kind_of(12345).why);
+    static const struct {
+        unsigned long type;
+        enum doctor_level level;
+        const char *says;
+    } cases[] = {
+        {0xef53, DOCTOR_FINE, "ext4"},
+        {0x6969, DOCTOR_WRONG, "NFS"},
+        {(unsigned long)(long)(int)0xfe534d42, DOCTOR_WRONG, "SMB"}, /* statfs gives some numbers as negative ints */
+        {0x01021997, DOCTOR_DOUBTFUL, "9P"},
+        {0x794c7630, DOCTOR_DOUBTFUL, "container"},
+        {0x01021994, DOCTOR_DOUBTFUL, "switched off"},
+        {12345, DOCTOR_UNKNOWN, "0x3039"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct doctor_report report = {0};
+        doctor_filesystem("/data", cases[i].type, &report);
+        assert_int_equal(report.count, 1);
+        assert_true(said(&report, cases[i].level, "disk", cases[i].says));
+        doctor_free(&report);
+    }
 }
 
 static void a_folder_that_can_be_written_is_fine_and_stays_clean(void **state)

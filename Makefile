@@ -106,7 +106,7 @@ PROGRAMS := $(if $(ARCH),,$(B)/hwnas $(B)/hwnas-master $(B)/hwnas-worker) $(B)/h
 # Golden tests compute for long on one thread each: ThreadSanitizer has nothing to find there.
 THREADED   := $(filter thread,$(SAN))
 UNIT_TESTS := $(patsubst %.c,$(B)/%.t,$(sort $(wildcard tests/unit/*.c tests/sim/test_*.c $(if $(THREADED),,tests/golden/*.c))))
-E2E_TESTS  := $(sort $(wildcard tests/e2e/*.sh)) $(sort $(filter-out $(addprefix tests/chaos/,tap.py zmtp.py cluster.py judge.py relay.py check_ledgers.py),$(wildcard tests/chaos/*.py)))
+E2E_TESTS  := $(sort $(wildcard tests/e2e/*.sh)) tests/sim/mutants.sh $(sort $(filter-out $(addprefix tests/chaos/,tap.py zmtp.py cluster.py judge.py relay.py check_ledgers.py),$(wildcard tests/chaos/*.py)))
 # What runs for boards under qemu (tests/support/board.sh), where this machine has what it takes: scripts/install-deps --arch ARCH.
 BOARDS      := $(if $(ARCH)$(SAN),,$(foreach arch,arm64 armhf,$(shell scripts/install-deps --have $(arch) >/dev/null && echo $(arch))))
 BOARD_TESTS := $(addprefix $(B)/tests/unit/,test_engine_ops.t test_engine.t test_space_fbnet.t test_conditions.t test_wire.t test_tensorfile.t)

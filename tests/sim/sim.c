@@ -235,6 +235,27 @@ void sim_run(struct sim *sim)
     sim_check_end(sim);
 }
 
+char *sim_undisturbed(const struct sim_place *place, const struct sim_study *study)
+{
+    struct sim *sim = sim_open(place, study, 1, 0);
+    sim->trace = false;
+    sim->logger.out = NULL;
+    sim_run(sim);
+    char *front = sim_front(sim);
+    sim_close(sim);
+    return front;
+}
+
+bool sim_ends_alike(struct sim *sim, const char *undisturbed)
+{
+    char *front = sim_front(sim);
+    bool compared = sim->study->same_answer && sim->healthy_given_up == 0;
+    SIM_HOLDS(sim, !compared || strcmp(front, undisturbed) == 0, "the front is another one than undisturbed:\n%sundisturbed:\n%s",
+              front, undisturbed);
+    free(front);
+    return compared;
+}
+
 /* --- opening --- */
 
 static void centred_gram(struct rng *rng, int n, float *out)

@@ -233,6 +233,13 @@ void sim_close(struct sim *sim);
 void sim_run(struct sim *sim);
 void sim_step(struct sim *sim);
 
+/* The front of a study in which nothing goes wrong; free it. */
+char *sim_undisturbed(const struct sim_place *place, const struct sim_study *study);
+
+/* After sim_run: the front is that one, unless the study is steady or a healthy task was given up. Returns whether it was compared.
+ */
+bool sim_ends_alike(struct sim *sim, const char *undisturbed);
+
 /* --- sim_network.c --- */
 
 /* On its way to the master, or from it to the peer of that connection. */

@@ -305,6 +305,11 @@ static void check_budget(struct sim *sim, sqlite3 *db)
                          "SELECT count(*) FROM (SELECT key FROM lease WHERE state = 'done' AND key IN (SELECT key FROM evaluation) "
                          "GROUP BY key HAVING count(*) > 1)") == 0,
               "a key was done twice");
+    SIM_HOLDS(sim,
+              ask_number(sim, db,
+                         "SELECT count(*) FROM evaluation WHERE kind = 'measure' AND failure <> 'crashes_device' AND key NOT IN "
+                         "(SELECT key FROM lease WHERE state = 'done')") == 0,
+              "a measurement counts whose lease had ended");
 }
 
 /* --- the front --- */

@@ -169,7 +169,7 @@ fuzzers: $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
 demo: $(PROGRAMS) ## a whole search on Fashion-MNIST on this machine, under 5 minutes
 	scripts/demo $(B)
 
-bench: $(PROGRAMS) $(BENCHES) ## measure fronts and the engine beside their peers (docs/PERFORMANCE.md)
+bench: $(PROGRAMS) $(BENCHES) ## measure fronts, the master and the engine beside their peers (docs/PERFORMANCE.md)
 	scripts/bench $(B)
 
 fmt: ## format the C sources

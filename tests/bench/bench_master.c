@@ -51,16 +51,16 @@ static void die(const char *format, ...)
 
 /* --- the master --- */
 
-static void write_study(const char *path)
+static void write_study(const char *path, int in_flight)
 {
     FILE *file = fopen(path, "w");
     if (file == NULL)
         die("%s cannot be written", path);
     fprintf(file,
             "name: rate\nspace: fbnet\nseed: 1\nbudget: {evaluations: 0}\n"
-            "strategy: {name: random, population: 1000, generations: %d, in_flight: 50000}\n"
+            "strategy: {name: random, population: 1000, generations: %d, in_flight: %d}\n"
             "fitness: {source: rmi, bundle: tiny.bundle, protocol: rmi-fast}\n",
-            TOTAL / 1000);
+            TOTAL / 1000, in_flight);
     fclose(file);
 }
 
@@ -85,7 +85,7 @@ static void start_master(struct bench *bench, const struct row *row)
         snprintf(bench->address, sizeof bench->address, "tcp://127.0.0.1:*");
     else
         snprintf(bench->address, sizeof bench->address, "ipc://%s/socket/s%d", bench->folder, bench->run);
-    write_study(study);
+    write_study(study, row->slots == 0 ? 100 : 100000);
     remove_db(bench);
     bench->master = fork();
     if (bench->master != 0)
@@ -230,6 +230,42 @@ static struct figures run(struct bench *bench, const struct row *row)
     return figures;
 }
 
+/* Until the master's memory stays what it is, its hundred tasks asked. */
+static double settled_rss_mib(const struct bench *bench, struct swarm *swarm)
+{
+    double before = -1, now = read_rss_mib(bench->master);
+    while (now != before) {
+        before = now;
+        swarm_run(swarm, 500);
+        now = read_rss_mib(bench->master);
+    }
+    return now;
+}
+
+static void measure_memory(struct bench *bench, const struct row *row)
+{
+    bench->run++;
+    start_master(bench, row);
+    learn_address(bench);
+    struct swarm_options options = {.address = bench->address, .workers = row->workers, .seed = 1};
+    struct swarm *nobody = swarm_open(&(struct swarm_options){.address = bench->address, .workers = 0});
+    struct swarm *swarm = swarm_open(&options);
+    if (swarm == NULL || nobody == NULL)
+        die("no memory or descriptors for %u workers", row->workers);
+    double before = settled_rss_mib(bench, nobody);
+    int64_t end_ms = clock_monotonic_ms() + 60000;
+    while (swarm_counts(swarm)->connected < row->workers && clock_monotonic_ms() < end_ms)
+        swarm_run(swarm, 20);
+    double after = settled_rss_mib(bench, swarm);
+    printf("%s %7u     0 | the master has %.1f MiB, with %u workers connected %.1f: %.1f KiB a worker\n", row->tcp ? "tcp" : "ipc",
+           row->workers, before, swarm_counts(swarm)->connected, after, (after - before) * 1024 / row->workers);
+    fflush(stdout);
+    stop_master(bench);
+    swarm_close(nobody);
+    swarm_close(swarm);
+    remove_db(bench);
+}
+
 static void measure(struct bench *bench, const struct row *row, int runs)
 {
     static double values[6][RUNS_MAX];
@@ -265,7 +301,10 @@ int main(int argc, char **argv)
         struct row row = {.tcp = strncmp(argv[i], "tcp:", 4) == 0};
         if (sscanf(argv[i] + 4, "%ux%u", &row.workers, &row.slots) != 2)
             die("%s is not ADDRESS:WORKERSxSLOTS", argv[i]);
-        measure(&bench, &row, runs);
+        if (row.slots == 0)
+            measure_memory(&bench, &row);
+        else
+            measure(&bench, &row, runs);
     }
     return 0;
 }

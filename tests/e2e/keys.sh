@@ -113,7 +113,7 @@ wait "$master"
 same 'the study ends with exit code 0' "$?" 0
 stop "$beta" "$lab" "$gamma" "$plain"
 same 'the worker that was locked out is told that it is' "$(grep -c 'refuses the key beta' beta.err | sed 's/[1-9][0-9]*/some/')" some
-same 'what it had reported before is kept' "$(sql over "SELECT count(*) >= 3 FROM evaluation WHERE node = 'beta.w'")" 1
+same 'what it had reported before is kept' "$(sql over "SELECT count(*) >= 2 FROM evaluation WHERE node = 'beta.w'")" 1
 same 'nothing of it was taken afterwards' "$(sql over "SELECT count(*) FROM evaluation WHERE node = 'beta.w' AND wall_ms > $out_ms")" 0
 same 'the worker that was added did the rest' "$(sql over "SELECT count(*) > 0 FROM evaluation WHERE node LIKE 'gamma.%-worker-%'")" 1
 same 'the agent with a key measured' "$(sql over "SELECT count(*) > 0 FROM evaluation WHERE node = 'lab.kitchen-agent'")" 1
@@ -149,6 +149,7 @@ with_keys honest hwnas-worker beta --name beta.w
 honest=$started
 expect 'an honest worker works' until_true computed honest 2
 kill -STOP "$honest" # what it holds stays its own for a minute
+"$hwnas" study list --db lies.db --key keys/boss_secret --server-key keys/head >/dev/null 2>&1 # what it had said before has been heard now
 lease=$(sed -n 's/.*lease=\([0-9]*\) .*node=beta\.w.*/\1/p' lies.err | tail -n 1)
 attempts=0 lied=
 lie() { # lie SENTENCE ROLE KIND [VICTIM]: KIND of the key's name; `nobody` is the kind `name`

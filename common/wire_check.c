@@ -167,7 +167,7 @@ static enum status_code check_task(const struct wire_task *task, struct status *
 /* What jansson takes for values at the most: a number or a text with its place in a list, an array, an object with its buckets. */
 enum { JSON_VALUE_BYTES = 56, JSON_ARRAY_BYTES = 140, JSON_OBJECT_BYTES = 320, JSON_DEPTH_MAX = 32 };
 
-/* Whether a text can be parsed within 16 times its size and 64 KiB: `[{},{},...` would take 90 times its size. */
+/* Whether a text can be parsed within 16 times its size and 64 KiB: `[{},{},...` would take 77 times its size. */
 static bool json_is_thrifty(const char *text, size_t size)
 {
     size_t needs = 0, most = 16 * size + (64 << 10);

@@ -128,12 +128,15 @@ static enum status_code expect(sqlite3 *db, const char *path, const char *sql, c
     enum status_code code = store_ask_text(db, path, sql, answer, sizeof answer, status);
     if (code == STATUS_OK && is_unread(answer)) /* why, the same again will tell, if it was no passing thing */
         code = store_ask_text(db, path, sql, answer, sizeof answer, status);
-    if (code != STATUS_OK || strcmp(answer, wanted) == 0)
+    if (code == STATUS_INTERNAL) /* the schema is not SQL any more */
+        snprintf(answer, sizeof answer, "%s", sqlite3_errmsg(db));
+    else if (code != STATUS_OK || strcmp(answer, wanted) == 0)
         return code;
     if (reading_failure(answer) != SQLITE_OK)
         return store_failure(NULL, path, reading_failure(answer), status);
-    for (char *newline; (newline = strchr(answer, '\n')) != NULL;)
-        *newline = ' ';
+    for (char *byte = answer; *byte != '\0'; byte++)
+        if (*byte < ' ' || *byte > '~')
+            *byte = *byte == '\n' ? ' ' : '?';
     if (is_unread(answer))
         return status_set(status, STATUS_IO, "%s: cannot be read (%s)", path, answer);
     return status_set(status, STATUS_BAD_INPUT, "%s: the database is damaged (%s); " PUT_BACK, path, answer);

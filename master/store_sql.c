@@ -102,7 +102,8 @@ static sqlite3_stmt *prepare(struct query *query, const char *sql)
     }
     int result = sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &item->statement, NULL);
     if (result != SQLITE_OK) {
-        fail(query, result);
+        /* Every statement fits the schema of this version: if this one does not, the schema is not what it was. */
+        fail(query, result == SQLITE_ERROR ? SQLITE_CORRUPT : result);
         free(item);
         return NULL;
     }

@@ -111,7 +111,7 @@ def cut_off(chance):
         returns.wait(cluster, nodes)
         return 1
 
-    reports = endure("cut", amount(1, 100), fault, amount(150, 3000), "nothing is lost, nothing counted twice", prepare=open_network,
+    reports = endure("cut", amount(1, 100), fault, amount(80, 3000), "nothing is lost, nothing counted twice", prepare=open_network,
                      start=lambda cluster: start_all(cluster, "cut"), peer_ms=amount(50, 100), lease_ms=3000)
     returns.tell()
     say("%d leases lost, %d returned" % (total(reports, "lost"), total(reports, "returned")))
@@ -132,7 +132,7 @@ def one_way(chance):
         returns.wait(cluster, nodes)
         return 1
 
-    endure("oneway", amount(2, 60), fault, amount(150, 3000), "cut in one direction, half to the master, half from it", prepare=open_network,
+    endure("oneway", amount(2, 60), fault, amount(80, 3000), "cut in one direction, half to the master, half from it", prepare=open_network,
            start=lambda cluster: start_all(cluster, "oneway"), peer_ms=amount(50, 100), lease_ms=3000)
     returns.tell()
 
@@ -149,8 +149,8 @@ def weather(chance, name, begin, end, seconds, sentence):
         end()
         return 1
 
-    budget = amount(60, 1500)
-    reports = endure(name, 1, fault, budget, sentence, prepare=open_network, start=lambda cluster: start_all(cluster, name), peer_ms=amount(200, 250),
+    budget = amount(80, 1500)
+    reports = endure(name, 1, fault, budget, sentence, prepare=open_network, start=lambda cluster: start_all(cluster, name), peer_ms=amount(120, 250),
                      heartbeat_ms=1000, lease_ms=10000)
     ok(min(advanced) > 0, "and the search advanced meanwhile: by %d" % min(advanced))
     ok(total(reports, "lost") <= len(PEERS), "at most one lease a peer was believed lost: %d" % total(reports, "lost"))
@@ -180,7 +180,7 @@ def down(chance):
         returns.wait(cluster, PEERS)
         return 1
 
-    endure("down", amount(1, 20), fault, amount(150, 3000), "the interface down and up", prepare=open_network,
+    endure("down", amount(1, 20), fault, amount(80, 3000), "the interface down and up", prepare=open_network,
            start=lambda cluster: start_all(cluster, "down"), peer_ms=amount(50, 100), lease_ms=3000)
     returns.tell()
 
@@ -201,7 +201,7 @@ def restarted_behind_a_cut(chance):
         returns.wait(cluster, [node])
         return 1
 
-    reports = endure("renamed", amount(1, 50), fault, amount(150, 3000), "a worker that came back under its name behind a cut", prepare=open_network,
+    reports = endure("renamed", amount(1, 50), fault, amount(80, 3000), "a worker that came back under its name behind a cut", prepare=open_network,
                      start=lambda cluster: start_all(cluster, "renamed"), peer_ms=amount(50, 100), lease_ms=3000)
     returns.tell()
     say("%d leases lost, %d returned" % (total(reports, "lost"), total(reports, "returned")))
@@ -251,7 +251,7 @@ def between_machines(chance):
         return 1
 
     try:
-        endure("apart", amount(1, 20), fault, amount(150, 2000), "a link between two machines, with keys, cut and down", prepare=prepare, start=start,
+        endure("apart", amount(1, 20), fault, amount(80, 2000), "a link between two machines, with keys, cut and down", prepare=prepare, start=start,
                peer_ms=amount(50, 100), lease_ms=3000)
     finally:
         other.kill()

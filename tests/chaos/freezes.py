@@ -38,7 +38,7 @@ def worker_stopped(chance):
         process.signal(signal.SIGCONT)
         return key is not None
 
-    reports = endure("stopped", amount(2, 50), stop_one, amount(150, 400), "a stopped worker's late result counts once at the most", lease_ms=900, heartbeat_ms=150, peer_ms=60)
+    reports = endure("stopped", amount(2, 50), stop_one, amount(100, 400), "a stopped worker's late result counts once at the most", lease_ms=900, heartbeat_ms=150, peer_ms=60)
     say("%d leases lost, %d returned" % (total(reports, "lost"), total(reports, "returned")))
 
 
@@ -53,7 +53,7 @@ def master_stopped(chance):
         return 1
 
     amount_of_freeze = amount((1, 3), (1, 20))
-    reports = endure("frozen", amount(1, 30), stop, amount(150, 1000), "a stopped master comes back as if it had not been away", peer_ms=20)
+    reports = endure("frozen", amount(1, 30), stop, amount(100, 1000), "a stopped master comes back as if it had not been away", peer_ms=20)
     same(total(reports, "lost"), 0, "no lease was taken for lost")
 
 
@@ -81,7 +81,7 @@ def loop_caught(chance):
                                           (node, caught_ms + 5 * heartbeat_ms, freed_ms)).fetchall())
         spans.clear()
 
-    endure("caught", amount(1, 20), catch, amount(150, 400), "each task was reassigned", after=leases_granted, heartbeat_ms=heartbeat_ms,
+    endure("caught", amount(1, 20), catch, amount(100, 400), "each task was reassigned", after=leases_granted, heartbeat_ms=heartbeat_ms,
            lease_ms=lease_ms, peer_ms=60)
     same(granted, [], "a worker that is caught gets no new work")
 

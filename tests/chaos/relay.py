@@ -15,7 +15,7 @@ class Way:
 
     def __init__(self, source, sink):
         self.source, self.sink, self.due, self.bytes = source, sink, collections.deque(), 0
-        self.wish, self.ended = None, False
+        self.wish, self.ended, self.heard_out = None, False, False
 
 
 class Relay(threading.Thread):
@@ -83,14 +83,14 @@ class Relay(threading.Thread):
         """Both directions."""
         for side in (way.source, way.sink):
             if side in self.ways:
-                del self.ways[side]
-                self.selector.unregister(side)
+                if not self.ways.pop(side).heard_out:
+                    self.selector.unregister(side)
                 if reset:
                     side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 side.close()
 
     def receive(self, way):
-        if way.bytes >= ROOM_BYTES or way.ended:
+        if way.bytes >= ROOM_BYTES:
             return
         try:
             data = way.source.recv(65536)
@@ -98,8 +98,11 @@ class Relay(threading.Thread):
             return
         except OSError:
             data = b""
-        if not data:
-            self.end(way, False)
+        if not data:  # what was sent before still arrives
+            way.heard_out = True
+            self.selector.unregister(way.source)
+            return
+        if way.ended:
             return
         way.bytes += len(data)
         way.due.append((time.monotonic() + self.delay_s, data))
@@ -122,6 +125,8 @@ class Relay(threading.Thread):
                 way.due.appendleft((0, data[sent:]))
                 way.bytes += len(data) - sent
                 return
+        if way.heard_out and not way.due and way.source in self.ways:
+            self.end(way, False)
 
     def grant(self, way, data):
         """Carries out what was wished for this direction; None when nothing is left to be sent."""

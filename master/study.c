@@ -189,6 +189,8 @@ struct pending *study_expect(struct study *study, const struct arch *arch, uint6
     pending->candidate.skipped = costs != STATUS_OK;
     pending->held = study->hold;
     DL_APPEND(study->pending, pending);
+    if (study->look_from == NULL)
+        study->look_from = pending;
     if (study->next_to_split == NULL)
         study->next_to_split = pending;
     if (study->next_asked == NULL)
@@ -202,6 +204,8 @@ void study_take(struct study *study, struct pending *pending)
         study->next_to_split = pending->next;
     if (study->next_asked == pending)
         study->next_asked = pending->next;
+    if (study->look_from == pending)
+        study->look_from = pending->next;
     DL_DELETE(study->pending, pending);
 }
 
@@ -264,6 +268,7 @@ void study_release(struct study *study, uint64_t ask)
     DL_SEARCH_SCALAR(study->pending, pending, candidate.ask, ask);
     if (pending != NULL)
         pending->held = false;
+    study->look_from = study->pending;
 }
 
 bool study_want(struct study *study, struct study_want *out)
@@ -288,6 +293,7 @@ void study_provide(struct study *study, const char *key, const struct study_valu
     if (value == NULL || value->known)
         return;
     value->known = true;
+    study->look_from = study->pending;
     value->got = *got;
     if (!isfinite(got->value) || !isfinite(got->energy_mj))
         value->got = (struct study_value){.feasible = false};
@@ -365,14 +371,16 @@ void study_tell(struct study *study, struct study_candidate *candidate)
         study->snapshot_told = told;
 }
 
-/* The oldest ask, or with steady the oldest of those that are complete; NULL when it is not there yet. */
-static struct pending *next_complete(const struct study *study)
+/* The oldest ask, or with steady the oldest of those that are complete; NULL when it is not there yet. Those that were found
+ * incomplete are not looked at again before another value has come: with thousands in flight, most of a turn's tells are far from
+ * the first. */
+static struct pending *next_complete(struct study *study)
 {
-    struct pending *pending = study->pending;
-    if (strategy_steady(&study->strategy))
-        while (pending != NULL && !complete(study, pending))
-            pending = pending->next;
-    return pending != NULL && complete(study, pending) ? pending : NULL;
+    if (!strategy_steady(&study->strategy))
+        return study->pending != NULL && complete(study, study->pending) ? study->pending : NULL;
+    while (study->look_from != NULL && !complete(study, study->look_from))
+        study->look_from = study->look_from->next;
+    return study->look_from;
 }
 
 bool study_told(struct study *study, struct study_candidate *out)

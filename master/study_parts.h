@@ -52,6 +52,7 @@ struct study {
     struct pending *pending;       /* utlist in ask order; owned */
     struct pending *next_to_split; /* the first whose parts were not looked up or wanted yet; NULL: none */
     struct pending *next_asked;    /* the first that study_asked has not handed out; NULL: none */
+    struct pending *look_from;     /* steady: none before it is complete; NULL: none at all */
     bool hold;                     /* study_hold was called */
 
     uint64_t distinct, cached, skipped;

@@ -73,9 +73,6 @@ void coord_fail(struct coord *coord, const struct status *status);
 /* The store failed: drops what was not committed and waits for better times; other failures end the master. */
 void coord_store_failed(struct coord *coord, const struct status *status);
 
-/* Lets the study go on, commits and sends. Not from within a message. */
-void coord_turn(struct coord *coord);
-
 /* Queues a message to be sent after the commit. */
 void coord_post(struct coord *coord, uint32_t link, const struct wire_message *message, uint64_t lease_id);
 

@@ -21,7 +21,7 @@ struct question {
     struct question *prev, *next;
     uint32_t link;
     struct wire_question asked;
-    bool keyed;                  /* by the holder of a key, who need not be this machine's user */
+    bool far;                    /* by somebody who need not be the user who started this master */
     struct look *look;           /* while it is being answered */
     struct store_backup *backup; /* likewise */
     FILE *out;                   /* grows text */
@@ -200,7 +200,19 @@ static enum status_code set_log_level(struct coord *coord, const struct question
 
 /* --- backups --- */
 
-/* Whoever asks with a key may have a copy made beside the database, and no file anywhere else. */
+/* Over an ipc socket only this user can ask; with a key, and on the loopback without keys, others can. */
+static bool may_be_another(const struct coord *coord)
+{
+    if (coord->effects.sender != NULL && coord->effects.sender(coord->effects.context) != NULL)
+        return true;
+    for (size_t i = 0; i < coord->options->listen_count; i++) {
+        if (strncmp(coord->options->listen[i], "ipc://", strlen("ipc://")) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Others may have a copy made beside the database, and no file anywhere else. */
 static enum status_code check_place(const struct coord *coord, const struct question *question, struct status *status)
 {
     char folder[PATH_MAX];
@@ -210,9 +222,10 @@ static enum status_code check_place(const struct coord *coord, const struct ques
         return status_set(status, STATUS_IO, "%s: cannot be found: %s", coord_db(coord), strerror(errno));
     snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(database, '/') + 1 - database), database);
     free(database);
-    if (!question->keyed || (strncmp(copy, folder, strlen(folder)) == 0 && strlen(folder) == (size_t)(name - copy)))
+    if (!question->far || (strncmp(copy, folder, strlen(folder)) == 0 && strlen(folder) == (size_t)(name - copy)))
         return STATUS_OK;
-    return status_set(status, STATUS_UNSUPPORTED, "a copy that is asked for with a key goes beside the database: -o %.200s%.100s",
+    return status_set(status, STATUS_UNSUPPORTED,
+                      "a copy that is asked for with a key, or of a master on tcp, goes beside the database: -o %.200s%.100s",
                       folder, name);
 }
 
@@ -343,7 +356,7 @@ void coord_question(struct coord *coord, uint32_t link, const struct wire_questi
         return;
     }
     question->link = link;
-    question->keyed = coord->effects.sender != NULL && coord->effects.sender(coord->effects.context) != NULL;
+    question->far = may_be_another(coord);
     question->asked = *asked;
     DL_APPEND(coord->questions, question);
     coord->question_count++;

@@ -3,6 +3,7 @@
 #include "tests/support/test.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "master/coord_parts.h"
 #include "master/look.h"
@@ -317,6 +318,26 @@ static void a_backup_is_made_and_a_second_of_that_name_is_not(void **state)
     unlink(question.question.text);
 }
 
+static void of_a_master_on_tcp_a_copy_is_to_be_had_beside_the_database_alone(void **state)
+{
+    static const char *const tcp[] = {"tcp://127.0.0.1:*"}, *const ipc[] = {"ipc:///run/hwnas/hwnas.sock"};
+    struct lone_master *lone = *state;
+    struct wire_message question = question_of(1, WIRE_ASK_BACKUP, WIRE_JSON);
+    char elsewhere[128];
+    snprintf(elsewhere, sizeof elsewhere, "%s/other", lone->folder);
+    assert_int_equal(mkdir(elsewhere, 0700), 0);
+    snprintf(question.question.text, sizeof question.question.text, "%s/copy.db", elsewhere);
+    lone->options.listen = tcp;
+    lone->options.listen_count = 1;
+    assert_int_not_equal(ask(lone, &question)->code, WIRE_ANSWER_OK);
+    assert_int_equal(access(question.question.text, F_OK), -1);
+    question.question.id = 2;
+    lone->options.listen = ipc;
+    assert_int_equal(ask(lone, &question)->code, WIRE_ANSWER_OK);
+    assert_int_equal(unlink(question.question.text), 0);
+    rmdir(elsewhere);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +350,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_long_answer_comes_in_pages_that_fit_together, open_master, close_master),
         cmocka_unit_test_setup_teardown(the_search_has_its_turns_while_a_long_answer_is_put_together, open_master, close_master),
         cmocka_unit_test_setup_teardown(a_backup_is_made_and_a_second_of_that_name_is_not, open_master, close_master),
+        cmocka_unit_test_setup_teardown(of_a_master_on_tcp_a_copy_is_to_be_had_beside_the_database_alone, open_master,
+                                        close_master),
     };
     return TEST_RUN(tests);
 }

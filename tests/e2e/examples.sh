@@ -32,6 +32,8 @@ task=$started
 expect 'a task of the array registers under its own name, with a slot a CPU' until_true grep -q 'node=rack1.17-3 .*slots=2' "$tap_folder/s.err"
 expect 'it computes' until_true told s 3
 kill -TERM "$task"
+ended() { ! kill -0 "$task" 2>/dev/null; }
+until_true ended || { pkill -9 -P "$task"; kill -9 "$task"; }
 wait "$task"
 same 'told to stop before the time is up, it ends with exit code 0' $? 0
 expect 'its worker has said goodbye' until_true grep -q 'a peer has left .*rack1.17-3' "$tap_folder/s.err"

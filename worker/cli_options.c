@@ -29,9 +29,8 @@ enum status_code cli_json_print(json_t *object, struct status *status)
     return failed ? status_set(status, STATUS_IO, "standard output did not take the result") : STATUS_OK;
 }
 
-void cli_settle_blas(const char *verb)
+void cli_warn_of_blas(const char *verb)
 {
-    engine_blas_settle();
     const char *warning = engine_blas_warning();
     if (warning != NULL)
         fprintf(stderr, "hwnas %s: warning: %s\n", verb, warning);

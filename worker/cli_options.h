@@ -19,9 +19,8 @@ json_t *cli_json_number(double value);
  * output does not take it. */
 enum status_code cli_json_print(json_t *object, struct status *status);
 
-/* Sees to it that OpenBLAS is as wide as this CPU (engine_blas_settle: before anything was printed or read), or warns on standard
- * error. */
-void cli_settle_blas(const char *verb);
+/* A warning on standard error when OpenBLAS is narrower than this CPU (what engine_blas_settle could not mend). */
+void cli_warn_of_blas(const char *verb);
 
 /* Progress of one long job on standard error: a bar that is redrawn on a terminal, a plain line every tenth otherwise. */
 struct cli_progress {

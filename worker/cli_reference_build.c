@@ -170,8 +170,9 @@ int cli_reference_build(int argc, char **argv)
         NULL};
     struct build_options options = {.space = "nb201"};
     struct status status = {0};
+    engine_blas_settle();
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    cli_settle_blas("reference build");
+    cli_warn_of_blas("reference build");
     enum status_code code = complete(&options, &status);
     if (code == STATUS_OK)
         code = build(&options, &status);

@@ -152,7 +152,8 @@ int cli_reference_train(int argc, char **argv)
         .training = {
             .epochs = 30, .batch = 16, .learning_rate = 0.05, .momentum = 0.9, .weight_decay = 5e-4, .augment = true, .seed = 1}};
     struct status status = {0};
+    engine_blas_settle();
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    cli_settle_blas("reference train");
+    cli_warn_of_blas("reference train");
     return train(&options, &status) == STATUS_OK ? cli_flush("reference train") : cli_fail("reference train", &status);
 }

@@ -250,8 +250,9 @@ static int rmi_run(int argc, char **argv)
     struct rmi_options options = {.space = "nb201", .protocol = "rmi-full"};
     struct inputs in = {0};
     struct status status = {0};
+    engine_blas_settle();
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    cli_settle_blas("rmi");
+    cli_warn_of_blas("rmi");
     enum status_code code = load_inputs(&options, &in, &status);
     if (code == STATUS_OK)
         code = evaluate_and_print(&options, &in, &status);

@@ -80,7 +80,8 @@ const char *engine_blas_warning(void);
 
 /* Where OpenBLAS does not know the CPU and has chosen too small a core, starts this process again with OPENBLAS_CORETYPE set to the
  * core that fits: OpenBLAS reads it while it is loaded, and at no other time. What a person has set stays and is warned of. To be
- * called before anything was begun, printed or read. Returns when there is nothing to mend, or nothing that helps. */
+ * called before anything was begun, printed or read, and before the command line is parsed: parsers write into its words. Returns
+ * when there is nothing to mend, or nothing that helps. */
 void engine_blas_settle(void);
 
 /* Runs the net on images (N,C,H,W), plain order. */

@@ -145,6 +145,7 @@ def weather(chance, name, begin, end, seconds, sentence):
         before = cluster.evaluated()
         begin()
         cluster.pass_time(seconds)
+        cluster.wait(lambda: cluster.evaluated() > before, "an evaluation in such a network")
         advanced.append(cluster.evaluated() - before)
         end()
         return 1

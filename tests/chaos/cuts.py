@@ -145,7 +145,7 @@ def weather(chance, name, begin, end, seconds, sentence):
         before = cluster.evaluated()
         begin()
         cluster.pass_time(seconds)
-        cluster.wait(lambda: cluster.evaluated() > before, "an evaluation in such a network")
+        cluster.wait(lambda: cluster.evaluated() > before, "an evaluation in such a network", 300)
         advanced.append(cluster.evaluated() - before)
         end()
         return 1
@@ -163,9 +163,10 @@ def lossy(chance):
 
 
 def slow(chance):
-    """N3: 64 kbit/s for all together."""
-    weather(chance, "slow", lambda: run("tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "64kbit", "burst", "4k", "latency", "2s"),
-            lambda: run("tc", "qdisc", "del", "dev", "lo", "root"), amount(3, 60), "64 kbit/s")
+    """N3: 64 kbit/s for all together (256 where there is little time)."""
+    rate = "%dkbit" % amount(256, 64)
+    weather(chance, "slow", lambda: run("tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", rate, "burst", "4k", "latency", "2s"),
+            lambda: run("tc", "qdisc", "del", "dev", "lo", "root"), amount(3, 60), rate + "/s")
 
 
 def down(chance):

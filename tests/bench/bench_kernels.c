@@ -1,31 +1,21 @@
-/* bench_kernels: GFLOP/s of each convolution kernel and GB/s of each streaming one, against the peak of fused multiply-adds this
- * core shows, on the layers of NAS-Bench-201 and the depthwise ones of DARTS.
+/* bench_kernels: the time of each kernel beside the limit of this core, on the layers of NAS-Bench-201 and the depthwise ones of
+ * DARTS.
  *
- * usage: bench_kernels [batch [isa]]. Processor time, the second fastest of 15 runs, because the
- * peak too is the best of several (a shared machine slows whatever it likes); inputs rotate over more memory than the second-level
- * cache holds. FLOPs are counted as multiplications and additions of the convolution as defined, whatever the kernel really does.
- */
+ * usage: bench_kernels [batch [isa]]. Processor time, median of RUNS runs (fastest to slowest). The limit is the longer of two
+ * times that are measured right before the kernel, because a shared machine changes its pace: the FLOPs at the peak of fused
+ * multiply-adds in registers, and the bytes at the rate of a plain loop over as many arrays (tests/support/roofline.h).
+ * Inputs rotate over more memory than the second-level cache holds, for the kernel and for the loop, so both stream from the same
+ * level. FLOPs are counted as multiplications and additions of the convolution as defined, whatever the kernel really does: one
+ * that gets by with fewer (Winograd) may go below the limit. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "tests/support/roofline.h"
+#include "tests/support/timing.h"
 #include "worker/engine/isa.h"
 
 enum { SETS = 4, RUNS = 15 };
-
-static double processor_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int rising(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static float *numbers(size_t count)
 {
@@ -41,25 +31,65 @@ static float *numbers(size_t count)
 /* Everything the kernels are run on. */
 struct stage {
     const struct kernels *k;
-    double peak; /* GFLOP/s */
     struct kernels_geometry at;
     float *x[SETS], *y[SETS], *weights, *weight_gradient, *scratch, *channels;
     double *sums;
+    struct traffic *traffic; /* of the row at hand */
+    float sink;
+};
+
+/* What a kernel has to read and write, in all; and the arrays of the plain loop that its rate is taken from. */
+struct traffic {
+    size_t elements;
+    int reads, writes; /* up to 3, up to 1 */
+    size_t array;      /* elements of each */
+};
+
+/* What is measured of one kernel, in seconds. */
+struct times {
+    double median, fastest, slowest;
 };
 
 typedef void (*runner)(struct stage *s, int set);
 
-static double seconds_of(struct stage *s, runner run)
+static struct times times_of(struct stage *s, runner run)
 {
     double times[RUNS];
     for (int i = -2; i < RUNS; i++) {
-        const double start = processor_seconds();
+        const double start = timing_processor_seconds();
         run(s, (i + 2) % SETS);
         if (i >= 0)
-            times[i] = processor_seconds() - start;
+            times[i] = timing_processor_seconds() - start;
     }
-    qsort(times, RUNS, sizeof *times, rising);
-    return times[RUNS / 10];
+    const double median = timing_median(times, RUNS);
+    return (struct times){median, times[0], times[RUNS - 1]};
+}
+
+static void stream(struct stage *s, int set)
+{
+    const float *const in[] = {s->x[set], s->y[set], s->y[(set + 1) % SETS]};
+    const struct traffic *t = s->traffic;
+    float *const out = t->reads == 1 ? s->y[set] : s->x[(set + 1) % SETS]; /* where the kernels write */
+    s->sink += roofline_stream(in, t->reads, t->writes ? out : NULL, t->array);
+}
+
+/* Measures one kernel and prints its row. gflop: of the kernel as defined, 0 where it only moves. */
+static void bench_row(struct stage *s, const char *name, runner run, double gflop, struct traffic traffic)
+{
+    s->traffic = &traffic;
+    const double peak = s->k->peak_gflops(timing_processor_seconds), loop = times_of(s, stream).fastest,
+                 rate = sizeof(float) * (double)traffic.array * (traffic.reads + traffic.writes) / loop;
+    const double bytes = sizeof(float) * (double)traffic.elements, arithmetic = gflop / peak, memory = bytes / rate;
+    const double limit = arithmetic > memory ? arithmetic : memory;
+    const struct times ours = times_of(s, run);
+    printf("%-42s %8.3f (%.3f-%.3f) %8.3f %-6s %5.2f ", name, ours.median * 1e3, ours.fastest * 1e3, ours.slowest * 1e3,
+           limit * 1e3, arithmetic > memory ? "FMA" : "memory", ours.median / limit);
+    if (gflop > 0)
+        printf("%7.1f %7.1f", gflop / ours.median, peak);
+    else
+        printf("%7s %7s", "", "");
+    printf(" %7.1f %7.1f\n", 1e-9 * bytes / ours.median, 1e-9 * rate);
+    fflush(stdout);
 }
 
 /* An activation read through a batch norm. The numbers of the norm do not matter to its speed. */
@@ -82,7 +112,7 @@ static void forward(struct stage *s, int set)
                                                  .scratch = s->scratch});
 }
 
-static void backward(struct stage *s, int set, float *in_gradient)
+static void backward(struct stage *s, int set, float *weight_gradient, float *in_gradient)
 {
     const float *c = s->channels;
     s->k->conv_backward(&(struct kernels_backward){
@@ -90,7 +120,7 @@ static void backward(struct stage *s, int set, float *in_gradient)
         .in = source(s, set, 1),
         .gradient = {.gradient = s->y[set], .raw = s->y[(set + 1) % SETS], .slope = c, .pull = c, .center = c, .offset = c},
         .weights = s->weights,
-        .weight_gradient = s->weight_gradient,
+        .weight_gradient = weight_gradient,
         .in_gradient = in_gradient,
         .mask = 1,
         .scratch = s->scratch});
@@ -98,17 +128,48 @@ static void backward(struct stage *s, int set, float *in_gradient)
 
 static void backward_weights(struct stage *s, int set)
 {
-    backward(s, set, NULL);
+    backward(s, set, s->weight_gradient, NULL);
+}
+
+static void backward_input(struct stage *s, int set)
+{
+    backward(s, set, NULL, s->x[(set + 1) % SETS]);
 }
 
 static void backward_both(struct stage *s, int set)
 {
-    backward(s, set, s->x[(set + 1) % SETS]);
+    backward(s, set, s->weight_gradient, s->x[(set + 1) % SETS]);
+}
+
+/* The rows of one convolution. Its backward reads its output's gradient and, for the norm behind it, its raw output. */
+static void bench_geometry(struct stage *s, const char *name)
+{
+    static const struct {
+        const char *name;
+        runner run;
+        int inputs, outputs, reads, writes; /* arrays of the input's and of the output's size; arrays read and written */
+        int times;                          /* the FLOPs of a forward */
+    } parts[] = {{"forward", forward, 1, 1, 1, 1, 1},
+                 {"input gradient", backward_input, 2, 2, 3, 1, 1},
+                 {"weight gradient", backward_weights, 1, 2, 3, 0, 1},
+                 {"both gradients", backward_both, 2, 2, 3, 1, 2}};
+    const struct kernels_geometry *at = &s->at;
+    const double gflop = 2e-9 * at->n * at->oh * at->ow * at->c_out * (at->c_in / at->groups) * at->kh * at->kw;
+    const int lanes = s->k->lanes, stored = (at->c_in + lanes - 1) / lanes * lanes;
+    const size_t in = (size_t)(at->n * at->h * at->w * stored), out = (size_t)(at->n * at->oh * at->ow * at->c_out);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char row[96];
+        snprintf(row, sizeof row, "%s %s", name, parts[i].name);
+        bench_row(s, row, parts[i].run, parts[i].times * gflop,
+                  (struct traffic){in * (size_t)parts[i].inputs + out * (size_t)parts[i].outputs, parts[i].reads, parts[i].writes,
+                                   (in > out ? in : out) / 64 * 64});
+    }
 }
 
 static void bench_conv(struct stage *s, int channels_in, int channels, int kernel, int stride)
 {
     const int size = 32 * 16 / (channels_in < 16 ? 16 : channels_in);
+    char name[64];
     s->at = (struct kernels_geometry){.n = s->at.n,
                                       .c_in = channels_in,
                                       .c_out = channels,
@@ -126,19 +187,13 @@ static void bench_conv(struct stage *s, int channels_in, int channels, int kerne
         s->at.h = s->at.oh = size * size / 64;
         s->at.w = s->at.ow = 64;
     }
-    const double flops = 2.0 * s->at.n * s->at.oh * s->at.ow * channels_in * channels * kernel * kernel * 1e-9;
-    const double f = seconds_of(s, forward), w = seconds_of(s, backward_weights), b = seconds_of(s, backward_both);
-    printf("conv %dx%d %2d->%2d stride %d  forward %7.3f ms %6.1f GFLOP/s %3.0f%%   weights %7.3f ms %6.1f %3.0f%%   weights and "
-           "input "
-           "%7.3f ms %6.1f %3.0f%%\n",
-           kernel, kernel, channels_in, channels, stride, f * 1e3, flops / f, 100 * flops / f / s->peak, w * 1e3, flops / w,
-           100 * flops / w / s->peak, b * 1e3, 2 * flops / b, 200 * flops / b / s->peak);
+    snprintf(name, sizeof name, "conv %dx%d %d->%d%s", kernel, kernel, channels_in, channels, stride > 1 ? " stride 2" : "");
+    bench_geometry(s, name);
 }
 
-/* Depthwise: bound by memory or by the first cache, so both rates are given. Bytes are those that must move: the input and the
- * output once; backward input, output's gradient, output and the input's gradient. */
 static void bench_depthwise(struct stage *s, int channels, int kernel, int stride, int dilation)
 {
+    char name[64];
     const int size = 32 * 16 / channels;
     s->at = (struct kernels_geometry){.n = s->at.n,
                                       .c_in = channels,
@@ -153,14 +208,9 @@ static void bench_depthwise(struct stage *s, int channels, int kernel, int strid
                                       .pad = (kernel - 1) * dilation / 2,
                                       .dilation = dilation,
                                       .groups = channels};
-    const double in = 1e-9 * s->at.n * size * size * channels, out = in / stride / stride;
-    const double flops = 2 * out * kernel * kernel, bytes = sizeof(float) * (in + out);
-    const double f = seconds_of(s, forward), b = seconds_of(s, backward_both);
-    printf(
-        "depthwise %dx%d %2d stride %d dilation %d  forward %7.3f ms %6.1f GFLOP/s %3.0f%% %6.1f GB/s   weights and input %7.3f ms "
-        "%6.1f %3.0f%% %6.1f GB/s\n",
-        kernel, kernel, channels, stride, dilation, f * 1e3, flops / f, 100 * flops / f / s->peak, bytes / f, b * 1e3,
-        2 * flops / b, 200 * flops / b / s->peak, 2 * bytes / b);
+    snprintf(name, sizeof name, "depthwise %dx%d %d%s%s", kernel, kernel, channels, stride > 1 ? " stride 2" : "",
+             dilation > 1 ? " dilation 2" : "");
+    bench_geometry(s, name);
 }
 
 /* --- streaming kernels, 16 channels of 32x32
@@ -177,6 +227,11 @@ static void sum_of_three(struct stage *s, int set)
 static void reduce(struct stage *s, int set)
 {
     s->k->norm_reduce(s->at.n, 16, 1024, s->x[set], s->y[set], s->channels, s->sums, s->sums + 64);
+}
+
+static void statistics(struct stage *s, int set)
+{
+    s->k->statistics(s->at.n, 16, 1024, s->x[set], s->sums, s->sums + 64, s->channels);
 }
 
 static const struct kernels_pool pool_shape = {
@@ -224,10 +279,25 @@ static void shuffle(struct stage *s, int set)
     s->k->shuffle(s->at.n, 16, 1024, 2, (struct kernels_source){.data = s->x[set]}, NULL, s->y[set]);
 }
 
-static void bench_stream(struct stage *s, const char *name, runner run, int passes)
+static void bench_streams(struct stage *s)
 {
-    const double seconds = seconds_of(s, run), bytes = passes * 65536.0 * s->at.n;
-    printf("%-28s %7.3f ms %6.1f GB/s\n", name, seconds * 1e3, bytes / seconds * 1e-9);
+    static const struct {
+        const char *name;
+        runner run;
+        int quarters, reads, writes; /* quarters of the array that are moved */
+    } rows[] = {{"sum of three norms", sum_of_three, 16, 3, 1},
+                {"statistics of a norm", statistics, 4, 1, 0},
+                {"reduce of a norm's backward", reduce, 8, 2, 0},
+                {"average pool 3x3", pool, 8, 1, 1},
+                {"average pool 3x3 backward", pool_back, 8, 1, 1},
+                {"max-pool 3x3", max_pool, 8, 1, 1},
+                {"max-pool 3x3 backward", max_pool_back, 12, 2, 1},
+                {"concatenation of four", join, 5, 1, 1}, /* four times the same quarter */
+                {"channel shuffle by two", shuffle, 8, 1, 1}};
+    const size_t array = (size_t)s->at.n * 16384;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        bench_row(s, rows[i].name, rows[i].run, 0,
+                  (struct traffic){array / 4 * (size_t)rows[i].quarters, rows[i].reads, rows[i].writes, array});
 }
 
 int main(int argc, char **argv)
@@ -252,8 +322,10 @@ int main(int argc, char **argv)
     s.scratch = numbers(1 << 20);
     s.channels = numbers(256);
     s.sums = calloc(128, sizeof *s.sums);
-    s.peak = s.k->peak_gflops(processor_seconds);
-    printf("# kernels %s, batch %d, peak of fused multiply-adds %.1f GFLOP/s\n", s.k->name, s.at.n, s.peak);
+    printf("# kernels %s, batch %d; times in ms: median of %d (fastest-slowest), limit, what limits, ours / limit; GFLOP/s: ours, "
+           "peak; "
+           "GB/s: ours, plain loop\n",
+           s.k->name, s.at.n, RUNS);
     for (int kernel = 3; kernel >= 1; kernel -= 2)
         for (int i = 0; i < 3; i++)
             bench_conv(&s, channels[i], channels[i], kernel, 1);
@@ -267,13 +339,6 @@ int main(int argc, char **argv)
     for (int i = 0; i < 3; i++)
         bench_depthwise(&s, channels[i], 5, 1, 1);
     bench_depthwise(&s, 16, 5, 1, 2);
-    bench_stream(&s, "sum of three norms", sum_of_three, 4);
-    bench_stream(&s, "reduce of a norm's backward", reduce, 2);
-    bench_stream(&s, "average pool 3x3", pool, 2);
-    bench_stream(&s, "average pool 3x3 backward", pool_back, 2);
-    bench_stream(&s, "max-pool 3x3", max_pool, 2);
-    bench_stream(&s, "max-pool 3x3 backward", max_pool_back, 3);
-    bench_stream(&s, "concatenation of four", join, 2);
-    bench_stream(&s, "channel shuffle by two", shuffle, 2);
+    bench_streams(&s);
     return 0;
 }

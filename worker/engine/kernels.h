@@ -59,7 +59,7 @@ struct kernels_backward {
     struct kernels_source in;
     struct kernels_gradient gradient;
     const engine_real *weights;
-    engine_real *weight_gradient; /* overwritten */
+    engine_real *weight_gradient; /* overwritten; NULL: not wanted */
     engine_real *bias_gradient;   /* (O blocks * L), overwritten; NULL: no bias */
     engine_real *in_gradient;     /* (N, I blocks, H, W, L), overwritten; NULL: not wanted */
     const engine_real *addend;    /* added to in_gradient, may be in_gradient itself; NULL: nothing */

@@ -370,7 +370,8 @@ void KERNEL(depth_backward)(const struct kernels_backward *call)
                                   .tap_pixel = (size_t)at->dilation * LANES,
                                   .rows = at->oh,
                                   .columns = at->ow};
-    memset(call->weight_gradient, 0, kernels_weight_elements(at, LANES) * sizeof(engine_real));
+    if (call->weight_gradient)
+        memset(call->weight_gradient, 0, kernels_weight_elements(at, LANES) * sizeof(engine_real));
     if (call->bias_gradient)
         memset(call->bias_gradient, 0, (size_t)(blocks * LANES) * sizeof(engine_real));
     for (int p = 0; p < at->n * blocks; p++) {
@@ -379,7 +380,8 @@ void KERNEL(depth_backward)(const struct kernels_backward *call)
         const struct kernels_gradient gradient = plane_gradient(&call->gradient, channel);
         KERNEL(pack_source)(&in, p, LANES, at->h, at->w, -at->pad, l.in_rows, at->pad, l.in_columns, x);
         KERNEL(pack_gradient)(&gradient, p, LANES, at->oh, at->ow, -l.before, l.rows, l.before, l.columns, dy);
-        plane_weights(at, &job, call->weight_gradient + (size_t)channel * (size_t)area);
+        if (call->weight_gradient)
+            plane_weights(at, &job, call->weight_gradient + (size_t)channel * (size_t)area);
         if (call->bias_gradient)
             plane_bias(at, job.dy, job.dy_row, call->bias_gradient + channel);
         if (call->in_gradient)

@@ -375,7 +375,8 @@ void KERNEL(conv_backward)(const struct kernels_backward *call)
     const struct packed x = {call->scratch, (size_t)(l.in_rows * l.in_columns) * LANES, (size_t)l.in_columns * LANES};
     const struct packed dy = {x.data + l.in_elements, (size_t)(l.rows * l.columns) * LANES, (size_t)l.columns * LANES};
     engine_real *transposed = dy.data + l.gradient_elements;
-    memset(call->weight_gradient, 0, kernels_weight_elements(at, LANES) * sizeof(engine_real));
+    if (call->weight_gradient)
+        memset(call->weight_gradient, 0, kernels_weight_elements(at, LANES) * sizeof(engine_real));
     if (call->bias_gradient)
         memset(call->bias_gradient, 0, (size_t)blocks_of(at->c_out) * LANES * sizeof(engine_real));
     if (call->in_gradient)
@@ -385,12 +386,13 @@ void KERNEL(conv_backward)(const struct kernels_backward *call)
         KERNEL(pack_source)(&call->in, n, at->c_in, at->h, at->w, -at->pad, l.in_rows, at->pad, l.in_columns, x);
         KERNEL(pack_gradient)(&call->gradient, n, at->c_out, at->oh, at->ow, -l.before, l.rows, l.before, l.columns, dy);
         announce_image(call, n + 1, &ahead);
-        weight_gradients(at, &l, &x, &dy, &ahead, call->weight_gradient);
+        if (call->weight_gradient)
+            weight_gradients(at, &l, &x, &dy, &ahead, call->weight_gradient);
         if (call->bias_gradient)
             bias_gradient(at, &l, &dy, call->bias_gradient);
         if (call->in_gradient)
             input_gradient(call, &l, n, &x, &dy, transposed);
     }
-    if (at->groups > 1)
+    if (at->groups > 1 && call->weight_gradient)
         drop_between_groups(at, call->weight_gradient);
 }

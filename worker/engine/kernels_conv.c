@@ -39,6 +39,8 @@ size_t KERNEL(conv_forward_scratch)(const struct kernels_geometry *at)
 {
     if (kernels_is_depthwise(at))
         return KERNEL(depth_forward_scratch)(at);
+    if (KERNEL(is_point)(at))
+        return KERNEL(point_forward_scratch)(at);
     return packed_elements(at->c_in, chunk_input_rows(at, chunk_rows(at)), packed_columns(at)) + slack(at);
 }
 
@@ -101,6 +103,10 @@ void KERNEL(conv_forward)(const struct kernels_forward *call)
     const struct kernels_geometry *at = &call->at;
     if (kernels_is_depthwise(at)) {
         KERNEL(depth_forward)(call);
+        return;
+    }
+    if (KERNEL(is_point)(at)) {
+        KERNEL(point_forward)(call);
         return;
     }
     const int chunk = chunk_rows(at), columns = packed_columns(at), groups = blocks_of(at->c_out), blocks = blocks_of(at->c_in);

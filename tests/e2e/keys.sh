@@ -143,7 +143,8 @@ for i in $(seq "$liars"); do
 done
 cp keys/{worker,agent,operator}-*[0-9] allow/
 study lies '{name: macs, source: macs}'
-sed -i 's/generations: 4/generations: 400/' lies.yaml
+sed -i 's/generations: 4/generations: 4000/' lies.yaml
+echo 'budget: {evaluations: 0}' >>lies.yaml
 open_master lies --lease-ms 60000
 with_keys honest hwnas-worker beta --name beta.w
 honest=$started

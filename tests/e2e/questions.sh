@@ -19,13 +19,17 @@ END
 scored() { # scored STUDY N
     [ "$(progress "$1" scored)" -ge "$2" ]
 }
+word_of() { # word_of PROCESS: that master has said beside its database where it is; what was there before is of another
+    [ "$(python3 -c 'import json; print(json.load(open("live.db.master"))["pid"])')" = "$1" ]
+}
 ask() { # ask ARGUMENT...: the answer in out; what is on standard error in err
     "$hwnas" "$@" >out 2>err
 }
 
 # --- a study that takes a while: workers come and go, so that it never ends while it is asked
 study live '{name: macs, source: macs}'
-sed -i 's/generations: 4/generations: 400/' live.yaml
+sed -i 's/generations: 4/generations: 4000/' live.yaml
+echo 'budget: {evaluations: 0}' >>live.yaml
 start_master live
 until_true test -e live.db.master
 ask study why live --db live.db -f json
@@ -173,7 +177,7 @@ start_keyed() {
     master=$started
 }
 start_keyed
-until_true test -e live.db.master
+until_true word_of "$master"
 keyed=$(python3 -c 'import json; print(json.load(open("live.db.master"))["addresses"][0])')
 says 3 'answers nobody without a key' 'a master that wants keys is not asked without one' "$hwnas" study list --db live.db
 ask study why live --db live.db --key keys/op_secret --server-key keys/head -f json
@@ -190,14 +194,15 @@ stop "$master"
 
 # --- back again
 start_master live
-until_true grep -q 'listening' live.err
+until_true word_of "$master"
 until_true "$hwnas" study list --db live.db
 stop "$master"
 same 'the master ends in order' $stopped 0
 expect 'and takes its word along' test ! -e live.db.master
 # --- the embedded cluster of `hwnas run`, on a socket of its own
 study embedded '{name: macs, source: macs}'
-sed -i 's/generations: 4/generations: 400/' embedded.yaml
+sed -i 's/generations: 4/generations: 4000/' embedded.yaml
+echo 'budget: {evaluations: 0}' >>embedded.yaml
 "$hwnas" run embedded.yaml --db embedded.db --workers 1 -q >/dev/null 2>&1 &
 run=$!
 children="$children $run"

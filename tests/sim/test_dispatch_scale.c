@@ -14,7 +14,8 @@
 enum {
     PEERS = 20000,
     TRIES = 10,       /* of each kind of event; each event concerns a few peers, leases and tasks */
-    PAGES_EACH = 60,  /* the most that one event may go over: lists and hash tables reach into a few pages each */
+    PAGES_EACH = 100, /* the most that one event may go over: lists and hash tables reach into a few pages each (60, 75 where a
+                         sanitizer spreads them) */
     PAGES_ALL = 1500, /* the least that all peers, or all leases, or all tasks take */
     HEARTBEAT = 1000,
     LEASE = 10000

@@ -129,6 +129,8 @@ INTRUDER   := $(B)/tests/support/intruder
 # What tests/chaos kills, cuts off and starves: a master with crash points, peers that write down what they sent and heard.
 CHAOS      := $(addprefix $(B)/chaos/,hwnas-master hwnas-worker hwnas-agent no_threads.so)
 CRASH_SRC  := $(shell grep -l '"common/crash.h"' $(MASTER_SRC) $(COMMON_SRC))
+# What tests/e2e/instructions.sh counts the instructions of.
+COUNTED    := $(if $(SAN),,$(B)/tests/bench/bench_count)
 BENCHES    := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
 
 # --- what people type ----------------------------------------------------------------------------------------------------------------
@@ -148,7 +150,7 @@ agent: $(B)/hwnas-agent ## build the agent; with ARCH=arm64 or armhf for a board
 deps: ## install the Debian packages that are missing (needs root)
 	scripts/install-deps
 
-test: $(PROGRAMS) $(CHAOS) $(INTRUDER) $(UNIT_TESTS) $(addprefix board-,$(BOARDS)) ## run every test; ends with prove's `Result: PASS`
+test: $(PROGRAMS) $(CHAOS) $(INTRUDER) $(COUNTED) $(UNIT_TESTS) $(addprefix board-,$(BOARDS)) ## run every test; ends with prove's `Result: PASS`
 	$(Q)scripts/run-tests $(B) $(UNIT_TESTS) $(E2E_TESTS)
 
 test-all: ## every test at its full length (docs/RELIABILITY.md): hours of faults instead of minutes
@@ -171,7 +173,7 @@ fuzzers: $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
 demo: $(PROGRAMS) ## a whole search on Fashion-MNIST on this machine, under 5 minutes
 	scripts/demo $(B)
 
-bench: $(PROGRAMS) $(BENCHES) ## measure fronts, the master and the engine beside their peers (docs/PERFORMANCE.md)
+bench: $(PROGRAMS) $(BENCHES) ## measure fronts, the master and the engine beside limits and peers (docs/PERFORMANCE.md)
 	scripts/bench $(B)
 
 fmt: ## format the C sources

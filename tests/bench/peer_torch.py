@@ -1,10 +1,12 @@
-"""The peer of bench_rmi: one RMI evaluation of a NAS-Bench-201 cell in plain PyTorch on the CPU.
+"""The peer of bench_rmi and bench_infer: NAS-Bench-201 cells in plain PyTorch on the CPU.
 
 Reads lines "DIGITS BATCH STEPS" from standard input; after each it builds and trains that cell's network (16 channels, 5 cells a stage)
-for STEPS steps on one random batch, scores it once more without gradients, and prints the processor seconds this took. DIGITS are the six
+for STEPS steps on one random batch, scores it once more without gradients, and prints the processor seconds this took. To a line
+"DIGITS infer RUNS" it prints the median of so many inferences of one image: eager, eval(), no_grad(). DIGITS are the six
 operations on edges 1<-0, 2<-0, 2<-1, 3<-0, 3<-1, 3<-2: 0 none, 1 skip, 2 conv 1x1, 3 conv 3x3, 4 average pool 3x3.
-Edges that cannot reach the cell's output are left out, as bench_rmi leaves them out. usage: peer_torch.py [threads [channels_last]]
+Edges that cannot reach the cell's output are left out, as ours are. usage: peer_torch.py [threads [channels_last]]
 """
+import statistics
 import sys
 import time
 
@@ -106,13 +108,30 @@ def evaluate(digits, steps, layout, images, labels, teacher):
         return float(loss_of(network, images, labels, teacher))
 
 
+def infer(network, layout, runs):
+    image = torch.randn(1, 3, 32, 32).contiguous(memory_format=layout)
+    times = []
+    with torch.no_grad():
+        for _ in range(runs):
+            start = time.process_time()
+            network(image)
+            times.append(time.process_time() - start)
+    return statistics.median(times)
+
+
 def main():
     torch.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
     layout = torch.channels_last if sys.argv[2:] == ["channels_last"] else torch.contiguous_format
     torch.manual_seed(0)
-    inputs = {}
+    inputs, networks = {}, {}
     for line in sys.stdin:
         digits, batch, steps = line.split()
+        if batch == "infer":
+            if digits not in networks:
+                networks[digits] = Network(digits).eval().to(memory_format=layout)
+                infer(networks[digits], layout, 3)
+            print(infer(networks[digits], layout, int(steps)), flush=True)
+            continue
         batch, steps = int(batch), int(steps)
         if batch not in inputs:
             shapes = ((16, 32, 32), (32, 16, 16), (64, 8, 8))

@@ -226,7 +226,9 @@ static void sum_of_three(struct stage *s, int set)
 
 static void reduce(struct stage *s, int set)
 {
-    s->k->norm_reduce(s->at.n, 16, 1024, s->x[set], s->y[set], s->channels, s->sums, s->sums + 64);
+    const struct kernels_feeds feeds = {.count = 1,
+                                        .to = {{.x = s->x[set], .mean = s->channels, .sums = s->sums, .products = s->sums + 64}}};
+    s->k->reduce(s->at.n, 16, 1024, s->y[set], &feeds);
 }
 
 static void statistics(struct stage *s, int set)
@@ -248,7 +250,8 @@ static void pool_back(struct stage *s, int set)
 {
     struct kernels_pool at = pool_shape;
     at.n = s->at.n;
-    s->k->pool_backward(&at, s->x[set], NULL, s->y[set]);
+    const struct kernels_feeds none = {.count = 0};
+    s->k->pool_backward(&at, s->x[set], NULL, s->y[set], &none);
 }
 
 static void max_pool(struct stage *s, int set)

@@ -29,22 +29,20 @@ static void run_conv_back(struct engine *e, const struct plan_step *step)
                                           .in_gradient = engine_buffer(e, step->out),
                                           .addend = engine_buffer(e, step->addend),
                                           .mask = step->mask,
+                                          .feeds = engine_feeds(e, step),
                                           .scratch = e->scratch};
     e->kernels->conv_backward(&call);
 }
 
 /* Ioffe and Szegedy 2015, section 3, arranged per channel as slope*dy + pull*(x - center) + offset. */
-static void run_norm_reduce(struct engine *e, const struct plan_step *step)
+static void run_norm_slopes(struct engine *e, const struct plan_step *step)
 {
     const struct plan_norm *norm = &e->plan.norms[step->norm];
     const double count = (double)e->plan.batch * (double)norm->plane;
-    double *sums = engine_sums(e, step->norm), *products = engine_squares(e, step->norm);
-    const engine_real *center = engine_norm(e, step->norm, PLAN_CENTER), *inverse = engine_norm(e, step->norm, PLAN_INVERSE),
-                      *scale = engine_norm(e, step->norm, PLAN_SCALE);
+    const double *sums = engine_sums(e, step->norm), *products = engine_squares(e, step->norm);
+    const engine_real *inverse = engine_norm(e, step->norm, PLAN_INVERSE), *scale = engine_norm(e, step->norm, PLAN_SCALE);
     engine_real *slope = engine_norm(e, step->norm, PLAN_SLOPE), *pull = engine_norm(e, step->norm, PLAN_PULL),
                 *offset = engine_norm(e, step->norm, PLAN_OFFSET);
-    e->kernels->norm_reduce(e->plan.batch, norm->channels, norm->plane, engine_buffer(e, norm->source),
-                            engine_buffer(e, step->gradient), center, sums, products);
     for (size_t c = 0; c < (size_t)norm->channels; c++) {
         const double along = products[c] * (double)inverse[c]; /* sum of dy * normalised x */
         const double drag = -(double)scale[c] * (double)inverse[c] * along / count;
@@ -109,9 +107,14 @@ void engine_backward_step(struct engine *e, const struct plan_step *step)
     const struct kernels *k = e->kernels;
     struct kernels_pool pool;
     struct kernels_widen widen;
+    struct kernels_feeds feeds;
     switch (step->op) {
     case PLAN_CONV_BACK: run_conv_back(e, step); break;
-    case PLAN_NORM_REDUCE: run_norm_reduce(e, step); break;
+    case PLAN_REDUCE:
+        feeds = engine_feeds(e, step);
+        k->reduce(e->plan.batch, n->shape.c, engine_plane(e, step->node), gradient, &feeds);
+        break;
+    case PLAN_NORM_SLOPES: run_norm_slopes(e, step); break;
     case PLAN_NORM_BACK: run_norm_back(e, step); break;
     case PLAN_RELU_BACK:
         k->relu_backward(e->plan.batch, n->shape.c, engine_plane(e, step->node), engine_source(e, step->in[0]), gradient, addend,
@@ -119,7 +122,8 @@ void engine_backward_step(struct engine *e, const struct plan_step *step)
         break;
     case PLAN_POOL_BACK:
         pool = plan_pool(&e->plan, step->node);
-        k->pool_backward(&pool, gradient, addend, out);
+        feeds = engine_feeds(e, step);
+        k->pool_backward(&pool, gradient, addend, out, &feeds);
         break;
     case PLAN_SUBSAMPLE_BACK:
         pool = plan_pool(&e->plan, step->node);

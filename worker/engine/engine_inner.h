@@ -59,6 +59,18 @@ static inline struct kernels_source engine_source(const struct engine *e, struct
                                    .relu = value.relu};
 }
 
+/* The norms that a step feeds. */
+static inline struct kernels_feeds engine_feeds(const struct engine *e, const struct plan_step *step)
+{
+    struct kernels_feeds feeds = {.count = step->feed_count};
+    for (int i = 0; i < step->feed_count; i++)
+        feeds.to[i] = (struct kernels_feed){.x = engine_buffer(e, e->plan.norms[step->feeds[i]].source),
+                                            .mean = engine_norm(e, step->feeds[i], PLAN_CENTER),
+                                            .sums = engine_sums(e, step->feeds[i]),
+                                            .products = engine_squares(e, step->feeds[i])};
+    return feeds;
+}
+
 static inline size_t engine_plane(const struct engine *e, int node)
 {
     const struct net_shape *s = &e->plan.nodes[node].shape;

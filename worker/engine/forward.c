@@ -29,7 +29,8 @@ static void run_sum(struct engine *e, const struct plan_step *step)
                                .out = engine_buffer(e, step->out),
                                .sums = engine_sums(e, step->norm),
                                .squares = engine_squares(e, step->norm),
-                               .center = step->norm == PLAN_NONE ? NULL : engine_norm(e, step->norm, PLAN_CENTER)};
+                               .center = step->norm == PLAN_NONE ? NULL : engine_norm(e, step->norm, PLAN_CENTER),
+                               .feeds = engine_feeds(e, step)};
     for (int i = 0; i < step->in_count; i++)
         call.terms[i] = engine_source(e, step->in[i]);
     e->kernels->sum(&call);

@@ -11,7 +11,7 @@
 
 #include "worker/engine/engine.h"
 
-enum { KERNELS_ALIGN = 256, KERNELS_TERMS_MAX = 12, KERNELS_LANES_MAX = 16 };
+enum { KERNELS_ALIGN = 256, KERNELS_TERMS_MAX = 12, KERNELS_FEEDS_MAX = 6, KERNELS_LANES_MAX = 16 };
 
 /* An activation as its reader sees it: data, then per channel (x - center)*(scale + rest) + shift where scale is not NULL, then
  * max(x, 0) if relu. In this form a batch norm rounds once: near its mean, where a ReLU
@@ -27,6 +27,16 @@ struct kernels_source {
 struct kernels_gradient {
     const engine_real *gradient, *raw;                 /* (N, blocks, H, W, L) */
     const engine_real *slope, *pull, *center, *offset; /* (blocks * L) */
+};
+
+/* Norms that feed on a gradient: to each go sums[c] = sum dy and products[c] = sum dy * (x - mean[c]) over N and the plane,
+ * overwritten by the kernel that writes dy. */
+struct kernels_feeds {
+    int count;
+    struct kernels_feed {
+        const engine_real *x, *mean; /* (N, blocks, H, W, L) as dy; (blocks * L) */
+        double *sums, *products;     /* (blocks * L) */
+    } to[KERNELS_FEEDS_MAX];
 };
 
 struct kernels_geometry {
@@ -64,6 +74,7 @@ struct kernels_backward {
     engine_real *in_gradient;     /* (N, I blocks, H, W, L), overwritten; NULL: not wanted */
     const engine_real *addend;    /* added to in_gradient, may be in_gradient itself; NULL: nothing */
     int mask;                     /* in_gradient is kept only where the input as read is > 0 (the backward of a ReLU before it) */
+    struct kernels_feeds feeds;   /* on in_gradient */
     engine_real *scratch;
 };
 
@@ -75,7 +86,8 @@ struct kernels_sum {
     struct kernels_source terms[KERNELS_TERMS_MAX];
     engine_real *out;
     double *sums, *squares;
-    engine_real *center; /* as in kernels_forward */
+    engine_real *center;        /* as in kernels_forward */
+    struct kernels_feeds feeds; /* on out */
 };
 
 struct kernels_pool {
@@ -97,9 +109,8 @@ struct kernels {
     void (*conv_forward)(const struct kernels_forward *call);
     void (*conv_backward)(const struct kernels_backward *call);
     void (*sum)(const struct kernels_sum *call);
-    /* sums[c] = sum dy, products[c] = sum dy * (x - mean[c]) over N and the plane. */
-    void (*norm_reduce)(int n, int channels, size_t plane, const engine_real *x, const engine_real *gradient,
-                        const engine_real *mean, double *sums, double *products);
+    /* What `feeds` wants of a gradient that no kernel has written. */
+    void (*reduce)(int n, int channels, size_t plane, const engine_real *gradient, const struct kernels_feeds *feeds);
     /* Statistics of a batch, per channel over N and the plane: sums of (x - center) and (x - center)^2 around a center that the
      * kernel chooses close to the mean (from a few values), so that the variance does not drown in the square of the mean. */
     void (*statistics)(int n, int channels, size_t plane, const engine_real *x, double *sums, double *squares, engine_real *center);
@@ -107,8 +118,9 @@ struct kernels {
     void (*relu_backward)(int n, int channels, size_t plane, struct kernels_source in, const engine_real *gradient,
                           const engine_real *addend, engine_real *out);
     void (*pool_forward)(const struct kernels_pool *at, struct kernels_source in, engine_real *out);
-    /* out = the transpose of pool_forward applied to gradient, plus addend when not NULL. */
-    void (*pool_backward)(const struct kernels_pool *at, const engine_real *gradient, const engine_real *addend, engine_real *out);
+    /* out = the transpose of pool_forward applied to gradient, plus addend when not NULL. feeds: on out. */
+    void (*pool_backward)(const struct kernels_pool *at, const engine_real *gradient, const engine_real *addend, engine_real *out,
+                          const struct kernels_feeds *feeds);
     void (*mean_forward)(int n, int channels, size_t plane, struct kernels_source in, engine_real *out);
     void (*mean_backward)(int n, int channels, size_t plane, const engine_real *gradient, const engine_real *addend,
                           engine_real *out);

@@ -384,7 +384,11 @@ void KERNEL(depth_backward)(const struct kernels_backward *call)
             plane_weights(at, &job, call->weight_gradient + (size_t)channel * (size_t)area);
         if (call->bias_gradient)
             plane_bias(at, job.dy, job.dy_row, call->bias_gradient + channel);
-        if (call->in_gradient)
+        if (call->in_gradient) {
+            const size_t plane = (size_t)(at->h * at->w);
             plane_input(call, &l, p, &x, &dy);
+            KERNEL(feeds_add)
+            (&call->feeds, (size_t)p * plane * LANES, channel, call->in_gradient + (size_t)p * plane * LANES, plane);
+        }
     }
 }

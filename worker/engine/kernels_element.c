@@ -62,6 +62,7 @@ static void sum(const struct kernels_sum *call)
     const int blocks = blocks_of(call->channels);
     if (call->sums)
         clear(call->sums, call->squares, call->channels);
+    KERNEL(feeds_clear)(&call->feeds, call->channels);
     for (int p = 0; p < call->n * blocks; p++) {
         const size_t start = (size_t)p * call->plane * LANES;
         const int channel = p % blocks * LANES;
@@ -70,6 +71,7 @@ static void sum(const struct kernels_sum *call)
             sum_step(call, start + i * LANES, channel, STEP);
         for (; i < call->plane; i++)
             sum_step(call, start + i * LANES, channel, 1);
+        KERNEL(feeds_add)(&call->feeds, start, channel, call->out + start, call->plane);
         if (!call->sums)
             continue;
         engine_real *center = call->center + channel;
@@ -89,37 +91,6 @@ static void statistics(int n, int channels, size_t plane, const engine_real *x, 
         if (p < blocks)
             plane_center(from, plane, center + channel);
         KERNEL(plane_statistics)(from, plane, center + channel, sums + channel, squares + channel);
-    }
-}
-
-static void norm_reduce(int n, int channels, size_t plane, const engine_real *x, const engine_real *gradient,
-                        const engine_real *mean, double *sums, double *products)
-{
-    const int blocks = blocks_of(channels);
-    clear(sums, products, channels);
-    for (int p = 0; p < n * blocks; p++) {
-        const int channel = p % blocks * LANES;
-        const engine_real *d = gradient + (size_t)p * plane * LANES, *v = x + (size_t)p * plane * LANES;
-        const vec center = load(mean + channel);
-        for (size_t start = 0; start < plane; start += SPAN) {
-            const size_t end = start + SPAN < plane ? start + SPAN : plane;
-            vec s0 = {0}, s1 = {0}, q0 = {0}, q1 = {0};
-            size_t i = start;
-            for (; i + 2 <= end; i += 2) {
-                const vec a = load(d + i * LANES), b = load(d + (i + 1) * LANES);
-                s0 += a;
-                s1 += b;
-                q0 += a * (load(v + i * LANES) - center);
-                q1 += b * (load(v + (i + 1) * LANES) - center);
-            }
-            for (; i < end; i++) {
-                const vec a = load(d + i * LANES);
-                s0 += a;
-                q0 += a * (load(v + i * LANES) - center);
-            }
-            add_lanes(sums + channel, s0 + s1);
-            add_lanes(products + channel, q0 + q1);
-        }
     }
 }
 
@@ -219,7 +190,9 @@ size_t KERNEL(conv_backward_scratch)(const struct kernels_geometry *at);
 void KERNEL(conv_forward)(const struct kernels_forward *call);
 void KERNEL(conv_backward)(const struct kernels_backward *call);
 void KERNEL(pool_forward)(const struct kernels_pool *at, struct kernels_source in, engine_real *out);
-void KERNEL(pool_backward)(const struct kernels_pool *at, const engine_real *gradient, const engine_real *addend, engine_real *out);
+void KERNEL(pool_backward)(const struct kernels_pool *at, const engine_real *gradient, const engine_real *addend, engine_real *out,
+                           const struct kernels_feeds *feeds);
+void KERNEL(reduce)(int n, int channels, size_t plane, const engine_real *gradient, const struct kernels_feeds *feeds);
 
 void KERNEL(subsample_forward)(const struct kernels_pool *at, struct kernels_source in, engine_real *out);
 void KERNEL(subsample_backward)(const struct kernels_pool *at, const engine_real *gradient, const engine_real *addend,
@@ -243,7 +216,7 @@ const struct kernels KERNELS_JOIN(kernels, ENGINE_ISA) = {.name = TEXT(ENGINE_IS
                                                           .conv_forward = KERNEL(conv_forward),
                                                           .conv_backward = KERNEL(conv_backward),
                                                           .sum = sum,
-                                                          .norm_reduce = norm_reduce,
+                                                          .reduce = KERNEL(reduce),
                                                           .statistics = statistics,
                                                           .relu_backward = relu_backward,
                                                           .pool_forward = KERNEL(pool_forward),

@@ -365,10 +365,21 @@ static void announce_image(const struct kernels_backward *call, int n, struct ah
     ahead_share(ahead, (size_t)(blocks_of(at->c_in) * at->kh * at->oh) * (size_t)blocks_of(at->c_out));
 }
 
+static void feed_image(const struct kernels_backward *call, int n)
+{
+    const int blocks = blocks_of(call->at.c_in);
+    const size_t plane = (size_t)(call->at.h * call->at.w);
+    for (int b = 0; b < blocks; b++) {
+        const size_t at = (size_t)(n * blocks + b) * plane * LANES;
+        KERNEL(feeds_add)(&call->feeds, at, b * LANES, call->in_gradient + at, plane);
+    }
+}
+
 void KERNEL(conv_backward)(const struct kernels_backward *call);
 void KERNEL(conv_backward)(const struct kernels_backward *call)
 {
     const struct kernels_geometry *at = &call->at;
+    KERNEL(feeds_clear)(&call->feeds, at->c_in);
     if (kernels_is_depthwise(at)) {
         KERNEL(depth_backward)(call);
         return;
@@ -396,8 +407,10 @@ void KERNEL(conv_backward)(const struct kernels_backward *call)
             weight_gradients(at, &l, &x, &dy, &ahead, call->weight_gradient);
         if (call->bias_gradient)
             bias_gradient(at, &l, &dy, call->bias_gradient);
-        if (call->in_gradient)
+        if (call->in_gradient) {
             input_gradient(call, &l, n, &x, &dy, transposed);
+            feed_image(call, n);
+        }
     }
     if (at->groups > 1 && call->weight_gradient)
         drop_between_groups(at, call->weight_gradient);

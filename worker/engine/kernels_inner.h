@@ -127,6 +127,10 @@ INLINE void plane_center(const engine_real *x, size_t plane, engine_real *center
 /* Adds a plane's sums of (x - around) and of its square. */
 void KERNEL(plane_statistics)(const engine_real *x, size_t plane, const engine_real *around, double *sums, double *squares);
 
+/* Zeroes what the feeds have, and adds `count` vectors dy of one plane, whose first stands `at` elements into the tensor. */
+void KERNEL(feeds_clear)(const struct kernels_feeds *feeds, int channels);
+void KERNEL(feeds_add)(const struct kernels_feeds *feeds, size_t at, int channel, const engine_real *dy, size_t count);
+
 /* A packed image or part of one: element (block b, row r, column c, lane l) at data + b*block + r*row + c*LANES + l. */
 struct packed {
     engine_real *data;

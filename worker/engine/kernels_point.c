@@ -347,6 +347,10 @@ static void input_gradient(const struct kernels_backward *call, const struct pla
         }
         (b + 1 < blocks ? tiles_two : tiles_one)(at->c_out, g, transposed + (size_t)b * group, place->pixels, f);
     }
+    for (int b = 0; call->feeds.count > 0 && b < blocks; b++) {
+        const size_t to = place_of(place, at->c_in, b);
+        KERNEL(feeds_add)(&call->feeds, to, b * LANES, call->in_gradient + to, (size_t)place->pixels);
+    }
 }
 
 void KERNEL(point_backward)(const struct kernels_backward *call)

@@ -87,12 +87,15 @@ static void small_window_forward(const struct kernels_pool *at, const struct ker
 }
 
 static void small_window_backward(const struct kernels_pool *at, const engine_real *gradient, const engine_real *addend,
-                                  engine_real *out)
+                                  engine_real *out, const struct kernels_feeds *feeds)
 {
     const size_t plane = (size_t)(at->h * at->w) * LANES;
     const struct affine unused = {{0}, {0}, {0}, {0}};
-    for (size_t p = 0; p < (size_t)(at->n * blocks_of(at->channels)); p++)
+    const size_t blocks = (size_t)blocks_of(at->channels);
+    for (size_t p = 0; p < (size_t)at->n * blocks; p++) {
         small_window_plane(gradient + p * plane, at->h, at->w, unused, 0, 1, addend ? addend + p * plane : NULL, out + p * plane);
+        KERNEL(feeds_add)(feeds, p * plane, (int)(p % blocks) * LANES, out + p * plane, plane / LANES);
+    }
 }
 
 void KERNEL(pool_forward)(const struct kernels_pool *at, struct kernels_source in, engine_real *out);
@@ -122,15 +125,19 @@ void KERNEL(pool_forward)(const struct kernels_pool *at, struct kernels_source i
     }
 }
 
-void KERNEL(pool_backward)(const struct kernels_pool *at, const engine_real *gradient, const engine_real *addend, engine_real *out);
-void KERNEL(pool_backward)(const struct kernels_pool *at, const engine_real *gradient, const engine_real *addend, engine_real *out)
+void KERNEL(pool_backward)(const struct kernels_pool *at, const engine_real *gradient, const engine_real *addend, engine_real *out,
+                           const struct kernels_feeds *feeds);
+void KERNEL(pool_backward)(const struct kernels_pool *at, const engine_real *gradient, const engine_real *addend, engine_real *out,
+                           const struct kernels_feeds *feeds)
 {
     const size_t plane = (size_t)(at->h * at->w) * LANES;
+    const int blocks = blocks_of(at->channels);
+    KERNEL(feeds_clear)(feeds, at->channels);
     if (is_small_window(at)) {
-        small_window_backward(at, gradient, addend, out);
+        small_window_backward(at, gradient, addend, out, feeds);
         return;
     }
-    for (int p = 0; p < at->n * blocks_of(at->channels); p++) {
+    for (int p = 0; p < at->n * blocks; p++) {
         const engine_real *d = gradient + (size_t)p * (size_t)(at->oh * at->ow) * LANES;
         engine_real *to = out + (size_t)p * plane;
         if (!addend)
@@ -147,6 +154,7 @@ void KERNEL(pool_backward)(const struct kernels_pool *at, const engine_real *gra
                     for (int j = left; j < right; j++)
                         store(to + (i * at->w + j) * LANES, load(to + (i * at->w + j) * LANES) + share);
             }
+        KERNEL(feeds_add)(feeds, (size_t)p * plane, p % blocks * LANES, to, plane / LANES);
     }
 }
 

@@ -28,7 +28,8 @@ enum plan_op {
     PLAN_MAX_POOL,
     PLAN_SHUFFLE,
     PLAN_CONV_BACK,   /* gradient (through `norm` if set), in[0] as it was read -> weight gradients, out if set */
-    PLAN_NORM_REDUCE, /* gradient, in[0] raw -> gradients of norm's weight and bias, its slope, pull and offset */
+    PLAN_REDUCE,      /* gradient -> what its feeds want of it */
+    PLAN_NORM_SLOPES, /* what `norm` was fed -> gradients of its weight and bias, its slope, pull and offset */
     PLAN_NORM_BACK,   /* slope*gradient + pull*in[0] + offset -> out */
     PLAN_RELU_BACK,
     PLAN_POOL_BACK,
@@ -57,6 +58,8 @@ struct plan_step {
     int norm;
     int mask;  /* CONV_BACK: the input was read through a ReLU whose backward happens here */
     int input; /* CONCAT_BACK */
+    /* Norms that are fed from out (REDUCE: from gradient), CONV_BACK, POOL_BACK and SUM. */
+    int feeds[KERNELS_FEEDS_MAX], feed_count;
 };
 
 struct plan_buffer {

@@ -4,7 +4,10 @@
  * only remembered (pending) and copied nowhere: a single pending gradient simply IS the node's gradient, and a convolution's
  * backward adds one to what it writes anyway. Two things happen inside a convolution's backward instead of in passes of their own:
  * the backward of a ReLU that only convolutions read (a mask while writing), and of the norm that alone reads the convolution
- * (while reading). */
+ * (while reading).
+ *
+ * A norm's backward begins with sums over its gradient and its input. They are taken by the step that writes the last part of that
+ * gradient, for all norms at once that share it. */
 #include <stdlib.h>
 
 #include "worker/engine/plan.h"
@@ -29,6 +32,7 @@ struct backward {
     const struct plan_value *values;
     const char *live;
     struct node_gradient *nodes;
+    int *feeders; /* per buffer: the last step that wrote it, or reads it to feed norms, and can feed; or PLAN_NONE */
 };
 
 static void survey_readers(struct backward *b)
@@ -72,6 +76,27 @@ static void survey_outputs(struct backward *b)
     }
 }
 
+/* Remembers that the step was the last one to write its buffer. */
+static void note_writer(struct backward *b, const struct plan_step *step)
+{
+    const int can_feed = step->op == PLAN_CONV_BACK || step->op == PLAN_POOL_BACK || step->op == PLAN_SUM;
+    b->feeders[step->out] = can_feed ? (int)(step - b->plan->steps) : PLAN_NONE;
+}
+
+/* Has the norm fed from the finished gradient in a buffer: by the step that wrote it, or in a pass over it that serves all norms
+ * that come. */
+static void feed_norm(struct backward *b, int node, int norm, int gradient)
+{
+    int *feeder = &b->feeders[gradient];
+    if (*feeder == PLAN_NONE || b->plan->steps[*feeder].feed_count == KERNELS_FEEDS_MAX) {
+        struct plan_step *pass = plan_add_step(b->plan, PLAN_REDUCE, node);
+        pass->gradient = gradient;
+        *feeder = (int)(pass - b->plan->steps);
+    }
+    struct plan_step *step = &b->plan->steps[*feeder];
+    step->feeds[step->feed_count++] = norm;
+}
+
 /* Where a step that computes part of the node's gradient writes it, and what it adds. */
 static void direct_output(struct backward *b, struct plan_step *step, int target)
 {
@@ -85,6 +110,7 @@ static void direct_output(struct backward *b, struct plan_step *step, int target
             step->addend = g->pending[--g->pending_count];
     }
     step->out = g->buffer;
+    note_writer(b, step);
 }
 
 /* Adds all pending gradients up into the node's own buffer. */
@@ -100,6 +126,7 @@ static void sum_pending(struct backward *b, int node)
         g->buffer = plan_add_buffer(b->plan, plan_node_elements(b->plan, node));
     g->written = 1;
     step->out = g->buffer;
+    note_writer(b, step);
 }
 
 static void contribute(struct backward *b, int node, int buffer)
@@ -140,16 +167,14 @@ static void norm_back(struct backward *b, int node, int gradient)
 {
     struct plan *plan = b->plan;
     const int input = plan->nodes[node].inputs[0], norm = plan->node_norm[node];
-    const struct plan_value raw = {plan->norms[norm].source, PLAN_NONE, 0};
-    struct plan_step *step = plan_add_step(plan, PLAN_NORM_REDUCE, node);
-    step->in[step->in_count++] = raw;
-    step->gradient = gradient;
+    feed_norm(b, node, norm, gradient);
+    struct plan_step *step = plan_add_step(plan, PLAN_NORM_SLOPES, node);
     step->norm = norm;
     if (b->nodes[input].fused)
         conv_back(b, input, gradient, norm);
     else if (b->nodes[input].needed) {
         step = plan_add_step(plan, PLAN_NORM_BACK, node);
-        step->in[step->in_count++] = raw;
+        step->in[step->in_count++] = (struct plan_value){plan->norms[norm].source, PLAN_NONE, 0};
         step->gradient = gradient;
         step->norm = norm;
         direct_output(b, step, input);
@@ -210,14 +235,21 @@ static void node_back(struct backward *b, int node)
 
 enum status_code plan_backward(struct plan *plan, const struct plan_value *values, const char *live, struct status *status)
 {
-    struct backward b = {plan, values, live, calloc((size_t)plan->node_count, sizeof *b.nodes)};
-    if (!b.nodes)
+    struct backward b = {plan, values, live, calloc((size_t)plan->node_count, sizeof *b.nodes),
+                         malloc((size_t)plan->buffer_capacity * sizeof *b.feeders)};
+    if (!b.nodes || !b.feeders) {
+        free(b.nodes);
+        free(b.feeders);
         return status_set(status, STATUS_NO_MEMORY, "no memory for the backward plan of a net with %d nodes", plan->node_count);
+    }
+    for (int i = 0; i < plan->buffer_capacity; i++)
+        b.feeders[i] = PLAN_NONE;
     survey_readers(&b);
     survey_outputs(&b);
     for (int node = plan->node_count - 1; node >= 0; node--)
         if (live[node])
             node_back(&b, node);
     free(b.nodes);
+    free(b.feeders);
     return STATUS_OK;
 }

@@ -95,8 +95,13 @@ static void read_gradient(const struct kernels_gradient *in, int channels, const
         }
         const vec slope = load(in->slope + b * LANES), pull = load(in->pull + b * LANES), center = load(in->center + b * LANES),
                   offset = load(in->offset + b * LANES);
-        for (int p = 0; p < place->pixels; p++)
+        for (int p = 0; p < place->pixels; p++) {
+            if (p % VECTORS_PER_LINE == 0) {
+                __builtin_prefetch(g + (p + AHEAD) * LANES, 0, 3);
+                __builtin_prefetch(x + (p + AHEAD) * LANES, 0, 3);
+            }
             store(span + p * LANES, load(g + p * LANES) * slope + ((load(x + p * LANES) - center) * pull + offset));
+        }
     }
 }
 
@@ -358,7 +363,8 @@ void KERNEL(point_backward)(const struct kernels_backward *call)
     const struct kernels_geometry *at = &call->at;
     engine_real *x = call->scratch, *g = x + span_elements(at->c_in), *transposed = g + span_elements(at->c_out);
     struct place place = {.plane = (size_t)(at->h * at->w)};
-    memset(call->weight_gradient, 0, kernels_weight_elements(at, LANES) * sizeof(engine_real));
+    if (call->weight_gradient)
+        memset(call->weight_gradient, 0, kernels_weight_elements(at, LANES) * sizeof(engine_real));
     if (call->bias_gradient)
         memset(call->bias_gradient, 0, (size_t)blocks_of(at->c_out) * LANES * sizeof(engine_real));
     if (call->in_gradient)
@@ -369,7 +375,8 @@ void KERNEL(point_backward)(const struct kernels_backward *call)
             place.pixels = left < SPAN_PIXELS ? (int)left : SPAN_PIXELS;
             read_source(&call->in, at->c_in, &place, x);
             read_gradient(&call->gradient, at->c_out, &place, g);
-            add_weights(at, x, g, place.pixels, call->weight_gradient);
+            if (call->weight_gradient)
+                add_weights(at, x, g, place.pixels, call->weight_gradient);
             if (call->bias_gradient)
                 add_bias(g, at->c_out, place.pixels, call->bias_gradient);
             if (call->in_gradient)

@@ -37,7 +37,10 @@ PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PK
 else
 PKG_CFLAGS := --sysroot=$(SYSROOT) $(wide_$(ARCH))
 endif
-PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
+# LAPACK as the reference has it, from static libraries and before OpenBLAS, which has one too: what a search computes must be the same
+# on every processor, and the master is to need no OpenBLAS (master/eigen.h). Their names are nobody else's to see.
+NETLIB      = $(if $(ARCH),,$(patsubst %,/usr/lib/$(shell $(CC) -print-multiarch)/%,lapack/liblapack.a blas/libblas.a) -Wl$(comma)--exclude-libs$(comma)liblapack.a:libblas.a)
+PKG_LIBS   = $(eval PKG_LIBS := $(NETLIB) $$(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
 
 SANITIZE := $(if $(filter fuzzer,$(SAN)),address$(comma)undefined$(comma)fuzzer-no-link,$(SAN))
 WARNINGS := $(if $(filter fuzzer,$(SAN)),,-Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror))

@@ -2,6 +2,7 @@
 #include "common/rng.h"
 
 #include <assert.h>
+#include <math.h>
 
 static uint64_t rotate_left(uint64_t x, int k)
 {
@@ -58,4 +59,11 @@ uint64_t rng_below(struct rng *rng, uint64_t bound)
 double rng_uniform(struct rng *rng)
 {
     return (double)(rng_next(rng) >> 11) * 0x1.0p-53;
+}
+
+double rng_normal(struct rng *rng)
+{
+    static const double pi = 3.14159265358979323846;
+    double radius = sqrt(-2 * log(1 - rng_uniform(rng)));
+    return radius * cos(2 * pi * rng_uniform(rng));
 }

@@ -26,4 +26,7 @@ uint64_t rng_below(struct rng *rng, uint64_t bound);
 /* Uniform in [0, 1) with 53 random bits. */
 double rng_uniform(struct rng *rng);
 
+/* Standard normal, from two of those (Box and Muller 1958). */
+double rng_normal(struct rng *rng);
+
 #endif

@@ -141,6 +141,50 @@ void space_mutate(const struct space *space, struct rng *rng, double probability
             arch->genes[i] = draw_gene(space, i, rng);
 }
 
+/* --- the matrix form --- */
+
+size_t space_rows(const struct space *space)
+{
+    return space->ops->matrix != NULL ? space->ops->matrix->rows : space->ops->gene_count;
+}
+
+size_t space_columns(const struct space *space, size_t row)
+{
+    return space->ops->matrix != NULL ? space->ops->matrix->columns : (size_t)space->ops->choices(space, row);
+}
+
+void space_decode(const struct space *space, const double *values, struct arch *out)
+{
+    if (space->ops->matrix != NULL) {
+        space->ops->matrix->decode(space, values, out);
+        return;
+    }
+    memset(out, 0, sizeof *out);
+    out->length = (uint8_t)space->ops->gene_count;
+    for (size_t row = 0; row < out->length; row++) {
+        int columns = space->ops->choices(space, row);
+        for (int column = 1; column < columns; column++)
+            if (values[column] > values[out->genes[row]])
+                out->genes[row] = (uint8_t)column;
+        values += columns;
+    }
+}
+
+size_t space_parts(const struct space *space)
+{
+    return space->ops->matrix != NULL ? space->ops->matrix->parts : space->ops->gene_count;
+}
+
+size_t space_parts_alike(const struct space *space, const struct arch *a, const struct arch *b)
+{
+    if (space->ops->matrix != NULL)
+        return space->ops->matrix->alike(space, a, b);
+    size_t alike = 0;
+    for (size_t i = 0; i < a->length; i++)
+        alike += a->genes[i] == b->genes[i];
+    return alike;
+}
+
 enum status_code space_build_net(const struct space *space, const struct arch *arch, const struct space_build *build,
                                  struct net *out, struct status *status)
 {

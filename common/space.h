@@ -15,6 +15,14 @@
 
 struct space;
 
+/* How a matrix of real numbers is an architecture, where that is not gene by gene (space_decode). */
+struct space_matrix {
+    size_t rows, columns;
+    void (*decode)(const struct space *space, const double *values, struct arch *out);
+    size_t parts;
+    size_t (*alike)(const struct space *space, const struct arch *a, const struct arch *b);
+};
+
 /* How a net is built from an architecture. */
 struct space_build {
     int channels; /* nb201: of the first stage; darts: of the first cells' nodes; fbnet: of the stem; all others grow with it */
@@ -40,6 +48,7 @@ struct space_ops {
     void (*canonical)(const struct space *space, const struct arch *arch, struct arch *out);
     enum status_code (*build)(const struct space *space, const struct arch *arch, const struct space_build *build, struct net *out,
                               struct status *status);
+    const struct space_matrix *matrix; /* NULL: a row for each gene, of which the largest number decides */
 };
 
 struct space {
@@ -87,6 +96,23 @@ void space_crossover(const struct space *space, struct rng *rng, const struct ar
 
 /* Each gene is drawn afresh (uniform, possibly the same value) with that probability. */
 void space_mutate(const struct space *space, struct rng *rng, double probability, struct arch *arch);
+
+/* The matrix form (EvNAS, CMANAS, pEvoNAS, NEvoNAS; docs/SYSTEMS.md): a row of real numbers a decision, a number for each of its
+ * operations, and the largest is chosen. nb201, fbnet: a row is a gene. darts: a row is one of the 14 edges of a cell, those of the
+ * normal cell first, and its columns are `none` and the seven operations; a node keeps the two edges whose best operation other
+ * than `none` has the largest numbers. */
+enum { SPACE_ROWS_MAX = 64, SPACE_MATRIX_MAX = 256 };
+size_t space_rows(const struct space *space);
+size_t space_columns(const struct space *space, size_t row);
+
+/* values: the rows one behind the other, SPACE_MATRIX_MAX numbers at most. -INFINITY is chosen only where there is nothing else; of
+ * equals the first is. */
+void space_decode(const struct space *space, const double *values, struct arch *out);
+
+/* The decisions that can be alike in two architectures, wherever else they differ, and how many are: genes; in darts an operation
+ * on one state, in the same node of the same cell. */
+size_t space_parts(const struct space *space);
+size_t space_parts_alike(const struct space *space, const struct arch *a, const struct arch *b);
 
 /* Builds the network: outputs logits first, then the taps in order (nb201: after the last cell of stages 1 and 2, after the last
  * BN+ReLU). Edges that cannot reach the output are left out. The caller frees *out with net_free. Weights are not initialised

@@ -2,6 +2,7 @@
  * The network is built in space_darts_net.c. Reached only through the ops table at the end; pure. */
 #include "common/space_darts.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -213,6 +214,84 @@ static void darts_canonical(const struct space *space, const struct arch *arch, 
     *out = canonical;
 }
 
+/* --- the matrix form ------------------------------------------------------------------------------------- */
+
+enum { DARTS_CELL_EDGES = 14, DARTS_COLUMNS = DARTS_OPERATIONS + 1 }; /* column 0 is `none` */
+
+/* The best operation of an edge that is not `none`, the first of equals. */
+static uint8_t best_operation(const double values[DARTS_COLUMNS])
+{
+    uint8_t best = 0;
+    for (uint8_t operation = 1; operation < DARTS_OPERATIONS; operation++)
+        if (values[operation + 1] > values[best + 1])
+            best = operation;
+    return best;
+}
+
+/* Of the edges into one node the two with the largest numbers, the first of equals. */
+static void best_edges(const double *values, int states, struct darts_edge out[2])
+{
+    for (int i = 0; i < 2; i++) {
+        double largest = -INFINITY;
+        bool found = false;
+        for (int state = 0; state < states; state++) {
+            const double *row = values + state * DARTS_COLUMNS;
+            uint8_t operation = best_operation(row);
+            if ((i == 1 && state == out[0].state) || (found && !(row[operation + 1] > largest)))
+                continue;
+            out[i] = (struct darts_edge){(uint8_t)state, operation};
+            largest = row[operation + 1];
+            found = true;
+        }
+    }
+}
+
+static void darts_decode(const struct space *space, const double *values, struct arch *out)
+{
+    (void)space;
+    struct arch arch = {.length = DARTS_GENES};
+    for (int kind = 0; kind < DARTS_KINDS; kind++) {
+        struct darts_cell cell = {0};
+        for (int node = 0; node < DARTS_NODES; node++) {
+            best_edges(values, node + 2, cell.edges[node]);
+            values += (node + 2) * DARTS_COLUMNS;
+        }
+        genes_of_cell(&cell, arch.genes + kind * DARTS_CELL_GENES);
+    }
+    *out = arch;
+}
+
+static size_t nodes_alike(const struct darts_edge a[2], const struct darts_edge b[2])
+{
+    size_t alike = 0;
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < 2; j++)
+            alike += a[i].state == b[j].state && a[i].operation == b[j].operation;
+    return alike;
+}
+
+static size_t darts_alike(const struct space *space, const struct arch *a, const struct arch *b)
+{
+    (void)space;
+    size_t alike = 0;
+    for (int kind = 0; kind < DARTS_KINDS; kind++) {
+        struct darts_cell left, right;
+        darts_cell_of(a, (enum darts_kind)kind, &left);
+        darts_cell_of(b, (enum darts_kind)kind, &right);
+        for (int node = 0; node < DARTS_NODES; node++)
+            alike += nodes_alike(left.edges[node], right.edges[node]);
+    }
+    return alike;
+}
+
+static const struct space_matrix darts_matrix = {
+    .rows = DARTS_KINDS * DARTS_CELL_EDGES,
+    .columns = DARTS_COLUMNS,
+    .decode = darts_decode,
+    .parts = DARTS_KINDS * DARTS_NODES * 2,
+    .alike = darts_alike,
+};
+
 const struct space_ops space_darts = {
     .name = "darts",
     .gene_count = DARTS_GENES,
@@ -224,4 +303,5 @@ const struct space_ops space_darts = {
     .connected = darts_connected,
     .canonical = darts_canonical,
     .build = darts_build_net,
+    .matrix = &darts_matrix,
 };

@@ -12,8 +12,6 @@
 #include "master/diversity.h"
 #include "master/front.h"
 
-static const double pi = 3.14159265358979323846;
-
 struct driver {
     const struct bench_case *bench;
     const struct bench_target *target;
@@ -42,8 +40,7 @@ static double log_normal(const struct driver *driver, const struct study_candida
     digest_text(&stream, candidate->arch_text);
     digest_end(&stream, &digest);
     digest_rng(&digest, &rng);
-    double normal = sqrt(-2 * log(1 - rng_uniform(&rng))) * cos(2 * pi * rng_uniform(&rng));
-    return exp(spread * normal - spread * spread / 2);
+    return exp(spread * rng_normal(&rng) - spread * spread / 2);
 }
 
 /* What is known already, or ruled out, takes no time. */

@@ -153,7 +153,7 @@ static struct outcome search_by_study(struct known *known, double max_ms, uint64
     return outcome;
 }
 
-/* Always the same for a cell and a seed. Box and Muller's. */
+/* Always the same for a cell and a seed. */
 static double noise_of(const struct arch *arch, uint64_t seed)
 {
     struct rng rng;
@@ -161,8 +161,7 @@ static double noise_of(const struct arch *arch, uint64_t seed)
     for (int edge = 0; edge < 6; edge++)
         number = number * 5 + arch->genes[edge];
     rng_seed(&rng, number);
-    double radius = sqrt(-2 * log(1 - rng_uniform(&rng)));
-    return radius * cos(2 * 3.14159265358979323846 * rng_uniform(&rng));
+    return rng_normal(&rng);
 }
 
 /* One search on tables already in memory, for the many runs of comparisons. What a study would rule out without an evaluation

@@ -2,11 +2,14 @@
  * shapes of taps were taken from a PyTorch model written from the paper. */
 #include "tests/support/test.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "common/cost.h"
+#include "common/rng.h"
 #include "common/space.h"
 #include "common/space_darts.h"
+#include "common/space_darts_cell.h"
 #include "tests/support/space_check.h"
 
 /* The cell that the DARTS paper found with its second-order method (figures 4 and 5). */
@@ -474,6 +477,89 @@ static void the_defaults_are_those_of_rmi_nas(void **state)
     assert_int_equal(ops->batch, 128);
 }
 
+/* --- the matrix form ------------------------------------------------------------------------------------- */
+
+/* Where column `operation` + 1 of the edge from `state` into `node` stands. */
+static size_t place_of(int kind, int node, int state, int operation)
+{
+    int edge = 14 * kind + (node + 2) * (node + 1) / 2 - 1 + state;
+    return (size_t)(8 * edge + 1 + operation);
+}
+
+static void a_matrix_keeps_the_two_strongest_edges_of_each_node(void **state)
+{
+    (void)state;
+    struct arch paper_arch = parsed(DARTS_V2), decoded;
+    struct darts_cell cell;
+    double values[224];
+    assert_int_equal(space_rows(&space) * space_columns(&space, 0), 224);
+    for (int i = 0; i < 224; i++)
+        values[i] = i % 8 == 0 ? 9 : 0.1; /* `none` is never chosen, however large */
+    for (int kind = 0; kind < DARTS_KINDS; kind++) {
+        darts_cell_of(&paper_arch, (enum darts_kind)kind, &cell);
+        for (int node = 0; node < DARTS_NODES; node++)
+            for (int i = 0; i < 2; i++)
+                values[place_of(kind, node, cell.edges[node][i].state, cell.edges[node][i].operation)] = 0.5 + 0.1 * i;
+    }
+    space_decode(&space, values, &decoded);
+    assert_true(arch_equal(&decoded, &paper_arch));
+}
+
+static void every_architecture_comes_out_of_some_matrix(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 21);
+    for (int round = 0; round < 2000; round++) {
+        struct arch arch, decoded;
+        struct darts_cell cell;
+        double values[224];
+        space_sample(&space, &rng, &arch);
+        for (int i = 0; i < 224; i++)
+            values[i] = rng_uniform(&rng);
+        for (int kind = 0; kind < DARTS_KINDS; kind++) {
+            darts_cell_of(&arch, (enum darts_kind)kind, &cell);
+            for (int i = 0; i < 2 * DARTS_NODES; i++)
+                values[place_of(kind, i / 2, cell.edges[i / 2][i % 2].state, cell.edges[i / 2][i % 2].operation)] += 1;
+        }
+        space_decode(&space, values, &decoded);
+        assert_true(arch_equal(&decoded, &arch));
+    }
+}
+
+static void equal_numbers_choose_the_first_and_minus_infinity_only_without_another(void **state)
+{
+    (void)state;
+    double values[224];
+    struct arch decoded,
+        first = parsed("normal:max_pool_3x3~0+max_pool_3x3~1|max_pool_3x3~0+max_pool_3x3~1|max_pool_3x3~0+max_pool_"
+                       "3x3~1|max_pool_3x3~0+max_pool_3x3~1/reduce:max_pool_3x3~0+max_pool_3x3~1|max_pool_3x3~0+"
+                       "max_pool_3x3~1|max_pool_3x3~0+max_pool_3x3~1|max_pool_3x3~0+max_pool_3x3~1");
+    for (int i = 0; i < 224; i++)
+        values[i] = 0;
+    space_decode(&space, values, &decoded);
+    assert_true(arch_equal(&decoded, &first));
+    for (int i = 0; i < 224; i++)
+        values[i] = i % 8 == 3 ? 0 : -INFINITY;
+    space_decode(&space, values, &decoded);
+    for (size_t gene = 0; gene < DARTS_GENES; gene++)
+        assert_int_equal(decoded.genes[gene], gene % DARTS_CELL_GENES % 3 == 2 ? 0 : DARTS_SKIP);
+}
+
+static void cells_are_alike_where_a_node_has_the_same_operation_on_the_same_state(void **state)
+{
+    (void)state;
+    struct arch a = parsed(DARTS_V2), b;
+    assert_int_equal(space_parts(&space), 16);
+    assert_int_equal(space_parts_alike(&space, &a, &a), 16);
+    b = parsed(
+        "normal:sep_conv_3x3~0+sep_conv_3x3~1|sep_conv_3x3~0+sep_conv_3x3~2|skip_connect~1+sep_conv_3x3~0|skip_connect~0+dil_"
+        "conv_5x5~2/reduce:max_pool_3x3~0+max_pool_3x3~1|max_pool_3x3~1+skip_connect~2|max_pool_3x3~0+skip_connect~2|max_"
+        "pool_3x3~1+skip_connect~2");
+    assert_int_equal(space_parts_alike(&space, &a, &b), 8 + 2 + 1 + 0 + 1);
+    assert_int_equal(space_parts_alike(&space, &b, &a), 12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -498,6 +584,10 @@ int main(void)
         cmocka_unit_test(all_random_architectures_build_checked_nets),
         cmocka_unit_test(sizes_that_do_not_fit_are_refused),
         cmocka_unit_test(the_defaults_are_those_of_rmi_nas),
+        cmocka_unit_test(a_matrix_keeps_the_two_strongest_edges_of_each_node),
+        cmocka_unit_test(every_architecture_comes_out_of_some_matrix),
+        cmocka_unit_test(equal_numbers_choose_the_first_and_minus_infinity_only_without_another),
+        cmocka_unit_test(cells_are_alike_where_a_node_has_the_same_operation_on_the_same_state),
     };
     setvbuf(stdout, NULL, _IOLBF, 0);
     cmocka_set_message_output(CM_OUTPUT_TAP);

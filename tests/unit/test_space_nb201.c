@@ -1,6 +1,7 @@
 /* space and space_nb201: text, connectivity, classes of isomorphic cells, variation, and the network that is built. */
 #include "tests/support/test.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "common/space.h"
@@ -420,6 +421,22 @@ static void sizes_that_do_not_divide_are_refused(void **state)
     assert_int_equal(space_build_net(&space, &arch, &build, &net, &status), STATUS_BAD_INPUT);
 }
 
+static void the_largest_number_of_a_row_is_its_gene_the_first_of_equals(void **state)
+{
+    (void)state;
+    struct arch arch;
+    double values[30] = {[3] = 1, [5 + 2] = 1, [5 + 4] = 1, [10] = -1, [15] = -INFINITY};
+    assert_int_equal(space_rows(&space), 6);
+    assert_int_equal(space_columns(&space, 5), 5);
+    space_decode(&space, values, &arch);
+    assert_true(space_valid(&space, &arch));
+    assert_memory_equal(arch.genes, ((const uint8_t[]){3, 2, 1, 1, 0, 0}), 6);
+    struct arch other = arch;
+    other.genes[4] = 2;
+    assert_int_equal(space_parts(&space), 6);
+    assert_int_equal(space_parts_alike(&space, &arch, &other), 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -445,6 +462,7 @@ int main(void)
         cmocka_unit_test(dead_edges_are_left_out),
         cmocka_unit_test(all_connected_cells_build_checked_nets),
         cmocka_unit_test(sizes_that_do_not_divide_are_refused),
+        cmocka_unit_test(the_largest_number_of_a_row_is_its_gene_the_first_of_equals),
     };
     setvbuf(stdout, NULL, _IOLBF, 0);
     cmocka_set_message_output(CM_OUTPUT_TAP);

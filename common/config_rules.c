@@ -19,6 +19,8 @@ static const char *const cost_words[] = {
     [CONFIG_COST_TABLE] = "table",   [CONFIG_COST_AGENT] = "agent", [CONFIG_COST_MACS] = "macs",
     [CONFIG_COST_PARAMS] = "params", [CONFIG_COST_LUT] = "lut",     NULL};
 static const char *const mode_words[] = {[CONFIG_MODE_GENERATIONS] = "generations", [CONFIG_MODE_STEADY] = "steady", NULL};
+static const char *const novelty_words[] = {
+    [CONFIG_NOVELTY_BESIDE] = "beside", [CONFIG_NOVELTY_ALONE] = "alone", [CONFIG_NOVELTY_NONE] = "none", NULL};
 
 #define IN_STUDY(member) offsetof(struct config_study, member)
 #define IN_COST(member) offsetof(struct config_cost, member)
@@ -61,6 +63,12 @@ static const struct config_rule rules[] = {
     {CONFIG_STRATEGY, "trees", CONFIG_WHOLE, IN_STUDY(strategy.trees), "30", 1, 10000, NULL, ~0u, 0, "trees of the forest"},
     {CONFIG_STRATEGY, "consensus", CONFIG_WHOLE, IN_STUDY(strategy.consensus), "20", 1, 100000, NULL, ~0u, 0,
      "best candidates that vote for the answer"},
+    {CONFIG_STRATEGY, "stages", CONFIG_TEXT, IN_STUDY(strategy.stages), NULL, 0, 0, NULL, ~0u, 0,
+     "operations left after each stage, such as 3-2"},
+    {CONFIG_STRATEGY, "novelty", CONFIG_CHOICE, IN_STUDY(strategy.novelty), "beside", 0, 0, novelty_words, ~0u, 0,
+     "beside, alone or none"},
+    {CONFIG_STRATEGY, "neighbours", CONFIG_WHOLE, IN_STUDY(strategy.neighbours), "5", 1, 100000, NULL, ~0u, 0,
+     "nearest others that novelty is measured by"},
 
     {CONFIG_FITNESS, "source", CONFIG_CHOICE, IN_STUDY(fitness.source), NULL, 0, 0, fitness_words, ~0u, ~0u, "rmi or table"},
     {CONFIG_FITNESS, "bundle", CONFIG_PATH, IN_STUDY(fitness.bundle), NULL, 0, 0, NULL, WITH(CONFIG_FITNESS_RMI),

@@ -28,6 +28,7 @@ struct archive_entry *archive_add(struct archive **archive, const struct arch *i
     if (item == NULL)
         return NULL;
     item->entry.identity = *identity;
+    item->entry.place = archive_count(*archive);
     HASH_ADD_KEYPTR(hh, *archive, item->entry.identity.genes, identity->length, item);
     if (item->hh.tbl != NULL)
         return &item->entry;

@@ -14,6 +14,7 @@ struct archive; /* NULL is the empty archive */
 
 struct archive_entry {
     struct arch identity;
+    size_t place;   /* in the order of addition, from 0 */
     bool evaluated; /* its fitness was asked for: false for what was ruled out without evaluation */
 };
 

@@ -9,9 +9,13 @@
 
 #include "common/digest.h"
 #include "common/jsontext.h"
+#include "master/strategy_cmanas.h"
+#include "master/strategy_evnas.h"
 #include "master/strategy_evrsnas.h"
 #include "master/strategy_local.h"
 #include "master/strategy_mohdnas.h"
+#include "master/strategy_nevonas.h"
+#include "master/strategy_pevonas.h"
 #include "master/strategy_random.h"
 #include "master/strategy_regularised.h"
 #include "master/strategy_rminas.h"
@@ -20,8 +24,8 @@
 enum { SAVED_VERSION = 1 };
 
 static const struct strategy_ops *const known_strategies[] = {
-    &strategy_evrsnas, &strategy_mohdnas,     &strategy_surrogate, &strategy_rminas,
-    &strategy_random,  &strategy_regularised, &strategy_local,
+    &strategy_evrsnas, &strategy_mohdnas, &strategy_surrogate, &strategy_rminas,      &strategy_evnas, &strategy_cmanas,
+    &strategy_pevonas, &strategy_nevonas, &strategy_random,    &strategy_regularised, &strategy_local,
 };
 
 enum { KNOWN_STRATEGIES = sizeof known_strategies / sizeof known_strategies[0] };

@@ -57,22 +57,6 @@ static double penalty(const struct strategy *strategy)
 
 /* --- open and close --- */
 
-static enum status_code check_settings(const struct strategy *strategy, struct status *status)
-{
-    const struct config_strategy *s = settings(strategy);
-    if (s->population < 2 || s->population > 100000 || s->generations < 1)
-        return status_set(status, STATUS_BAD_INPUT,
-                          "strategy evrsnas: a population of 2 to 100000 and at least 1 generation are needed, not %u and %u",
-                          s->population, s->generations);
-    if (s->tournament < 1 || s->tournament > s->population || s->elites >= s->population)
-        return status_set(status, STATUS_BAD_INPUT,
-                          "strategy evrsnas: tournament must be 1 to population (%u) and elites below it, not %u and %u",
-                          s->population, s->tournament, s->elites);
-    if (!(s->mutation >= 0 && s->mutation <= 1))
-        return status_set(status, STATUS_BAD_INPUT, "strategy evrsnas: mutation must be a probability, not %g", s->mutation);
-    return preference_check(strategy->study, status);
-}
-
 static void evrsnas_close(struct strategy *strategy)
 {
     struct evrsnas *search = strategy->state;
@@ -88,7 +72,7 @@ static void evrsnas_close(struct strategy *strategy)
 
 static enum status_code evrsnas_open(struct strategy *strategy, struct status *status)
 {
-    enum status_code code = check_settings(strategy, status);
+    enum status_code code = vary_check(strategy->study, status);
     if (code != STATUS_OK)
         return code;
     uint32_t size = settings(strategy)->population;
@@ -105,27 +89,15 @@ static enum status_code evrsnas_open(struct strategy *strategy, struct status *s
 
 /* --- proposing --- */
 
-/* The best of `tournament` members drawn without replacement; the population is sorted, so the best has the smallest index. */
-static const struct arch *tournament(const struct strategy *strategy, struct rng *rng)
+static const struct arch *parent(const struct strategy *strategy, struct rng *rng)
 {
     struct evrsnas *search = strategy->state;
-    uint32_t best = search->population_count;
-    for (uint32_t i = 0; i < search->population_count; i++)
-        search->deck[i] = i; /* the draw must not depend on earlier ones */
-    for (uint32_t i = 0; i < settings(strategy)->tournament; i++) {
-        uint32_t j = i + (uint32_t)rng_below(rng, search->population_count - i);
-        uint32_t drawn = search->deck[j];
-        search->deck[j] = search->deck[i];
-        search->deck[i] = drawn;
-        if (drawn < best)
-            best = drawn;
-    }
-    return &search->population[best].arch;
+    return &search->population[vary_tournament(rng, search->deck, search->population_count, settings(strategy)->tournament)].arch;
 }
 
 static void breed(const struct strategy *strategy, struct rng *rng, struct arch *out)
 {
-    const struct arch *mother = tournament(strategy, rng), *father = tournament(strategy, rng);
+    const struct arch *mother = parent(strategy, rng), *father = parent(strategy, rng);
     space_crossover(strategy->space, rng, mother, father, out);
     space_mutate(strategy->space, rng, settings(strategy)->mutation, out);
     if (!settings(strategy)->plain)

@@ -13,27 +13,18 @@
 #include "common/rng.h"
 #include "master/diversity.h"
 #include "master/individual.h"
-#include "master/pareto.h"
+#include "master/nsga.h"
 #include "master/vary.h"
 
-/* What ranking needs of one individual, beside its place in the list. */
-struct standing {
-    uint32_t rank;
-    double crowding;
-    uint64_t ask;
-    uint32_t index;
-};
-
 struct mohdnas {
-    struct individual *members; /* owned, room for twice the population: the members, best first, then those who want to be */
-    struct individual *sorted;  /* owned, as much room again, to put them in order */
-    struct standing *standing;  /* owned: of the members by their place, as parents are chosen */
-    double *objectives, *costs, *violation, *chi, *crowding; /* owned: room to rank twice the population */
-    uint32_t *rank;                                          /* owned */
-    uint32_t population;                                     /* members; 0 before the first generation is complete */
-    uint32_t asked, told;                                    /* of the generation in progress; steady: unused */
-    uint32_t generation;                                     /* completed; steady: unused */
-    uint32_t costs_minimised;                                /* the objectives without fitness and chi */
+    struct individual *members;     /* owned, room for twice the population: the members, best first, then those who want to be */
+    struct individual *sorted;      /* owned, as much room again, to put them in order */
+    struct nsga_standing *standing; /* owned: of the members by their place, as parents are chosen */
+    double *objectives, *costs, *violation, *chi; /* owned: room to rank twice the population */
+    uint32_t population;                          /* members; 0 before the first generation is complete */
+    uint32_t asked, told;                         /* of the generation in progress; steady: unused */
+    uint32_t generation;                          /* completed; steady: unused */
+    uint32_t costs_minimised;                     /* the objectives without fitness and chi */
 };
 
 static const struct config_strategy *settings(const struct strategy *strategy)
@@ -67,8 +58,6 @@ static void mohdnas_close(struct strategy *strategy)
     free(search->costs);
     free(search->violation);
     free(search->chi);
-    free(search->crowding);
-    free(search->rank);
     free(search);
     strategy->state = NULL;
 }
@@ -82,11 +71,8 @@ static bool make_room(struct mohdnas *search, size_t count)
     search->costs = calloc(count * CONFIG_COSTS_MAX, sizeof *search->costs);
     search->violation = calloc(count, sizeof *search->violation);
     search->chi = calloc(count, sizeof *search->chi);
-    search->crowding = calloc(count, sizeof *search->crowding);
-    search->rank = calloc(count, sizeof *search->rank);
     return search->members != NULL && search->sorted != NULL && search->standing != NULL && search->objectives != NULL &&
-           search->costs != NULL && search->violation != NULL && search->chi != NULL && search->crowding != NULL &&
-           search->rank != NULL;
+           search->costs != NULL && search->violation != NULL && search->chi != NULL;
 }
 
 static enum status_code mohdnas_open(struct strategy *strategy, struct status *status)
@@ -128,28 +114,14 @@ static size_t fill_objectives(const struct strategy *strategy, uint32_t count)
     return m;
 }
 
-/* Lower rank, then more room around it, then the earlier ask. */
-static int by_standing(const void *left, const void *right)
-{
-    const struct standing *a = left, *b = right;
-    if (a->rank != b->rank)
-        return a->rank < b->rank ? -1 : 1;
-    if (a->crowding != b->crowding)
-        return a->crowding > b->crowding ? -1 : 1;
-    return a->ask < b->ask ? -1 : a->ask > b->ask;
-}
-
 /* The standing of the first `count` members among each other, by their place. */
 static bool rank(struct strategy *strategy, uint32_t count)
 {
     struct mohdnas *search = strategy->state;
     size_t m = fill_objectives(strategy, count);
-    if (!pareto_sort(search->objectives, search->violation, count, m, search->rank) ||
-        !pareto_crowding(search->objectives, search->rank, count, m, search->crowding))
-        return false;
     for (uint32_t i = 0; i < count; i++)
-        search->standing[i] = (struct standing){search->rank[i], search->crowding[i], search->members[i].told.ask, i};
-    return true;
+        search->standing[i].age = search->members[i].told.ask;
+    return nsga_rank(search->objectives, search->violation, count, m, search->standing);
 }
 
 /* Of `count` members the best stay, as many as the population holds; then they are ranked among themselves, as parents. */
@@ -158,7 +130,7 @@ static bool survive(struct strategy *strategy, uint32_t count)
     struct mohdnas *search = strategy->state;
     if (!rank(strategy, count))
         return false;
-    qsort(search->standing, count, sizeof *search->standing, by_standing);
+    nsga_sort(search->standing, count);
     uint32_t kept = count < settings(strategy)->population ? count : settings(strategy)->population;
     for (uint32_t i = 0; i < kept; i++)
         search->sorted[i] = search->members[search->standing[i].index];
@@ -172,8 +144,8 @@ static bool survive(struct strategy *strategy, uint32_t count)
 /* The better of two drawn at random; the first where neither is. */
 static const struct arch *parent(const struct mohdnas *search, struct rng *rng)
 {
-    const struct standing *a = &search->standing[rng_below(rng, search->population)],
-                          *b = &search->standing[rng_below(rng, search->population)];
+    const struct nsga_standing *a = &search->standing[rng_below(rng, search->population)],
+                               *b = &search->standing[rng_below(rng, search->population)];
     bool second = b->rank != a->rank ? b->rank < a->rank : b->crowding > a->crowding;
     return &search->members[second ? b->index : a->index].told.arch;
 }

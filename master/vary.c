@@ -1,8 +1,42 @@
 /* vary: see vary.h. Called by the strategies that do not want to propose what they know. */
 #include "master/vary.h"
 
+#include "master/preference.h"
+
 /* Ours. 64 single steps leave any neighbourhood; 256 draws miss only when the space is all but used up. */
 enum { VARY_TRIES = 64, SAMPLE_TRIES = 256, COUNT_TRIES = 1 << 20 };
+
+enum status_code vary_check(const struct config_study *study, struct status *status)
+{
+    const struct config_strategy *s = &study->strategy;
+    if (s->population < 2 || s->population > 100000 || s->generations < 1)
+        return status_set(status, STATUS_BAD_INPUT,
+                          "strategy %s: a population of 2 to 100000 and at least 1 generation are needed, not %u and %u", s->name,
+                          s->population, s->generations);
+    if (s->tournament < 1 || s->tournament > s->population || s->elites >= s->population)
+        return status_set(status, STATUS_BAD_INPUT,
+                          "strategy %s: tournament must be 1 to population (%u) and elites below it, not %u and %u", s->name,
+                          s->population, s->tournament, s->elites);
+    if (!(s->mutation >= 0 && s->mutation <= 1))
+        return status_set(status, STATUS_BAD_INPUT, "strategy %s: mutation must be a probability, not %g", s->name, s->mutation);
+    return preference_check(study, status);
+}
+
+uint32_t vary_tournament(struct rng *rng, uint32_t *deck, uint32_t count, uint32_t tournament)
+{
+    uint32_t best = count;
+    for (uint32_t i = 0; i < count; i++)
+        deck[i] = i; /* the draw must not depend on earlier ones */
+    for (uint32_t i = 0; i < tournament; i++) {
+        uint32_t j = i + (uint32_t)rng_below(rng, count - i);
+        uint32_t drawn = deck[j];
+        deck[j] = deck[i];
+        deck[i] = drawn;
+        if (drawn < best)
+            best = drawn;
+    }
+    return best;
+}
 
 bool vary_useless(const struct strategy *strategy, const struct arch *arch)
 {

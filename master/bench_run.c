@@ -204,6 +204,17 @@ static void note_returned(struct driver *driver)
         table_get(driver->bench->truth->test_table, &run->returned, &run->returned_test);
 }
 
+static double population_test(const struct driver *driver)
+{
+    const struct strategy *strategy = study_strategy(driver->study);
+    struct arch arch;
+    double best = NAN, value;
+    for (size_t i = 0; driver->bench->truth->test_table != NULL && strategy_member(strategy, i, &arch); i++)
+        if (table_get(driver->bench->truth->test_table, &arch, &value))
+            best = fmax(best, value);
+    return best;
+}
+
 /* chibar of the members of the last population that have a cost. */
 static double population_diversity(struct driver *driver)
 {
@@ -236,6 +247,7 @@ static enum status_code note_result(struct driver *driver, struct status *status
     note_returned(driver);
     run->regret = regret_now(driver);
     run->ratio = ratio_now(driver);
+    run->population_test = population_test(driver);
     run->diversity = population_diversity(driver);
     run->front = list_front(driver, &run->front_count);
     driver->out_of_memory |= run->front == NULL;

@@ -53,6 +53,7 @@ struct bench_run {
     bool has_answer;             /* the strategy has an answer of its own */
     struct arch returned;        /* the answer, else the best found; when found or has_answer */
     double returned_fitness, returned_test;
+    double population_test; /* the best test value of a member of the last population, which no search can know; NaN without one */
     double returned_costs[CONFIG_COSTS_MAX];
     double regret;    /* the best fitness within the limits less that of the best found; less 0 when nothing was found */
     double ratio;     /* hypervolume of all that was found, as a share of the true front's; NaN where that has none */

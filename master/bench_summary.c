@@ -11,6 +11,7 @@ static const char *const names[BENCH_MEASURES] = {
     [BENCH_RATIO] = "hypervolume_ratio",
     [BENCH_FITNESS] = "fitness",
     [BENCH_TEST] = "test",
+    [BENCH_POPULATION_TEST] = "population_test",
     [BENCH_DIVERSITY] = "diversity",
     [BENCH_HOURS] = "hours",
     [BENCH_WORKERS_BUSY] = "workers_busy",
@@ -32,6 +33,7 @@ double bench_measure_of(const struct bench_run *run, enum bench_measure measure)
     case BENCH_RATIO: return run->ratio;
     case BENCH_FITNESS: return run->returned_fitness;
     case BENCH_TEST: return run->returned_test;
+    case BENCH_POPULATION_TEST: return run->population_test;
     case BENCH_DIVERSITY: return run->diversity;
     case BENCH_HOURS: return run->seconds / 3600;
     case BENCH_WORKERS_BUSY: return run->workers_busy;

@@ -16,6 +16,7 @@ enum bench_measure {
     BENCH_RATIO,
     BENCH_FITNESS, /* of what the search returns: its own answer, else the best it found */
     BENCH_TEST,    /* likewise */
+    BENCH_POPULATION_TEST,
     BENCH_DIVERSITY,
     BENCH_HOURS,
     BENCH_WORKERS_BUSY,

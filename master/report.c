@@ -408,9 +408,9 @@ static void print_table(const struct report *report, FILE *out)
         print_point(report, "the method's own answer", report->answer, out);
     else if (report->study.state == STORE_STUDY_FINISHED && strategy_answers(report->settings->strategy.name))
         fprintf(out,
-                "no answer of the method's own: the search ended before %s had found %" PRIu32
-                " good candidates; raise budget.evaluations or lower strategy.positives\n\n",
-                report->settings->strategy.name, report->settings->strategy.positives);
+                "no answer of the method's own: the search ended before %s came to its end; raise budget.evaluations or lower "
+                "strategy.generations (rminas: strategy.positives)\n\n",
+                report->settings->strategy.name);
     if (report->best == NULL)
         return;
     fprintf(out, "front of %zu\n", report->front_count);

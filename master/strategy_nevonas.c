@@ -13,6 +13,7 @@
 #include "common/jsontext.h"
 #include "master/cohort.h"
 #include "master/individual.h"
+#include "master/novelty.h"
 #include "master/nsga.h"
 #include "master/pareto.h"
 #include "master/vary.h"
@@ -105,43 +106,19 @@ static enum status_code nevonas_open(struct strategy *strategy, struct status *s
 
 /* --- novelty --- */
 
-/* Jaccard's distance of two sets of decisions: 1 where nothing is alike, 0 where everything is. */
-static double distance(const struct space *space, const struct arch *a, const struct arch *b)
-{
-    double parts = (double)space_parts(space), alike = (double)space_parts_alike(space, a, b);
-    return 1 - alike / (2 * parts - alike);
-}
-
-/* Takes one more distance into the `neighbours` smallest; returns how many there are now. */
-static uint32_t take(double *nearest, uint32_t count, uint32_t neighbours, double value)
-{
-    uint32_t at = count;
-    if (count == neighbours && !(value < nearest[count - 1]))
-        return count;
-    if (count == neighbours)
-        at = --count;
-    for (; at > 0 && nearest[at - 1] > value; at--)
-        nearest[at] = nearest[at - 1];
-    nearest[at] = value;
-    return count + 1;
-}
-
 /* The mean distance of a member of the cohort to its nearest neighbours, among the cohort's others and what was told before it. */
 static double novelty(const struct strategy *strategy, uint32_t member)
 {
     const struct nevonas *search = strategy->state;
     const struct cohort *cohort = &search->cohort;
     const struct arch *arch = &cohort->arch[member];
-    uint32_t neighbours = settings(strategy)->neighbours, count = 0;
-    double sum = 0;
+    uint32_t most = settings(strategy)->neighbours, count = 0;
     for (uint32_t i = 0; i < cohort->count; i++)
         if (i != member)
-            count = take(search->nearest, count, neighbours, distance(strategy->space, arch, &cohort->arch[i]));
+            count = novelty_take(search->nearest, count, most, novelty_distance(strategy->space, arch, &cohort->arch[i]));
     for (size_t i = 0; i < search->known; i++)
-        count = take(search->nearest, count, neighbours, distance(strategy->space, arch, &cohort->told.members[i].arch));
-    for (uint32_t i = 0; i < count; i++)
-        sum += search->nearest[i];
-    return sum / count;
+        count = novelty_take(search->nearest, count, most, novelty_distance(strategy->space, arch, &cohort->told.members[i].arch));
+    return novelty_mean(search->nearest, count);
 }
 
 /* --- standing --- */

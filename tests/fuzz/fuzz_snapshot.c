@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct status status = {0};
     if (size < 1)
         return 0;
-    fuzz_study_open(&study, fuzz_strategies[data[0] % FUZZ_STRATEGIES]);
+    fuzz_study_open(&study, fuzz_strategy_of(data[0]));
     if (study_load(study.study, data + 1, size - 1, &status) == STATUS_OK)
         fuzz_study_go_on(study.study, 2);
     else

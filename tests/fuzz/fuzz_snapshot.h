@@ -5,8 +5,15 @@
 #include "master/study.h"
 #include "tests/fuzz/fuzz.h"
 
-static const char *const fuzz_strategies[] = {"evrsnas", "mohdnas", "surrogate", "rminas", "random", "regularised", "local"};
+/* New ones at the end: an input's first byte says which it is of, 'a' the first. */
+static const char *const fuzz_strategies[] = {"evrsnas", "mohdnas", "surrogate", "rminas",  "random", "regularised",
+                                              "local",   "evnas",   "cmanas",    "pevonas", "nevonas"};
 enum { FUZZ_STRATEGIES = sizeof fuzz_strategies / sizeof fuzz_strategies[0] };
+
+static inline const char *fuzz_strategy_of(uint8_t first)
+{
+    return fuzz_strategies[(uint8_t)(first - 'a') % FUZZ_STRATEGIES];
+}
 
 /* A small study whose values all come from outside. */
 struct fuzz_study {
@@ -37,7 +44,8 @@ static inline void fuzz_study_open(struct fuzz_study *out, const char *strategy)
                                 .quantile = 0.3,
                                 .pool = 20,
                                 .trees = 3,
-                                .consensus = 2},
+                                .consensus = 2,
+                                .neighbours = 3},
                    .fitness = {.source = CONFIG_FITNESS_RMI, .bundle = "x", .protocol = "rmi-fast", .column = "accuracy"},
                    .cost_count = 1,
                    .network = {16, 1, 10, 3, 32},

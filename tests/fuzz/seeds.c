@@ -238,7 +238,7 @@ static void snapshots(void)
         FUZZ_MUST(study_save(study.study, &data, &size, &status) == STATUS_OK, status.message);
         char *input = malloc(size + 1);
         FUZZ_MUST(input != NULL, "there is memory for a snapshot");
-        input[0] = (char)('1' + (int)i); /* '1' .. '7', whose remainders are 0 .. 6 */
+        input[0] = (char)('a' + (int)i); /* fuzz_strategy_of */
         memcpy(input + 1, data, size);
         keep("snapshot", fuzz_strategies[i], input, size + 1);
         free(input);

@@ -246,8 +246,8 @@ static void a_method_that_ends_without_its_answer_says_why(void **state)
     (void)state;
     struct report report = report_of(settings_of_rminas, two, COUNT(two));
     char *text = printed(&report, CLI_TABLE, report_print);
-    assert_non_null(strstr(text, "no answer of the method's own: the search ended before rminas had found 100 good candidates; "
-                                 "raise budget.evaluations or lower strategy.positives\n"));
+    assert_non_null(strstr(text, "no answer of the method's own: the search ended before rminas came to its end; raise "
+                                 "budget.evaluations or lower strategy.generations (rminas: strategy.positives)\n"));
     free(text);
     report_free(&report);
     report = report_with_answer(settings_of_rminas, two, COUNT(two), two[1].arch);

@@ -527,8 +527,11 @@ static void a_restart_after_any_tell_ends_with_the_same_candidates(void **state)
 {
     struct world *world = *state;
     world_evaluate_outside(world);
-    for (int plain = 0; plain < 2; plain++) {
-        world->config.strategy.plain = plain;
+    static const char *const strategies[] = {"evrsnas", "evrsnas", "evnas", "cmanas", "pevonas", "nevonas"};
+    world->config.strategy.neighbours = 5;
+    for (int i = 0; i < 6; i++) {
+        world->config.strategy.name = (char *)(uintptr_t)strategies[i];
+        world->config.strategy.plain = i == 0;
         world->config.strategy.generations = 6;
         size_t want = world_run_new(world, told_once);
         for (size_t stop = 0; stop <= want; stop += 3) {

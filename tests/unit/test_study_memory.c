@@ -37,6 +37,7 @@ static int open_small(void **state)
     s->pool = 5;
     s->trees = 2;
     s->consensus = 2;
+    s->neighbours = 3;
     s->diversity = true;
     world->config.budget.evaluations = ASKS;
     return 0;
@@ -135,6 +136,10 @@ SEARCH_TEST(rminas, STEADY)
 SEARCH_TEST(random, STEADY)
 SEARCH_TEST(regularised, GENERATIONS)
 SEARCH_TEST(local, STEADY)
+SEARCH_TEST(evnas, GENERATIONS)
+SEARCH_TEST(cmanas, GENERATIONS)
+SEARCH_TEST(pevonas, GENERATIONS)
+SEARCH_TEST(nevonas, GENERATIONS)
 
 #define SMALL(test) cmocka_unit_test_setup_teardown(test, open_small, world_close)
 
@@ -144,7 +149,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SMALL(evrsnas_GENERATIONS),   SMALL(evrsnas_STEADY),          SMALL(mohdnas_GENERATIONS), SMALL(mohdnas_STEADY),
         SMALL(surrogate_GENERATIONS), SMALL(surrogate_STEADY),        SMALL(rminas_GENERATIONS),  SMALL(rminas_STEADY),
-        SMALL(random_STEADY),         SMALL(regularised_GENERATIONS), SMALL(local_STEADY),
+        SMALL(random_STEADY),         SMALL(regularised_GENERATIONS), SMALL(local_STEADY),        SMALL(evnas_GENERATIONS),
+        SMALL(cmanas_GENERATIONS),    SMALL(pevonas_GENERATIONS),     SMALL(nevonas_GENERATIONS),
     };
     return TEST_RUN(tests);
 }

@@ -1,0 +1,151 @@
+/* strategy_nevonas: who is in the front, what each setting of novelty looks for, limits and costs beside it. */
+#include "tests/support/trial.h"
+
+#include <string.h>
+
+static int open_nevonas(void **state)
+{
+    int code = trial_open(state);
+    struct trial *trial = *state;
+    trial->study.strategy.name = "nevonas";
+    trial->study.strategy.mutation = 0.2;
+    return code;
+}
+
+static void no_architecture_is_asked_twice(void **state)
+{
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    size_t count = trial_run_all(*state, asked);
+    assert_in_range(count, 100, 800);
+    assert_int_equal(trial_count_distinct(asked, count), count);
+}
+
+static double fitness_of(const struct trial *trial, const struct arch *arch)
+{
+    return space_connected(&trial->space, arch) ? trial_fitness(arch) : 0;
+}
+
+/* The fittest of everything asked stays, at one end of the front. */
+static void the_answer_is_the_fittest_of_the_front(void **state)
+{
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    struct arch answer, member;
+    double best = 0;
+    size_t members = 0;
+    trial->study.cost_count = 0;
+    struct strategy strategy = trial_strategy(trial);
+    assert_false(strategy_member(&strategy, 0, &member));
+    size_t count = trial_run(trial, &strategy, asked, TRIAL_ASKS_MAX);
+    assert_true(strategy_answer(&strategy, &answer));
+    for (; strategy_member(&strategy, members, &member); members++)
+        assert_true(fitness_of(trial, &member) <= fitness_of(trial, &answer));
+    assert_in_range(members, 2, 20);
+    for (size_t i = 0; i < count; i++)
+        best = fitness_of(trial, &asked[i]) > best ? fitness_of(trial, &asked[i]) : best;
+    assert_true(fitness_of(trial, &answer) == best);
+    strategy_close(&strategy);
+}
+
+/* Asks that are new, with each setting. */
+static size_t distinct_with(struct trial *trial, enum config_novelty novelty)
+{
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    trial->study.strategy.novelty = novelty;
+    return trial_run_all(trial, asked);
+}
+
+static void novelty_keeps_the_search_moving(void **state)
+{
+    struct trial *trial = *state;
+    trial->study.cost_count = 0;
+    size_t none = distinct_with(trial, CONFIG_NOVELTY_NONE), beside = distinct_with(trial, CONFIG_NOVELTY_BESIDE),
+           alone = distinct_with(trial, CONFIG_NOVELTY_ALONE);
+    assert_true(beside > 2 * none);
+    assert_true(alone > beside);
+}
+
+static double mean_of_last(const struct trial *trial, const struct arch *asked, size_t count)
+{
+    double sum = 0;
+    for (size_t i = count - 100; i < count; i++)
+        sum += fitness_of(trial, &asked[i]) / 100;
+    return sum;
+}
+
+static void alone_it_does_not_look_at_the_fitness(void **state)
+{
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    trial->study.cost_count = 0;
+    size_t count = trial_run_all(trial, asked);
+    double beside = mean_of_last(trial, asked, count);
+    trial->study.strategy.novelty = CONFIG_NOVELTY_ALONE;
+    count = trial_run_all(trial, asked);
+    assert_true(mean_of_last(trial, asked, count) < beside - 1);
+}
+
+static void what_is_over_a_limit_is_not_in_the_front(void **state)
+{
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    struct arch member, answer;
+    size_t members = 0;
+    struct strategy strategy = trial_strategy(trial);
+    trial_run(trial, &strategy, asked, TRIAL_ASKS_MAX);
+    for (; strategy_member(&strategy, members, &member); members++)
+        assert_true(trial_cost(&member) <= 12);
+    assert_true(members > 1);
+    assert_true(strategy_answer(&strategy, &answer) && trial_cost(&answer) <= 12);
+    strategy_close(&strategy);
+}
+
+/* A cost that is an objective keeps cheap ones in the front, one that is only limited does not. */
+static void a_cost_can_be_a_third_objective(void **state)
+{
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    double cheapest[2] = {100, 100};
+    for (int limit_only = 0; limit_only < 2; limit_only++) {
+        struct arch member;
+        trial->cost.limit_only = limit_only;
+        trial->cost.max = 40;
+        trial->study.strategy.novelty = CONFIG_NOVELTY_NONE;
+        struct strategy strategy = trial_strategy(trial);
+        trial_run(trial, &strategy, asked, TRIAL_ASKS_MAX);
+        for (size_t i = 0; strategy_member(&strategy, i, &member); i++)
+            cheapest[limit_only] = trial_cost(&member) < cheapest[limit_only] ? trial_cost(&member) : cheapest[limit_only];
+        strategy_close(&strategy);
+    }
+    assert_true(cheapest[0] < 3);
+    assert_true(cheapest[1] > 15);
+}
+
+static void settings_that_cannot_work_are_refused_with_their_values(void **state)
+{
+    struct trial *trial = *state;
+    struct strategy strategy;
+    struct status status = {0};
+    trial->study.strategy.neighbours = 0;
+    assert_int_equal(strategy_open(&trial->study, &trial->space, &strategy, &status), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status.message, "neighbours are needed, not 0"));
+}
+
+#define in_trial(test) TRIAL_TEST(open_nevonas, test)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        in_trial(no_architecture_is_asked_twice),
+        in_trial(the_answer_is_the_fittest_of_the_front),
+        in_trial(novelty_keeps_the_search_moving),
+        in_trial(alone_it_does_not_look_at_the_fitness),
+        in_trial(what_is_over_a_limit_is_not_in_the_front),
+        in_trial(a_cost_can_be_a_third_objective),
+        in_trial(settings_that_cannot_work_are_refused_with_their_values),
+        in_trial(trial_by_rmi_asks_no_two_that_are_isomorphic),
+        in_trial(trial_refuses_a_save_of_another_population),
+        TRIAL_GENERATIONS_TESTS(open_nevonas),
+    };
+    return TEST_RUN(tests);
+}

@@ -257,6 +257,7 @@ $(REAL64_LIB): $(patsubst %.c,$(B)/real64/%.o,$(REAL64_SRC)) $(KERNEL_OBJ:$(B)/%
 	$(Q)$(AR) rcs $@ $^
 
 define LINK
+@mkdir -p $(@D)
 $(call say,LINK)
 $(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lm -lpthread -o $@
 endef

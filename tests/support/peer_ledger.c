@@ -10,9 +10,11 @@
  *
  * SIGRTMIN makes the loop's thread stand still, as one that is caught in a calculation does, while ZeroMQ's thread lives; SIGRTMIN
  * + 1 lets it go on. */
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,12 +38,13 @@ void __wrap_job_work(void *bench, struct slot *slot, const struct wire_task *tas
                      struct slot_result *out);
 
 static int book = -1;
-static volatile sig_atomic_t caught, freed;
+static atomic_int caught, freed; /* either handler may run on any thread */
 
 /* The loop runs on the first thread; the kernel gives a process's signal to any. Counted, as the second signal may be handled
  * before the first. */
 static void stand_still(int number)
 {
+    const int before = errno;
     if (gettid() != getpid()) {
         tgkill(getpid(), getpid(), number);
         return;
@@ -49,6 +52,7 @@ static void stand_still(int number)
     int mine = ++caught;
     while (freed < mine)
         poll(NULL, 0, 10);
+    errno = before;
 }
 
 static void let_go(int number)

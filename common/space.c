@@ -107,6 +107,23 @@ bool space_connected(const struct space *space, const struct arch *arch)
     return space->ops->connected(space, arch);
 }
 
+size_t space_trait_count(const struct space *space)
+{
+    return space->ops->trait_count;
+}
+
+int space_trait_choices(const struct space *space, size_t trait)
+{
+    return space->ops->trait_choices[trait];
+}
+
+void space_traits(const struct space *space, const struct arch *arch, uint8_t out[SPACE_TRAITS_MAX])
+{
+    assert(space_valid(space, arch));
+    if (space->ops->traits != NULL)
+        space->ops->traits(arch, out);
+}
+
 void space_canonical(const struct space *space, const struct arch *arch, struct arch *out)
 {
     assert(space_valid(space, arch));

@@ -46,6 +46,9 @@ struct space_ops {
     void (*print)(const struct space *space, const struct arch *arch, char out[ARCH_TEXT_BYTES]);
     bool (*connected)(const struct space *space, const struct arch *arch);
     void (*canonical)(const struct space *space, const struct arch *arch, struct arch *out);
+    size_t trait_count;           /* of every architecture; 0: none */
+    const uint8_t *trait_choices; /* (trait_count) */
+    void (*traits)(const struct arch *arch, uint8_t *out);
     enum status_code (*build)(const struct space *space, const struct arch *arch, const struct space_build *build, struct net *out,
                               struct status *status);
     const struct space_matrix *matrix; /* NULL: a row for each gene, of which the largest number decides */
@@ -87,6 +90,14 @@ bool space_connected(const struct space *space, const struct arch *arch);
  * functions): the same for each of them, itself a valid architecture, and a fixed point. Evaluation keys and weight seeds use it;
  * table look-ups must not. */
 void space_canonical(const struct space *space, const struct arch *arch, struct arch *out);
+
+/* What a model of costs should know beside the genes: small integers, trait i below space_trait_choices(i), that say how the
+ * decisions hang together (nb201: which operations reach the output, how many edges meet where). Writes space_trait_count values,
+ * none for most spaces. */
+enum { SPACE_TRAITS_MAX = 32 };
+size_t space_trait_count(const struct space *space);
+int space_trait_choices(const struct space *space, size_t trait);
+void space_traits(const struct space *space, const struct arch *arch, uint8_t out[SPACE_TRAITS_MAX]);
 
 /* Every gene uniform and independent. */
 void space_sample(const struct space *space, struct rng *rng, struct arch *out);

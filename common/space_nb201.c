@@ -242,6 +242,61 @@ static void nb201_canonical(const struct space *space, const struct arch *arch, 
     cell_of_number(tables->representative[cell_number(arch)], out);
 }
 
+/* --- traits -------------------------------------------------------------------------------------------------- */
+
+enum { NB201_TRAITS = 2 * NB201_EDGES + 7 };
+
+static const uint8_t nb201_trait_choices[NB201_TRAITS] = {10, 10, 10, 10, 10, 10, 20, 20, 20, 20, 20, 20, 2, 3, 4, 2, 3, 3, 4};
+
+/* How many operations are added up in node 2, 0 to 2: a skip of nothing is none. */
+static uint8_t added_in_node_2(const struct arch *arch)
+{
+    bool second = arch->genes[2] != NB201_NONE && (arch->genes[0] != NB201_NONE || arch->genes[2] != NB201_SKIP);
+    return (uint8_t)((arch->genes[1] != NB201_NONE) + second);
+}
+
+static bool is_convolution(uint8_t gene)
+{
+    return gene == NB201_CONV_1X1 || gene == NB201_CONV_3X3;
+}
+
+/* Whether what does not reach the output is dropped: 2 where it is. Read off the published latencies of Raspberry Pi and Pixel, all
+ * of them: what nobody wants of node 2 is dropped when it is a sum, or when nobody wants a convolution in node 1 either, and is
+ * computed when it is one operation. */
+static uint8_t dropped(const struct arch *arch)
+{
+    const uint8_t *genes = arch->genes;
+    uint8_t added = added_in_node_2(arch);
+    bool unwanted = genes[2] == NB201_NONE && genes[4] == NB201_NONE && is_convolution(genes[0]);
+    return genes[5] == NB201_NONE && added > 0 && unwanted ? 2 : added;
+}
+
+/* Every edge's operation, told apart by whether it reaches the output; if not, also by whether it is dropped all the same; then how
+ * many edges that carry anything end in nodes 1, 2 and 3, how many nodes' outputs are wanted from 2 and 1, and how many edges leave
+ * nodes 1 and 0. */
+static void nb201_traits(const struct arch *arch, uint8_t *out)
+{
+    unsigned live = nb201_live_edges(arch);
+    uint8_t on[NB201_EDGES], gone = dropped(arch);
+    for (size_t i = 0; i < NB201_EDGES; i++)
+        on[i] = arch->genes[i] != NB201_NONE;
+    const uint8_t into2 = (uint8_t)(on[1] + (on[2] & on[0]));
+    const uint8_t degrees[] = {on[0],
+                               into2,
+                               (uint8_t)(on[3] + (on[4] & on[0]) + (on[5] && into2 > 0)),
+                               on[5],
+                               (uint8_t)(on[4] + (on[2] & on[5])),
+                               (uint8_t)(on[2] + on[4]),
+                               (uint8_t)(on[0] + on[1] + on[3])};
+    for (size_t i = 0; i < NB201_EDGES; i++) {
+        uint8_t gene = arch->genes[i];
+        bool lives = (live >> i & 1) != 0;
+        out[i] = (uint8_t)(lives ? gene : NB201_OPERATIONS + gene);
+        out[NB201_EDGES + i] = (uint8_t)(lives ? gene : NB201_OPERATIONS + 3 * gene + gone);
+    }
+    memcpy(out + 2 * NB201_EDGES, degrees, sizeof degrees);
+}
+
 static int nb201_choices(const struct space *space, size_t gene)
 {
     (void)space;
@@ -261,5 +316,8 @@ const struct space_ops space_nb201 = {
     .print = nb201_print,
     .connected = nb201_connected,
     .canonical = nb201_canonical,
+    .trait_count = NB201_TRAITS,
+    .trait_choices = nb201_trait_choices,
+    .traits = nb201_traits,
     .build = nb201_build_net,
 };

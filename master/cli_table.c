@@ -8,15 +8,20 @@
 
 #include "common/space.h"
 #include "common/table.h"
+#include "master/cli_table_predict.h"
 #include "master/lut.h"
+#include "master/predictor.h"
 #include "master/report.h"
 
-enum { KEY_COLUMN = 256, KEY_DEVICE, KEY_DATASET, KEY_SPACE, KEY_ARCH, KEY_LUT };
+enum { KEY_COLUMN = 256, KEY_DEVICE, KEY_DATASET, KEY_SPACE, KEY_ARCH, KEY_LUT, KEY_SAMPLES, KEY_SEEDS, KEY_MODEL };
+
+enum { SAMPLES_MAX = 1000000, SEEDS_MAX = 1000 };
 
 struct table_options {
     const char *file, *column, *device, *dataset, *space, *arch;
-    bool lut;
+    bool lut, predict, predict_given;
     enum cli_format format;
+    struct cli_table_predict prediction;
 };
 
 /* What is looked into: one of the two. */
@@ -182,12 +187,61 @@ static enum status_code show(const struct table_options *options, struct status 
     if (code != STATUS_OK)
         return code;
     code = load_figures(options, &space, &figures, status);
-    if (code == STATUS_OK)
+    if (code == STATUS_OK && options->predict)
+        code = cli_table_predict(&options->prediction, &space, figures.table, status);
+    else if (code == STATUS_OK)
         code = options->arch != NULL ? show_one(options, &figures, &space, status) : show_all(options, &figures, &space, status);
     table_free(figures.table);
     lut_free(figures.lut);
     space_close(&space);
     return code;
+}
+
+static void read_samples(struct table_options *options, char *text, struct argp_state *state)
+{
+    char *parts[CLI_TABLE_PREDICT_SAMPLES_MAX];
+    int count = cli_option_list("samples", text, parts, CLI_TABLE_PREDICT_SAMPLES_MAX, state);
+    for (int i = 0; i < count; i++)
+        options->prediction.samples[i] = (uint32_t)cli_option_int("samples", parts[i], 5, SAMPLES_MAX, state);
+    options->prediction.sample_count = (size_t)count;
+}
+
+static void read_model(struct table_options *options, const char *text, struct argp_state *state)
+{
+    for (int kind = 0; kind < PREDICTOR_KINDS; kind++) {
+        if (strcmp(text, predictor_kind_name((enum predictor_kind)kind)) == 0) {
+            options->prediction.kinds = 1U << kind;
+            return;
+        }
+    }
+    argp_error(state, "--model: '%s' is none of ridge, kernel and mlp", text);
+}
+
+static error_t parse_prediction(int key, char *text, struct argp_state *state)
+{
+    struct table_options *options = state->input;
+    switch (key) {
+    case KEY_SAMPLES: read_samples(options, text, state); break;
+    case KEY_SEEDS: options->prediction.seeds = (uint32_t)cli_option_int("seeds", text, 1, SEEDS_MAX, state); break;
+    case KEY_MODEL: read_model(options, text, state); break;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+    options->predict_given = true;
+    return 0;
+}
+
+static void finish_arguments(struct table_options *options, struct argp_state *state)
+{
+    if (options->file == NULL || options->column == NULL)
+        argp_error(state, "a file and --column are needed");
+    if (options->lut && (options->device != NULL || options->dataset != NULL))
+        argp_error(state, "a look-up table has neither device nor dataset; choose the column");
+    if (options->predict && (options->lut || options->arch != NULL))
+        argp_error(state, "predict learns from a table's rows; --lut and --arch belong to show");
+    if (!options->predict && options->predict_given)
+        argp_error(state, "--samples, --seeds and --model belong to predict");
+    options->prediction.column = options->column;
+    options->prediction.format = options->format;
 }
 
 static error_t parse_option(int key, char *text, struct argp_state *state)
@@ -202,20 +256,16 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case KEY_LUT: options->lut = true; return 0;
     case 'f': options->format = cli_option_format(text, state); return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num == 0 && strcmp(text, "show") != 0)
-            argp_error(state, "'%s' is not known; `hwnas table show FILE --column C` it is", text);
+        options->predict |= state->arg_num == 0 && strcmp(text, "predict") == 0;
+        if (state->arg_num == 0 && !options->predict && strcmp(text, "show") != 0)
+            argp_error(state, "'%s' is not known; `hwnas table show FILE --column C` it is, or predict in place of show", text);
         if (state->arg_num > 1)
             argp_error(state, "one file at a time; '%s' is a second", text);
         if (state->arg_num == 1)
             options->file = text;
         return 0;
-    case ARGP_KEY_END:
-        if (options->file == NULL || options->column == NULL)
-            argp_error(state, "a file and --column are needed");
-        if (options->lut && (options->device != NULL || options->dataset != NULL))
-            argp_error(state, "a look-up table has neither device nor dataset; choose the column");
-        return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    case ARGP_KEY_END: finish_arguments(options, state); return 0;
+    default: return parse_prediction(key, text, state);
     }
 }
 
@@ -228,16 +278,24 @@ static int run_verb(int argc, char **argv)
         {"arch", KEY_ARCH, "STR", 0, "look this architecture up", 0},
         {"space", KEY_SPACE, "NAME", 0, "the search space; default nb201", 0},
         {"lut", KEY_LUT, NULL, 0, "the file is a look-up table: one figure a decision, under `layer` and `op`", 0},
+        {"samples", KEY_SAMPLES, "N,...", 0, "predict: sizes of the sample to learn from; default 10,50,100,1000", 0},
+        {"seeds", KEY_SEEDS, "N", 0, "predict: samples of each size; default 5", 0},
+        {"model", KEY_MODEL, "NAME", 0, "predict: ridge, kernel or mlp alone; default: cross-validation chooses", 0},
         {"format", 'f', "FORMAT", 0, "table (default), csv or json", 0},
         {0}};
     static const struct argp argp = {.options = option_table,
                                      .parser = parse_option,
-                                     .args_doc = "show FILE",
+                                     .args_doc = "show FILE\npredict FILE",
                                      .doc =
                                          "Reads a CSV table as a study would: one row an architecture, under `arch_str` or `ops`; "
                                          "prints how many values there are and their range. With --lut as `source: lut` reads it: "
-                                         "the range is the whole space's."};
-    struct table_options options = {.space = "nb201", .format = CLI_TABLE};
+                                         "the range is the whole space's.\v`predict` says how well the "
+                                         "column can be foretold: it learns from a random sample and predicts every other row. "
+                                         "Architectures whose output does not depend on their input are a class of their own."};
+    struct table_options options = {
+        .space = "nb201",
+        .format = CLI_TABLE,
+        .prediction = {.samples = {10, 50, 100, 1000}, .sample_count = 4, .seeds = 5, .kinds = PREDICTOR_ALL}};
     struct status status = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     return show(&options, &status) == STATUS_OK ? cli_flush("table") : cli_fail("table", &status);

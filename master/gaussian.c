@@ -1,4 +1,4 @@
-/* gaussian: see gaussian.h. Called by strategy_surrogate.c.
+/* gaussian: see gaussian.h. Called by strategy_surrogate.c and predictor.c.
  *
  * The Cholesky factor grows by one row for each architecture and is never computed anew: the covariance of those known does not
  * depend on what they are worth. */
@@ -10,10 +10,10 @@
 
 enum { COLUMNS_MAX = 64, WORD_COLUMNS = 8, WORDS_MAX = COLUMNS_MAX / WORD_COLUMNS };
 
-static const double REACH = 1.8, NOISE = 0.01;
-
 struct gaussian {
     size_t columns, words, outputs, count, room;
+    double reach, noise;
+    double *noises;                     /* (room) of each row; owned */
     double covariance[COLUMNS_MAX + 1]; /* by differing columns */
     uint64_t *rows;                     /* (room, words): eight columns a word; owned */
     double *factor;                     /* lower triangle row by row: row i begins at i * (i + 1) / 2; owned */
@@ -21,7 +21,7 @@ struct gaussian {
     double *mean;                       /* (outputs); owned */
 };
 
-struct gaussian *gaussian_new(size_t columns, size_t outputs)
+struct gaussian *gaussian_new(size_t columns, size_t outputs, double reach, double noise)
 {
     struct gaussian *gaussian = calloc(1, sizeof *gaussian);
     if (gaussian == NULL)
@@ -29,8 +29,11 @@ struct gaussian *gaussian_new(size_t columns, size_t outputs)
     gaussian->columns = columns;
     gaussian->words = (columns + WORD_COLUMNS - 1) / WORD_COLUMNS;
     gaussian->outputs = outputs;
+    gaussian->reach = reach;
+    gaussian->noise = noise;
     for (size_t differing = 0; differing <= columns; differing++)
-        gaussian->covariance[differing] = exp(-REACH * (double)differing / (double)columns);
+        gaussian->covariance[differing] =
+            reach > 0 ? exp(-reach * (double)differing / (double)columns) : 1 - (double)differing / (double)columns;
     gaussian->mean = calloc(outputs, sizeof *gaussian->mean);
     if (gaussian->mean != NULL)
         return gaussian;
@@ -43,6 +46,7 @@ void gaussian_free(struct gaussian *gaussian)
     if (gaussian == NULL)
         return;
     free(gaussian->rows);
+    free(gaussian->noises);
     free(gaussian->factor);
     free(gaussian->weights);
     free(gaussian->mean);
@@ -94,6 +98,7 @@ static bool make_room(struct gaussian *gaussian)
         return true;
     size_t room = gaussian->room == 0 ? 128 : 2 * gaussian->room;
     if (!grow((void **)&gaussian->rows, room * gaussian->words, sizeof *gaussian->rows) ||
+        !grow((void **)&gaussian->noises, room, sizeof *gaussian->noises) ||
         !grow((void **)&gaussian->factor, room * (room + 1) / 2, sizeof *gaussian->factor) ||
         !grow((void **)&gaussian->weights, room * gaussian->outputs, sizeof *gaussian->weights))
         return false;
@@ -114,22 +119,27 @@ static double product(const double *a, const double *b, size_t n)
     return sum;
 }
 
-bool gaussian_add(struct gaussian *gaussian, const uint8_t *row)
+bool gaussian_add(struct gaussian *gaussian, const uint8_t *row, double doubt)
 {
     if (!make_room(gaussian))
         return false;
     size_t n = gaussian->count;
     uint64_t *packed = gaussian->rows + n * gaussian->words;
-    double *mine = factor_row(gaussian, n);
+    double *mine = factor_row(gaussian, n), noise = gaussian->noises[n] = doubt * gaussian->noise;
     pack(gaussian, row, packed);
     for (size_t i = 0; i < n; i++) {
         const double *its = factor_row(gaussian, i);
         mine[i] = (covariance(gaussian, packed, gaussian->rows + i * gaussian->words) - product(mine, its, i)) / its[i];
     }
     /* At least the noise remains, in exact arithmetic. */
-    mine[n] = sqrt(fmax(1 + NOISE - product(mine, mine, n), NOISE / 2));
+    mine[n] = sqrt(fmax(1 + noise - product(mine, mine, n), noise / 2));
     gaussian->count++;
     return true;
+}
+
+void gaussian_clear(struct gaussian *gaussian)
+{
+    gaussian->count = 0;
 }
 
 /* --- what they are worth --- */
@@ -174,4 +184,52 @@ void gaussian_predict(const struct gaussian *gaussian, const uint8_t *row, doubl
         for (size_t k = 0; k < m; k++)
             values[k] += like * gaussian->weights[i * m + k];
     }
+}
+
+/* (K + N) w = y, and K w is what is predicted. */
+double gaussian_residual(const struct gaussian *gaussian, size_t i)
+{
+    return -gaussian->noises[i] * gaussian->weights[i * gaussian->outputs];
+}
+
+/* --- rows that are not decided --- */
+
+/* The derivatives of one row's part of the sum by the shares: `steep` a share that the row has. */
+static void add_slope(const struct gaussian *gaussian, const uint8_t *row, const size_t *first, double steep, double *gradient)
+{
+    for (size_t c = 0; c < gaussian->columns; c++)
+        gradient[first[c] + row[c]] += steep;
+}
+
+/* Shares in common. |input - row|^2 is the squares of all shares, less twice that, and one a column. */
+static double common(const struct gaussian *gaussian, const uint8_t *row, const size_t *first, const double *input)
+{
+    double sum = 0;
+    for (size_t c = 0; c < gaussian->columns; c++)
+        sum += input[first[c] + row[c]];
+    return sum;
+}
+
+double gaussian_relaxed(const struct gaussian *gaussian, const uint8_t *choices, const double *input, double *gradient)
+{
+    size_t length = 0, first[COLUMNS_MAX];
+    double squares = (double)gaussian->columns, sum = gaussian->mean[0], pull = 0;
+    double rate = (gaussian->reach > 0 ? gaussian->reach : 1) / (double)gaussian->columns;
+    for (size_t c = 0; c < gaussian->columns; length += choices[c++])
+        first[c] = length;
+    for (size_t j = 0; j < length; j++)
+        squares += input[j] * input[j];
+    memset(gradient, 0, length * sizeof *gradient);
+    for (size_t i = 0; i < gaussian->count; i++) {
+        const uint8_t *row = (const uint8_t *)(gaussian->rows + i * gaussian->words);
+        double shared = common(gaussian, row, first, input), weight = gaussian->weights[i * gaussian->outputs];
+        bool curved = gaussian->reach > 0;
+        double part = curved ? exp(-rate * (squares / 2 - shared)) * weight : rate * shared * weight;
+        add_slope(gaussian, row, first, rate * (curved ? part : weight), gradient);
+        pull += curved ? part : 0;
+        sum += part;
+    }
+    for (size_t j = 0; j < length; j++)
+        gradient[j] -= rate * pull * input[j];
+    return sum;
 }

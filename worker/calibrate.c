@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/rank.h"
 #include "worker/measure.h"
 
 enum { POOL_LEAST = 1000, TRIES = 200, VALUES_MAX = 256 };
@@ -134,42 +135,6 @@ size_t calibrate_space_size(const struct space *space)
 
 /* --- how good ------------------------------------------------------------------------------------------------ */
 
-struct ranked {
-    double value;
-    size_t at;
-};
-
-static int by_value(const void *left, const void *right)
-{
-    double a = ((const struct ranked *)left)->value, b = ((const struct ranked *)right)->value;
-    return (a > b) - (a < b);
-}
-
-/* Ranks from 0, equals sharing the mean of theirs. */
-static void rank(const double *values, size_t n, struct ranked *room, double *ranks)
-{
-    for (size_t i = 0; i < n; i++)
-        room[i] = (struct ranked){values[i], i};
-    qsort(room, n, sizeof *room, by_value);
-    for (size_t first = 0, last; first < n; first = last) {
-        for (last = first + 1; last < n && room[last].value <= room[first].value; last++)
-            continue;
-        for (size_t i = first; i < last; i++)
-            ranks[room[i].at] = ((double)first + (double)last - 1) / 2;
-    }
-}
-
-static double correlation(const double *a, const double *b, size_t n)
-{
-    double mean = ((double)n - 1) / 2, ab = 0, aa = 0, bb = 0;
-    for (size_t i = 0; i < n; i++) {
-        ab += (a[i] - mean) * (b[i] - mean);
-        aa += (a[i] - mean) * (a[i] - mean);
-        bb += (b[i] - mean) * (b[i] - mean);
-    }
-    return ab / sqrt(aa * bb); /* NaN when one of them does not vary */
-}
-
 static int by_number(const void *left, const void *right)
 {
     double a = *(const double *)left, b = *(const double *)right;
@@ -179,16 +144,12 @@ static int by_number(const void *left, const void *right)
 enum status_code calibrate_judge(const double *measured, const double *predicted, size_t n, struct calibrate_error *out,
                                  struct status *status)
 {
-    double *errors = calloc(2 * n, sizeof *errors);
-    struct ranked *room = calloc(n, sizeof *room);
-    if (errors == NULL || room == NULL) {
+    double *errors = calloc(n, sizeof *errors);
+    *out = (struct calibrate_error){.count = n};
+    if (errors == NULL || !rank_correlation(measured, predicted, n, &out->rank)) {
         free(errors);
-        free(room);
         return status_set(status, STATUS_NO_MEMORY, "no memory to compare %zu predictions", n);
     }
-    rank(measured, n, room, errors);
-    rank(predicted, n, room, errors + n);
-    *out = (struct calibrate_error){.count = n, .rank = correlation(errors, errors + n, n)};
     for (size_t i = 0; i < n; i++)
         errors[i] = (predicted[i] - measured[i]) / measured[i];
     out->bias = measure_median(errors, (int)n);
@@ -198,7 +159,6 @@ enum status_code calibrate_judge(const double *measured, const double *predicted
     out->median = (errors[(n - 1) / 2] + errors[n / 2]) / 2;
     out->p90 = errors[(size_t)ceil(0.9 * (double)n) - 1];
     free(errors);
-    free(room);
     return STATUS_OK;
 }
 

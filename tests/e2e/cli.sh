@@ -68,6 +68,18 @@ same 'table show as JSON is one valid object' \
 same 'table show looks one architecture up' "$($hwnas table show acc.csv --column acc --arch 300100 -f csv | tail -1 | sed 's/.*,//')" 70
 says 2 'has no acc for' 'an architecture that is not in the table is named' "$hwnas" table show acc.csv --column acc --arch 111111
 says 2 'a file and --column are needed' 'table show wants a column' "$hwnas" table show acc.csv
+python3 -c '
+import itertools
+print("ops,ms")
+for ops in itertools.product("01234", repeat=6):
+    if ops[0] != "4":
+        print("%s,%g" % ("".join(ops), 1 + sum((0, 0.5, 2, 6, 1)[int(o)] for o in ops)))' >sums.csv
+same 'table predict learns sums from a sample' "$($hwnas table predict sums.csv --column ms --samples 200 --seeds 1 --model ridge -f json |
+    python3 -c 'import json,sys; p=json.load(sys.stdin)["predictions"][0]; print(p["samples"], p["error_percent"] < 1, p["rank"] > .99, p["chosen"])')" \
+    '200 True True ridge 1'
+says 2 'leave fewer than 100 to predict' 'table predict needs rows to predict' "$hwnas" table predict sums.csv --column ms --samples 12450
+says 2 'none of ridge, kernel and mlp' 'table predict knows its models' "$hwnas" table predict sums.csv --column ms --model forest
+says 2 'belong to predict' 'table show has no samples' "$hwnas" table show sums.csv --column ms --samples 10
 { echo layer,op,ms; echo -1,-1,1; for layer in 0 1 2 3 4 5; do for op in 0 1 2 3 4; do echo "$layer,$op,$op"; done; done; } >lut.csv
 same 'table show --lut has the whole space'"'s range" "$($hwnas table show lut.csv --column ms --lut -f csv | cut -d, -f1-6)" $'column,rows,values,min,median,max\nms,31,31,1,,25'
 same 'table show --lut adds up' "$($hwnas table show lut.csv --column ms --lut --arch 012340 -f csv | tail -1 | sed 's/.*,//')" 11

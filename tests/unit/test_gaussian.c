@@ -19,14 +19,14 @@ static void make_world(struct world *world, uint64_t seed)
 {
     struct rng rng;
     rng_seed(&rng, seed);
-    world->gaussian = gaussian_new(COLUMNS, OUTPUTS);
+    world->gaussian = gaussian_new(COLUMNS, OUTPUTS, 1.8, 0.01);
     assert_non_null(world->gaussian);
     for (int i = 0; i < ROWS; i++) {
         for (int j = 0; j < COLUMNS; j++)
             world->rows[i][j] = (uint8_t)(rng_below(&rng, 3) * 120); /* bytes with and without their top bit */
         world->values[i][0] = world->rows[i][0] / 120.0 + rng_uniform(&rng);
         world->values[i][1] = 100 * rng_uniform(&rng);
-        assert_true(gaussian_add(world->gaussian, world->rows[i]));
+        assert_true(gaussian_add(world->gaussian, world->rows[i], 1));
     }
     gaussian_fit(world->gaussian, world->values[0]);
 }
@@ -113,7 +113,7 @@ static void without_rows_everything_is_expected_to_be_nothing(void **state)
     (void)state;
     uint8_t row[COLUMNS] = {0};
     double got = 1;
-    struct gaussian *gaussian = gaussian_new(COLUMNS, 1);
+    struct gaussian *gaussian = gaussian_new(COLUMNS, 1, 1.8, 0.01);
     gaussian_fit(gaussian, &got);
     gaussian_predict(gaussian, row, &got);
     assert_true(got == 0);
@@ -125,11 +125,11 @@ static void the_same_row_again_and_again_gives_the_mean_of_its_values(void **sta
     (void)state;
     uint8_t row[COLUMNS] = {1, 2, 3};
     double values[50], got, mean = 0;
-    struct gaussian *gaussian = gaussian_new(COLUMNS, 1);
+    struct gaussian *gaussian = gaussian_new(COLUMNS, 1, 1.8, 0.01);
     for (int i = 0; i < 50; i++) {
         values[i] = i % 7;
         mean += values[i] / 50;
-        assert_true(gaussian_add(gaussian, row));
+        assert_true(gaussian_add(gaussian, row, 1));
     }
     gaussian_fit(gaussian, values);
     gaussian_predict(gaussian, row, &got);

@@ -20,8 +20,9 @@ static struct kernels_gradient conv_gradient(const struct engine *e, const struc
 
 static void run_conv_back(struct engine *e, const struct plan_step *step)
 {
+    struct kernels_source plus;
     const struct kernels_backward call = {.at = plan_geometry(&e->plan, step->node),
-                                          .in = engine_source(e, step->in[0]),
+                                          .in = engine_conv_source(e, step, &plus),
                                           .gradient = conv_gradient(e, step),
                                           .weights = engine_param(e, e->weights, step->node, 0),
                                           .weight_gradient = engine_param(e, e->gradients, step->node, 0),

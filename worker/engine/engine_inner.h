@@ -71,6 +71,18 @@ static inline struct kernels_feeds engine_feeds(const struct engine *e, const st
     return feeds;
 }
 
+/* The input of a convolution's step: one value, or two added up. *plus is room for the second. */
+static inline struct kernels_source engine_conv_source(const struct engine *e, const struct plan_step *step,
+                                                       struct kernels_source *plus)
+{
+    struct kernels_source source = engine_source(e, step->in[0]);
+    if (step->in_count == 1)
+        return source;
+    *plus = engine_source(e, step->in[1]);
+    source.plus = plus;
+    return source;
+}
+
 static inline size_t engine_plane(const struct engine *e, int node)
 {
     const struct net_shape *s = &e->plan.nodes[node].shape;

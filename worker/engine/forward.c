@@ -8,8 +8,9 @@
 
 static void run_conv(struct engine *e, const struct plan_step *step)
 {
+    struct kernels_source plus;
     const struct kernels_forward call = {.at = plan_geometry(&e->plan, step->node),
-                                         .in = engine_source(e, step->in[0]),
+                                         .in = engine_conv_source(e, step, &plus),
                                          .weights = engine_param(e, e->weights, step->node, 0),
                                          .bias = engine_param(e, e->weights, step->node, 1),
                                          .out = engine_buffer(e, step->out),

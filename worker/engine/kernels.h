@@ -15,11 +15,15 @@ enum { KERNELS_ALIGN = 256, KERNELS_TERMS_MAX = 12, KERNELS_FEEDS_MAX = 6, KERNE
 
 /* An activation as its reader sees it: data, then per channel (x - center)*(scale + rest) + shift where scale is not NULL, then
  * max(x, 0) if relu. In this form a batch norm rounds once: near its mean, where a ReLU
- * decides, x - center is exact, and rest is what rounding took from the scale. */
+ * decides, x - center is exact, and rest is what rounding took from the scale.
+ *
+ * `plus`, where it is not NULL, is a second one of the same shape, added before the max; its own relu and plus are not read. Only
+ * convolutions in one group take it, all others want NULL. */
 struct kernels_source {
     const engine_real *data;                          /* (N, blocks, H, W, L) */
     const engine_real *center, *scale, *rest, *shift; /* (blocks * L), all or none */
     int relu;
+    const struct kernels_source *plus;
 };
 
 /* The gradient of a convolution's output as its reader sees it: slope*gradient + pull*(raw - center) + offset per channel when raw

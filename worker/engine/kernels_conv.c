@@ -110,7 +110,7 @@ void KERNEL(conv_forward)(const struct kernels_forward *call)
         return;
     }
     const int chunk = chunk_rows(at), columns = packed_columns(at), groups = blocks_of(at->c_out), blocks = blocks_of(at->c_in);
-    const int direct = at->pad == 0 && !call->in.relu && !call->in.scale;
+    const int direct = at->pad == 0 && !call->in.relu && !call->in.scale && !call->in.plus;
     const size_t kernel = (size_t)(at->kh * at->kw) * LANES * LANES;
     struct packed packed = {call->scratch, 0, (size_t)columns * LANES};
     struct tap taps[TAPS_MAX];

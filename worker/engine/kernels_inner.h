@@ -100,6 +100,13 @@ INLINE vec source_apply(vec v, struct affine map, int affine, int rectify)
     return rectify ? relu(v) : v;
 }
 
+/* Two values through theirs, added. */
+INLINE vec source_sum(vec v, struct affine map, vec plus, struct affine plus_map, int rectify)
+{
+    v = source_apply(v, map, 1, 0) + source_apply(plus, plus_map, 1, 0);
+    return rectify ? relu(v) : v;
+}
+
 /* Adds the lanes of v to sums[0..LANES). */
 INLINE void add_lanes(double *sums, vec v)
 {

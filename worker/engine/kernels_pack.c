@@ -35,6 +35,15 @@ INLINE void source_row(const struct kernels_source *in, int w, engine_real *out,
         store(out + c * LANES, source_apply(load(x + c * LANES), map, AFFINE, RECTIFY));
 }
 
+/* The same for the sum of two. */
+INLINE void sum_row(const struct kernels_source *in, int w, engine_real *out, size_t at, int b, const int RECTIFY)
+{
+    const struct affine one = source_affine(in, b * LANES), two = source_affine(in->plus, b * LANES);
+    const engine_real *x = in->data + at, *y = in->plus->data + at;
+    for (int c = 0; c < w; c++)
+        store(out + c * LANES, source_sum(load(x + c * LANES), one, load(y + c * LANES), two, RECTIFY));
+}
+
 void KERNEL(pack_source)(const struct kernels_source *in, int n, int channels, int h, int w, int first, int rows, int left,
                          int columns, struct packed to)
 {
@@ -42,7 +51,13 @@ void KERNEL(pack_source)(const struct kernels_source *in, int n, int channels, i
 #define RELU_ROW(out, at, b) source_row(in, w, out, at, b, 0, 1)
 #define AFFINE_ROW(out, at, b) source_row(in, w, out, at, b, 1, 0)
 #define BOTH_ROW(out, at, b) source_row(in, w, out, at, b, 1, 1)
-    if (in->scale && in->relu)
+#define SUM_ROW(out, at, b) sum_row(in, w, out, at, b, 0)
+#define RELU_SUM_ROW(out, at, b) sum_row(in, w, out, at, b, 1)
+    if (in->plus && in->relu)
+        PACK_ROWS(RELU_SUM_ROW)
+    else if (in->plus)
+        PACK_ROWS(SUM_ROW)
+    else if (in->scale && in->relu)
         PACK_ROWS(BOTH_ROW)
     else if (in->scale)
         PACK_ROWS(AFFINE_ROW)

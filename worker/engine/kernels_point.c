@@ -68,12 +68,29 @@ INLINE void read_block(const engine_real *x, int pixels, struct affine map, cons
     }
 }
 
+INLINE void read_sum(const engine_real *x, const engine_real *y, int pixels, struct affine one, struct affine two,
+                     const int RECTIFY, engine_real *out)
+{
+    for (int p = 0; p < pixels; p++) {
+        if (p % VECTORS_PER_LINE == 0) {
+            __builtin_prefetch(x + (p + AHEAD) * LANES, 0, 3);
+            __builtin_prefetch(y + (p + AHEAD) * LANES, 0, 3);
+        }
+        store(out + p * LANES, source_sum(load(x + p * LANES), one, load(y + p * LANES), two, RECTIFY));
+    }
+}
+
 static void read_source(const struct kernels_source *in, int channels, const struct place *place, engine_real *span)
 {
     for (int b = 0; b < blocks_of(channels); b++, span += SPAN_BLOCK) {
         const struct affine map = source_affine(in, b * LANES);
-        const engine_real *x = in->data + place_of(place, channels, b);
-        if (in->scale && in->relu)
+        const size_t at = place_of(place, channels, b);
+        const engine_real *x = in->data + at;
+        if (in->plus && in->relu)
+            read_sum(x, in->plus->data + at, place->pixels, map, source_affine(in->plus, b * LANES), 1, span);
+        else if (in->plus)
+            read_sum(x, in->plus->data + at, place->pixels, map, source_affine(in->plus, b * LANES), 0, span);
+        else if (in->scale && in->relu)
             read_block(x, place->pixels, map, 1, 1, span);
         else if (in->scale)
             read_block(x, place->pixels, map, 1, 0, span);

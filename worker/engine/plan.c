@@ -2,7 +2,8 @@
  *
  * The fusion rule: a BATCH_NORM or RELU makes no buffer; it only changes how its input's buffer is read (struct plan_value),
  * because convolutions, sums and pools apply scale, shift and ReLU while they read. A value is put into a buffer of its own only
- * where somebody needs plain numbers: outputs of the net, the input of a norm, the input of a dense layer. */
+ * where somebody needs plain numbers: outputs of the net, the input of a norm, the input of a dense layer. Nor does an ADD of two
+ * that only one convolution reads: that adds them up while it reads. */
 #include "worker/engine/plan.h"
 
 #include <assert.h>
@@ -178,9 +179,10 @@ static void add_node_params(struct plan *plan, const struct net *net, int node)
 /* What is known while the forward steps are laid out. */
 struct layout {
     struct plan *plan;
-    struct plan_value *values; /* per node */
-    int *producers;            /* per buffer: the step that fills it */
-    char *live;                /* per node */
+    struct plan_value *values;  /* per node */
+    struct plan_value *seconds; /* per node: added to its value before the relu; buffer PLAN_NONE: nothing */
+    int *producers;             /* per buffer: the step that fills it */
+    char *live;                 /* per node */
 };
 
 static int fill_buffer(struct layout *l, struct plan_step *step, int node)
@@ -240,6 +242,39 @@ static enum plan_op step_of(enum net_op op)
     }
 }
 
+static int is_output(const struct plan *plan, int node)
+{
+    for (int i = 0; i < plan->output_count; i++)
+        if (plan->outputs[i] == node)
+            return 1;
+    return 0;
+}
+
+/* The only live node that reads `node`, or PLAN_NONE where it is read otherwise or is an output of the net. */
+static int only_reader(const struct layout *l, int node)
+{
+    int reader = PLAN_NONE, reads = 0;
+    for (int i = node + 1; i < l->plan->node_count; i++)
+        for (int k = 0; l->live[i] && k < l->plan->nodes[i].input_count; k++)
+            if (l->plan->nodes[i].inputs[k] == node) {
+                reader = i;
+                reads++;
+            }
+    return reads == 1 && !is_output(l->plan, node) ? reader : PLAN_NONE;
+}
+
+/* Whether an ADD is one of two values that the convolution behind it (and behind its ReLU) adds up by itself. */
+static int is_left_open(const struct layout *l, int node)
+{
+    const struct net_node *nodes = l->plan->nodes, *n = &nodes[node];
+    if (n->op != NET_ADD || n->input_count != 2 || l->values[n->inputs[0]].relu || l->values[n->inputs[1]].relu)
+        return 0;
+    int reader = only_reader(l, node);
+    if (reader != PLAN_NONE && nodes[reader].op == NET_RELU)
+        reader = only_reader(l, reader);
+    return reader != PLAN_NONE && nodes[reader].op == NET_CONV && nodes[reader].groups == 1;
+}
+
 static void add_forward(struct layout *l, int node)
 {
     struct plan *plan = l->plan;
@@ -251,6 +286,12 @@ static void add_forward(struct layout *l, int node)
     if (n->op == NET_RELU) {
         l->values[node] = l->values[n->inputs[0]];
         l->values[node].relu = 1;
+        l->seconds[node] = l->seconds[n->inputs[0]];
+        return;
+    }
+    if (is_left_open(l, node)) {
+        l->values[node] = l->values[n->inputs[0]];
+        l->seconds[node] = l->values[n->inputs[1]];
         return;
     }
     if (n->op == NET_DENSE)
@@ -258,15 +299,9 @@ static void add_forward(struct layout *l, int node)
     struct plan_step *step = plan_add_step(plan, step_of(n->op), node);
     for (int i = 0; i < n->input_count; i++)
         step->in[step->in_count++] = l->values[n->inputs[i]];
+    if (n->op == NET_CONV && l->seconds[n->inputs[0]].buffer != PLAN_NONE)
+        step->in[step->in_count++] = l->seconds[n->inputs[0]];
     l->values[node] = (struct plan_value){fill_buffer(l, step, node), PLAN_NONE, 0};
-}
-
-static int is_output(const struct plan *plan, int node)
-{
-    for (int i = 0; i < plan->output_count; i++)
-        if (plan->outputs[i] == node)
-            return 1;
-    return 0;
 }
 
 static void mark_live(struct layout *l)
@@ -342,10 +377,11 @@ static int set_aside(struct plan *plan, const struct net *net, struct layout *l)
     plan->norms = calloc(nodes, sizeof *plan->norms);
     plan->node_norm = malloc(nodes * sizeof *plan->node_norm);
     l->values = calloc(nodes, sizeof *l->values);
+    l->seconds = calloc(nodes, sizeof *l->seconds);
     l->producers = calloc((size_t)plan->buffer_capacity, sizeof *l->producers);
     l->live = calloc(nodes, 1);
     return plan->nodes && plan->steps && plan->buffers && plan->params && plan->tensor_elements && plan->param_of_tensor &&
-           plan->norms && plan->node_norm && l->values && l->producers && l->live;
+           plan->norms && plan->node_norm && l->values && l->seconds && l->producers && l->live;
 }
 
 enum status_code plan_make(const struct net *net, const struct engine_options *options, const struct kernels *kernels,
@@ -374,15 +410,16 @@ enum status_code plan_make(const struct net *net, const struct engine_options *o
         plan->tensor_elements[i] = net->tensors[i].count;
     }
     for (int i = 0; i < net->node_count; i++)
-        plan->node_norm[i] = PLAN_NONE;
+        plan->node_norm[i] = l.seconds[i].buffer = PLAN_NONE;
     forward_steps(&l, net);
     if (plan->mode == ENGINE_TRAIN)
-        code = plan_backward(plan, l.values, l.live, status);
+        code = plan_backward(plan, l.values, l.seconds, l.live, status);
     find_scratch(plan, kernels);
     if (code == STATUS_OK)
         code = plan_place(plan, status);
 done:
     free(l.values);
+    free(l.seconds);
     free(l.producers);
     free(l.live);
     if (code != STATUS_OK)

@@ -15,7 +15,7 @@ enum { PLAN_NONE = -1, PLAN_TERMS_MAX = KERNELS_TERMS_MAX };
 
 enum plan_op {
     PLAN_IMAGES,     /* the caller's images into out */
-    PLAN_CONV,       /* in[0] -> out, sums for norm `norm` */
+    PLAN_CONV,       /* in[0], or in[0] + in[1] under the relu of the first -> out, sums for norm `norm` */
     PLAN_STATISTICS, /* sums of in[0] for norm `norm` */
     PLAN_NORM,       /* sums or running statistics of `norm` -> its scale and shift */
     PLAN_SUM,        /* all in -> out, sums for `norm` */
@@ -27,7 +27,7 @@ enum plan_op {
     PLAN_CONCAT, /* in[0], in[1], ... -> out */
     PLAN_MAX_POOL,
     PLAN_SHUFFLE,
-    PLAN_CONV_BACK,   /* gradient (through `norm` if set), in[0] as it was read -> weight gradients, out if set */
+    PLAN_CONV_BACK,   /* gradient (through `norm` if set), input as CONV read it -> weight gradients, out if set */
     PLAN_REDUCE,      /* gradient -> what its feeds want of it */
     PLAN_NORM_SLOPES, /* what `norm` was fed -> gradients of its weight and bias, its slope, pull and offset */
     PLAN_NORM_BACK,   /* slope*gradient + pull*in[0] + offset -> out */
@@ -148,8 +148,10 @@ struct kernels_widen plan_concat(const struct plan *plan, int node, int input);
 struct plan_step *plan_add_step(struct plan *plan, enum plan_op op, int node);
 int plan_add_buffer(struct plan *plan, size_t elements);
 
-/* Appends the backward steps. values: each node's value after the forward steps. live: which nodes reach an output. */
-enum status_code plan_backward(struct plan *plan, const struct plan_value *values, const char *live, struct status *status);
+/* Appends the backward steps. values, seconds: each node's value after the forward steps, and what is added to it before its relu
+ * (buffer PLAN_NONE: nothing). live: which nodes reach an output. */
+enum status_code plan_backward(struct plan *plan, const struct plan_value *values, const struct plan_value *seconds,
+                               const char *live, struct status *status);
 
 /* Finds each buffer's lifetime from the steps and gives it a place; sets buffer_elements. */
 enum status_code plan_place(struct plan *plan, struct status *status);

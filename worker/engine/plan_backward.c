@@ -29,7 +29,7 @@ struct node_gradient {
 
 struct backward {
     struct plan *plan;
-    const struct plan_value *values;
+    const struct plan_value *values, *seconds;
     const char *live;
     struct node_gradient *nodes;
     int *feeders; /* per buffer: the last step that wrote it, or reads it to feed norms, and can feed; or PLAN_NONE */
@@ -156,6 +156,8 @@ static void conv_back(struct backward *b, int node, int gradient, int norm)
     const int through = b->nodes[input].through, target = through ? b->plan->nodes[input].inputs[0] : input;
     struct plan_step *step = plan_add_step(b->plan, PLAN_CONV_BACK, node);
     step->in[step->in_count++] = b->values[input];
+    if (b->seconds[input].buffer != PLAN_NONE)
+        step->in[step->in_count++] = b->seconds[input];
     step->gradient = gradient;
     step->norm = norm;
     step->mask = through;
@@ -233,9 +235,14 @@ static void node_back(struct backward *b, int node)
     }
 }
 
-enum status_code plan_backward(struct plan *plan, const struct plan_value *values, const char *live, struct status *status)
+enum status_code plan_backward(struct plan *plan, const struct plan_value *values, const struct plan_value *seconds,
+                               const char *live, struct status *status)
 {
-    struct backward b = {plan, values, live, calloc((size_t)plan->node_count, sizeof *b.nodes),
+    struct backward b = {plan,
+                         values,
+                         seconds,
+                         live,
+                         calloc((size_t)plan->node_count, sizeof *b.nodes),
                          malloc((size_t)plan->buffer_capacity * sizeof *b.feeders)};
     if (!b.nodes || !b.feeders) {
         free(b.nodes);

@@ -37,10 +37,11 @@ PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PK
 else
 PKG_CFLAGS := --sysroot=$(SYSROOT) $(wide_$(ARCH))
 endif
-# LAPACK as the reference has it, from static libraries and before OpenBLAS, which has one too: what a search computes must be the same
-# on every processor, and the master is to need no OpenBLAS (master/eigen.h). Their names are nobody else's to see.
-NETLIB      = $(if $(ARCH),,$(patsubst %,/usr/lib/$(shell $(CC) -print-multiarch)/%,lapack/liblapack.a blas/libblas.a) -Wl$(comma)--exclude-libs$(comma)liblapack.a:libblas.a)
-PKG_LIBS   = $(eval PKG_LIBS := $(NETLIB) $$(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
+# LAPACK as the reference has it, from static libraries and not OpenBLAS's: what a search computes must be the same on every processor,
+# and the master is to need no OpenBLAS (master/eigen.h). It becomes a part of eigen.o, and its names stay in there: where they are in
+# sight, a program that has the engine too would compute with the reference's matrix products, ten times slower than OpenBLAS's.
+NETLIB      = $(patsubst %,/usr/lib/$(shell $(CC) -print-multiarch)/%,lapack/liblapack.a blas/libblas.a)
+PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
 
 SANITIZE := $(if $(filter fuzzer,$(SAN)),address$(comma)undefined$(comma)fuzzer-no-link,$(SAN))
 WARNINGS := $(if $(filter fuzzer,$(SAN)),,-Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror))
@@ -230,6 +231,13 @@ $(B)/%.o: %.c $(FLAGS_STAMP) | $(DEPS_STAMP) $(GEN_HDR)
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/master/eigen.o: master/eigen.c $(FLAGS_STAMP) | $(DEPS_STAMP) $(GEN_HDR)
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -MT $@ -MF $(@:.o=.d) -c $< -o $(@:.o=.alone)
+	$(Q)$(CC) -r -nostdlib $(@:.o=.alone) $(NETLIB) -o $@
+	$(Q)objcopy --keep-global-symbol=eigen_symmetric $@
 
 $(B)/real64/%.o: %.c $(FLAGS_STAMP) | $(DEPS_STAMP) $(GEN_HDR)
 	@mkdir -p $(@D)

@@ -244,6 +244,27 @@ static void the_planned_size_is_the_size_taken(void **state)
     drop(&f);
 }
 
+/* What an evaluation's largest net takes to train, known before it does: a worker may run one on every core of a small machine. */
+static void training_the_heaviest_cell_takes_at_most_160_mib(void **state)
+{
+    (void)state;
+    struct space space;
+    struct arch arch;
+    struct net net;
+    size_t bytes = 0;
+    const struct space_build build = {.channels = 16, .cells = 5, .classes = CLASSES, .input = {3, 32, 32}};
+    const struct engine_options options = {.mode = ENGINE_TRAIN, .batch = 32};
+    net_init_empty(&net);
+    assert_ok(space_open("nb201", &space, &status), status);
+    assert_ok(space_parse(&space, "333333", &arch, &status), status);
+    assert_ok(space_build_net(&space, &arch, &build, &net, &status), status);
+    assert_ok(engine_plan_bytes(&net, &options, &bytes, &status), status);
+    if (sizeof(engine_real) == sizeof(float))
+        assert_in_range(bytes, 1, (size_t)160 << 20);
+    net_free(&net);
+    space_close(&space);
+}
+
 static void forward_only_engines_take_less_memory(void **state)
 {
     (void)state;
@@ -426,6 +447,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(folded_inference_at_batch_one_agrees_with_unfolded),
         cmocka_unit_test(nothing_is_allocated_after_the_first_step),
         cmocka_unit_test(the_planned_size_is_the_size_taken),
+        cmocka_unit_test(training_the_heaviest_cell_takes_at_most_160_mib),
         cmocka_unit_test(forward_only_engines_take_less_memory),
         cmocka_unit_test(kernels_too_large_are_refused_by_name),
         cmocka_unit_test(steps_keep_groups_apart),

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/combine.h"
 #include "common/config_parts.h"
 #include "common/config_rules.h"
 #include "common/config_yaml.h"
@@ -133,22 +134,51 @@ static enum status_code check_strategy(const struct config_yaml *yaml, const str
     return STATUS_OK;
 }
 
-static enum status_code check_fitness(const struct config_yaml *yaml, const struct config_study *study, struct status *status)
-{
-    struct protocol protocol;
-    if (study->fitness.source != CONFIG_FITNESS_RMI)
-        return STATUS_OK;
-    if (protocol_preset(study->space, study->fitness.protocol, &protocol, status) != STATUS_OK) {
-        status->code = STATUS_BAD_INPUT;
-        return config_yaml_blame(yaml, "fitness.protocol", status);
-    }
-    return STATUS_OK;
-}
-
 static enum status_code give(char **place, const char *text, struct status *status)
 {
     if (*place == NULL && text != NULL && (*place = strdup(text)) == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for the settings");
+    return STATUS_OK;
+}
+
+/* Puts the name that a study keeps in place of the one that was typed. */
+static enum status_code keep_protocol(const struct config_yaml *yaml, bool stored, struct config_study *study,
+                                      struct status *status)
+{
+    struct protocol protocol;
+    char *kept = strdup(protocol_kept_name(study->space, study->fitness.protocol, stored));
+    if (kept == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for the settings");
+    free(study->fitness.protocol);
+    study->fitness.protocol = kept;
+    if (protocol_preset(study->space, kept, &protocol, status) == STATUS_OK)
+        return STATUS_OK;
+    status->code = STATUS_BAD_INPUT;
+    return config_yaml_blame(yaml, "fitness.protocol", status);
+}
+
+/* stored: these are settings out of a database, where a key that is missing did not exist yet. */
+static enum status_code complete_fitness(const struct config_yaml *yaml, bool stored, struct config_study *study,
+                                         struct status *status)
+{
+    struct config_fitness *fitness = &study->fitness;
+    if (fitness->source != CONFIG_FITNESS_RMI)
+        return STATUS_OK;
+    enum status_code code = keep_protocol(yaml, stored, study, status);
+    if (code != STATUS_OK)
+        return code;
+    bool scaled = combine_scale(study->space, fitness->protocol) != NULL;
+    code = give(&fitness->combine, scaled && !stored ? "macs+deep" : "none", status);
+    if (code != STATUS_OK || strcmp(fitness->combine, "none") == 0)
+        return code;
+    if (strcmp(fitness->combine, "macs") != 0 && strcmp(fitness->combine, "macs+deep") != 0)
+        return refuse(yaml, "fitness.combine", status, "'%.64s' is not one of its words; give macs+deep, macs or none",
+                      fitness->combine);
+    if (!scaled)
+        return refuse(yaml, "fitness.combine", status,
+                      "is %s, but how phi of %s spreads in the space %s was not measured, and without that the parts cannot be "
+                      "weighed; leave it out, or take none",
+                      fitness->combine, fitness->protocol, study->space);
     return STATUS_OK;
 }
 
@@ -218,7 +248,8 @@ static enum status_code check_costs(const struct config_yaml *yaml, struct confi
     return STATUS_OK;
 }
 
-static enum status_code check_together(const struct config_yaml *yaml, struct config_study *study, struct status *status)
+static enum status_code check_together(const struct config_yaml *yaml, bool stored, struct config_study *study,
+                                       struct status *status)
 {
     if (!config_plain_name(study->name, ""))
         return refuse(yaml, "name", status,
@@ -227,7 +258,7 @@ static enum status_code check_together(const struct config_yaml *yaml, struct co
     if (code == STATUS_OK)
         code = check_strategy(yaml, study, status);
     if (code == STATUS_OK)
-        code = check_fitness(yaml, study, status);
+        code = complete_fitness(yaml, stored, study, status);
     return code == STATUS_OK ? check_costs(yaml, study, status) : code;
 }
 
@@ -271,7 +302,7 @@ static enum status_code read_study(const struct config_yaml *yaml, const char *f
     study->cost_count = (uint32_t)cost_count;
     enum status_code code = read_keys(yaml, study, status);
     if (code == STATUS_OK)
-        code = check_together(yaml, study, status);
+        code = check_together(yaml, folder == NULL, study, status);
     if (code == STATUS_OK)
         code = find_files(yaml, folder, study, status);
     if (code != STATUS_OK) {

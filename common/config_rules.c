@@ -75,6 +75,8 @@ static const struct config_rule rules[] = {
      WITH(CONFIG_FITNESS_RMI), "a reference bundle; `hwnas reference build` makes one"},
     {CONFIG_FITNESS, "protocol", CONFIG_TEXT, IN_STUDY(fitness.protocol), "rmi-fast", 0, 0, NULL, WITH(CONFIG_FITNESS_RMI), 0,
      "an RMI protocol, rmi-fast or rmi-full"},
+    {CONFIG_FITNESS, "combine", CONFIG_TEXT, IN_STUDY(fitness.combine), NULL, 0, 0, NULL, WITH(CONFIG_FITNESS_RMI), 0,
+     "macs+deep, macs or none"},
     {CONFIG_FITNESS, "file", CONFIG_PATH, IN_STUDY(fitness.file), NULL, 0, 0, NULL, WITH(CONFIG_FITNESS_TABLE),
      WITH(CONFIG_FITNESS_TABLE), "a CSV file with one architecture a row"},
     {CONFIG_FITNESS, "column", CONFIG_TEXT, IN_STUDY(fitness.column), NULL, 0, 0, NULL, WITH(CONFIG_FITNESS_TABLE),

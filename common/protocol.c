@@ -22,10 +22,28 @@ static const struct preset presets[] = {
       .weight_decay = 5e-4,
       .beta = 0.8}},
     {"nb201",
-     {.name = "rmi-fast",
+     {.name = "rmi-fast-1",
       .steps = 51,
       .channels = 16,
       .cells = 1,
+      .learning_rate = 0.1,
+      .momentum = 0.9,
+      .weight_decay = 5e-4,
+      .beta = 0.8}},
+    {"nb201",
+     {.name = "rmi-fast-2",
+      .steps = 21,
+      .channels = 16,
+      .cells = 1,
+      .learning_rate = 0.1,
+      .momentum = 0.9,
+      .weight_decay = 5e-4,
+      .beta = 0.8}},
+    {"nb201",
+     {.name = "rmi-deep-1",
+      .steps = 16,
+      .channels = 8,
+      .cells = 5,
       .learning_rate = 0.1,
       .momentum = 0.9,
       .weight_decay = 5e-4,
@@ -68,13 +86,27 @@ static const struct preset presets[] = {
       .beta = 0.8}},
 };
 
+/* Presets whose numbers have changed, or may. */
+static const struct renamed {
+    const char *space, *name, *then, *today;
+} renamed[] = {{"nb201", "rmi-fast", "rmi-fast-1", "rmi-fast-2"}, {"nb201", "rmi-deep", "rmi-deep-1", "rmi-deep-1"}};
+
+const char *protocol_kept_name(const char *space, const char *name, bool stored)
+{
+    for (size_t i = 0; i < sizeof renamed / sizeof renamed[0]; i++)
+        if (strcmp(renamed[i].space, space) == 0 && strcmp(renamed[i].name, name) == 0)
+            return stored ? renamed[i].then : renamed[i].today;
+    return name;
+}
+
 enum status_code protocol_preset(const char *space, const char *name, struct protocol *out, struct status *status)
 {
+    const char *kept = protocol_kept_name(space, name, false);
     bool scored = false;
     for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
         bool here = strcmp(presets[i].space, space) == 0;
         scored |= here;
-        if (here && strcmp(presets[i].protocol.name, name) == 0) {
+        if (here && strcmp(presets[i].protocol.name, kept) == 0) {
             *out = presets[i].protocol;
             return STATUS_OK;
         }
@@ -82,7 +114,8 @@ enum status_code protocol_preset(const char *space, const char *name, struct pro
     if (!scored)
         return status_set(status, STATUS_NOT_FOUND,
                           "candidates of the space %s cannot be scored by RMI: no protocol is known for it", space);
-    return status_set(status, STATUS_NOT_FOUND, "protocol \"%s\" is not known; known are rmi-full and rmi-fast", name);
+    return status_set(status, STATUS_NOT_FOUND,
+                      "protocol \"%s\" is not known; known are rmi-full and rmi-fast, and in nb201 rmi-deep", name);
 }
 
 static enum status_code check_integer(const char *what, int32_t value, int32_t low, int32_t high, struct status *status)

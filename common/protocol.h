@@ -3,6 +3,7 @@
 #ifndef HWNAS_COMMON_PROTOCOL_H
 #define HWNAS_COMMON_PROTOCOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/digest.h"
@@ -21,12 +22,19 @@ struct protocol {
 
 /* The preset of that name for candidates of that space.
  * nb201 (methods 1.5): "rmi-full" (151 passes, 16 channels, 5 cells a stage, lr 0.1, momentum 0.9, weight decay 5e-4, beta 0.8) or
- * "rmi-fast" (51 passes, 1 cell a stage, else the same).
+ * "rmi-fast" (21 passes, 1 cell a stage, else the same) with "rmi-deep" (16 passes, 8 channels, 5 cells a stage) as its second
+ * network: ours, the knee of docs/PROXY.md.
  * darts (methods 1.5): "rmi-full" (251 passes, 16 channels, 8 cells in all, lr 0.025, momentum 0.9, weight decay 3e-4, beta 0.8) or
  * "rmi-fast" (51 passes, 5 cells: the fewest that leave a normal cell in each stage; else the same).
  * fbnet (ours; nothing is published): as nb201's, with 22 layers; "rmi-fast" has 51 passes. Layers cannot be left out.
  * STATUS_NOT_FOUND with the known names, or because the space has none. */
 enum status_code protocol_preset(const char *space, const char *name, struct protocol *out, struct status *status);
+
+/* The name under which a study keeps the preset that was asked for by `name`. "rmi-fast" may come to mean other numbers, and a
+ * study goes on with those that it began with: where it has changed, a study that begins keeps "rmi-fast-2", the numbers of today,
+ * and in settings stored without such a number (`stored`) it is "rmi-fast-1", those of then. Every other name is its own. Both are
+ * also taken by protocol_preset. Static, or `name` itself. */
+const char *protocol_kept_name(const char *space, const char *name, bool stored);
 
 /* Ranges: what the wire and the configuration check. */
 enum status_code protocol_check(const struct protocol *protocol, struct status *status);

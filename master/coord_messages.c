@@ -377,7 +377,7 @@ void coord_post_task(struct coord *coord, const struct dispatch_action *grant, u
         search_bundle(coord->search, &size, &digest);
         task->kind = WIRE_RMI;
         task->bundle_digest = *digest;
-        task->protocol = *search_protocol(coord->search);
+        task->protocol = want->protocol;
         task->seed = config->seed;
     } else {
         task->kind = WIRE_MEASURE;

@@ -82,7 +82,9 @@ void coord_print_progress(const struct coord *coord, int64_t now_ms)
                                       .budget = config->budget.evaluations,
                                       .seconds = (double)(now_ms - coord->opened_ms) / 1000};
     double eta = finished ? 0 : progress_eta(&far);
-    uint64_t unscored = work.leased_rmi + work.waiting_rmi, scored = counts.distinct > unscored ? counts.distinct - unscored : 0;
+    uint64_t trainings = study_trainings(search_study(coord->search)), tasks = work.leased_rmi + work.waiting_rmi;
+    uint64_t unscored = trainings > 0 ? (tasks + trainings - 1) / trainings : 0;
+    uint64_t scored = counts.distinct > unscored ? counts.distinct - unscored : 0;
     json_t *line =
         json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:f,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:f,s:o,s:s}", "study", config->name,
                   "state", finished ? "finished" : "running", "generation", (json_int_t)counts.generation, "generations",

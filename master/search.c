@@ -26,11 +26,6 @@ struct store *search_store(struct search *search)
     return search->store;
 }
 
-const struct protocol *search_protocol(const struct search *search)
-{
-    return search->config->fitness.source == CONFIG_FITNESS_RMI ? &search->protocol : NULL;
-}
-
 const void *search_bundle(const struct search *search, size_t *size, const struct digest **digest)
 {
     *size = search->bundle_size;

@@ -15,7 +15,6 @@
 #include "common/config.h"
 #include "common/digest.h"
 #include "common/log.h"
-#include "common/protocol.h"
 #include "master/store.h"
 #include "master/study.h"
 
@@ -45,8 +44,7 @@ const struct config_study *search_config(const struct search *search);
 const struct study *search_study(const struct search *search);
 struct store *search_store(struct search *search);
 
-/* RMI studies: the protocol, and the bundle's bytes and address; NULL for other studies. */
-const struct protocol *search_protocol(const struct search *search);
+/* RMI studies: the bundle's bytes and address; NULL for other studies. */
 const void *search_bundle(const struct search *search, size_t *size, const struct digest **digest);
 
 /* Every candidate was told and the study is marked finished. */

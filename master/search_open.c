@@ -197,11 +197,8 @@ static enum status_code open_parts(struct search *search, const json_t *stored_f
 {
     enum status_code code = space_open(search->config->space, &search->space, status);
     search->space_open = code == STATUS_OK;
-    if (code == STATUS_OK && search->config->fitness.source == CONFIG_FITNESS_RMI) {
-        code = protocol_preset(search->config->space, search->config->fitness.protocol, &search->protocol, status);
-        if (code == STATUS_OK)
-            code = read_bundle(search, stored_files, status);
-    }
+    if (code == STATUS_OK && search->config->fitness.source == CONFIG_FITNESS_RMI)
+        code = read_bundle(search, stored_files, status);
     return code == STATUS_OK ? open_study(search, status) : code;
 }
 

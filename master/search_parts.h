@@ -20,7 +20,6 @@ struct search {
     struct config_study *config;
     struct space space;
     bool space_open;
-    struct protocol protocol;
     void *bundle; /* its bytes; NULL without RMI fitness */
     size_t bundle_size;
     struct digest bundle_digest;

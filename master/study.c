@@ -36,7 +36,7 @@ void study_name_candidate(const struct study *study, const struct arch *arch, ui
     if (study->fitness_table != NULL)
         study_key_table(study->config, out->arch_text, table_digest(study->fitness_table), out->fitness_key);
     else
-        study_key_rmi(study->config, out->canonical_text, &study->bundle, &study->protocol, out->fitness_key);
+        study_key_rmi(study->config, out->canonical_text, &study->bundle, &study->first.digest, out->fitness_key);
     for (size_t i = 0; i < CONFIG_COSTS_MAX; i++)
         out->result.costs[i] = NAN;
 }
@@ -108,9 +108,10 @@ static void queue_want(struct study *study, struct value *value)
     study->last_want = value;
 }
 
-/* The value of that key; wanted from outside when it is new. NULL without memory. */
-static struct value *need_value(struct study *study, const struct study_candidate *candidate, enum study_want_kind kind,
-                                const char *key, const char *device)
+/* The value of that key; wanted from outside when it is new: of an agent on that device, or of a worker (device NULL) in that way.
+ * NULL without memory. */
+static struct value *need_value(struct study *study, const struct study_candidate *candidate, const char *key, const char *device,
+                                const struct protocol *protocol)
 {
     struct value *value = NULL;
     HASH_FIND(hh, study->values, key, DIGEST_HEX_BYTES - 1, value);
@@ -125,10 +126,13 @@ static struct value *need_value(struct study *study, const struct study_candidat
     if (value->hh.tbl == NULL)
         goto no_memory;
     memcpy(want->key, key, DIGEST_HEX_BYTES);
-    want->kind = kind;
+    want->kind = device != NULL ? STUDY_WANT_MEASURE : STUDY_WANT_RMI;
     space_canonical(study->space, &candidate->arch, &want->arch);
     memcpy(want->arch_text, candidate->canonical_text, sizeof want->arch_text);
-    snprintf(want->device, sizeof want->device, "%s", device);
+    if (device != NULL)
+        snprintf(want->device, sizeof want->device, "%s", device);
+    else
+        want->protocol = *protocol;
     value->want = want;
     queue_want(study, value);
     return value;
@@ -136,6 +140,21 @@ no_memory:
     free(value);
     free(want);
     return NULL;
+}
+
+/* Wants phi of one network or of two, and counts what is combined with it. False without memory. */
+static bool need_scores(struct study *study, struct pending *pending)
+{
+    const struct study_candidate *candidate = &pending->candidate;
+    char key[DIGEST_HEX_BYTES];
+    if (study->scale != NULL && study_own_macs(study, &candidate->arch, &pending->macs, NULL) != STATUS_OK)
+        return false;
+    pending->fitness = need_value(study, candidate, candidate->fitness_key, NULL, &study->first.protocol);
+    if (pending->fitness == NULL || !study->has_second)
+        return pending->fitness != NULL;
+    study_key_rmi(study->config, candidate->canonical_text, &study->bundle, &study->second.digest, key);
+    pending->deep = need_value(study, candidate, key, NULL, &study->second.protocol);
+    return pending->deep != NULL;
 }
 
 /* Looks up or wants fitness and measured costs. False without memory. */
@@ -150,8 +169,7 @@ static bool need_values(struct study *study, struct pending *pending)
             return true;
     } else {
         candidate->result.feasible = true;
-        pending->fitness = need_value(study, candidate, STUDY_WANT_RMI, candidate->fitness_key, "");
-        if (pending->fitness == NULL)
+        if (!need_scores(study, pending))
             return false;
     }
     for (uint32_t i = 0; i < study->config->cost_count; i++) {
@@ -159,7 +177,7 @@ static bool need_values(struct study *study, struct pending *pending)
         if (study->config->costs[i].source != CONFIG_COST_AGENT)
             continue;
         study_key_measure(study->config, candidate->canonical_text, study->config->costs[i].device, key);
-        pending->costs[i] = need_value(study, candidate, STUDY_WANT_MEASURE, key, study->config->costs[i].device);
+        pending->costs[i] = need_value(study, candidate, key, study->config->costs[i].device, NULL);
         if (pending->costs[i] == NULL)
             return false;
     }
@@ -305,7 +323,7 @@ static bool complete(const struct study *study, const struct pending *pending)
 {
     if (pending->held)
         return false;
-    if (pending->fitness != NULL && !pending->fitness->known)
+    if ((pending->fitness != NULL && !pending->fitness->known) || (pending->deep != NULL && !pending->deep->known))
         return false;
     for (uint32_t i = 0; i < study->config->cost_count; i++)
         if (pending->costs[i] != NULL && !pending->costs[i]->known)
@@ -313,14 +331,25 @@ static bool complete(const struct study *study, const struct pending *pending)
     return true;
 }
 
+static void collect_scores(const struct study *study, struct pending *pending)
+{
+    struct strategy_result *result = &pending->candidate.result;
+    const struct study_value *first = &pending->fitness->got, *deep = pending->deep != NULL ? &pending->deep->got : NULL;
+    result->feasible &= first->feasible && (deep == NULL || deep->feasible);
+    if (study->scale == NULL)
+        result->fitness = first->value;
+    else if (deep == NULL)
+        result->fitness = combine_macs(study->scale, first->value, pending->macs);
+    else
+        result->fitness = combine_macs_deep(study->scale, first->value, deep->value, pending->macs);
+}
+
 /* Puts the supplied values into the candidate's result. */
 static void collect(const struct study *study, struct pending *pending)
 {
     struct strategy_result *result = &pending->candidate.result;
-    if (pending->fitness != NULL) {
-        result->feasible &= pending->fitness->got.feasible;
-        result->fitness = pending->fitness->got.value;
-    }
+    if (pending->fitness != NULL)
+        collect_scores(study, pending);
     for (uint32_t i = 0; i < study->config->cost_count; i++) {
         if (pending->costs[i] == NULL)
             continue;
@@ -407,6 +436,11 @@ bool study_finished(const struct study *study)
 const struct strategy *study_strategy(const struct study *study)
 {
     return &study->strategy;
+}
+
+unsigned study_trainings(const struct study *study)
+{
+    return study->fitness_table != NULL ? 0 : study->has_second ? 2 : 1;
 }
 
 bool study_out_of_memory(const struct study *study)

@@ -35,7 +35,8 @@ struct study_want {
     enum study_want_kind kind;
     struct arch arch; /* canonical: what is to be evaluated or measured */
     char arch_text[ARCH_TEXT_BYTES];
-    char device[128]; /* MEASURE: the study's device word: a device key or "host" */
+    char device[128];         /* MEASURE: the study's device word: a device key or "host" */
+    struct protocol protocol; /* RMI: how it is scored */
 };
 
 /* A supplied value: phi of an RMI evaluation, latency_ms of a measurement. */
@@ -110,6 +111,10 @@ enum status_code study_paper_cost(const struct study *study, const struct arch *
 
 /* The strategy in use, for its members and its own answer. */
 const struct strategy *study_strategy(const struct study *study);
+
+/* How many RMI evaluations a candidate takes: 0 when its fitness comes out of a table, 2 where that of a second network is combined
+ * with the first's. Its fitness_key is the first's. */
+unsigned study_trainings(const struct study *study);
 
 /* The strategy is done (or the budget is spent, or 10,000 times as many were skipped as had an evaluation) and every candidate was
  * told. Found out by study_pump: false before the pump that could ask no more. */

@@ -17,6 +17,25 @@ static void add_file(struct study *study, const char *path, const struct digest 
     file->digest = *digest;
 }
 
+static enum status_code open_scoring(const struct study *study, const char *name, struct study_scoring *out, struct status *status)
+{
+    enum status_code code = protocol_preset(study->config->space, name, &out->protocol, status);
+    if (code == STATUS_OK)
+        protocol_digest(&out->protocol, &out->digest);
+    return code;
+}
+
+static enum status_code open_combine(struct study *study, struct status *status)
+{
+    const char *protocol = study->first.protocol.name;
+    study->scale = combine_scale(study->config->space, protocol);
+    if (study->scale == NULL)
+        return status_set(status, STATUS_BAD_INPUT, "study %s: phi of %s and MACs cannot be combined in the space %s",
+                          study->config->name, protocol, study->config->space);
+    study->has_second = strcmp(study->config->fitness.combine, "macs+deep") == 0;
+    return study->has_second ? open_scoring(study, study->scale->deep, &study->second, status) : STATUS_OK;
+}
+
 static enum status_code open_fitness(struct study *study, struct tables *tables, const struct digest *bundle, struct status *status)
 {
     const struct config_fitness *fitness = &study->config->fitness;
@@ -27,13 +46,13 @@ static enum status_code open_fitness(struct study *study, struct tables *tables,
             add_file(study, fitness->file, table_digest(study->fitness_table), "fitness.file");
         return code;
     }
-    struct protocol protocol;
-    enum status_code code = protocol_preset(study->config->space, fitness->protocol, &protocol, status);
+    enum status_code code = open_scoring(study, fitness->protocol, &study->first, status);
+    if (code == STATUS_OK && fitness->combine != NULL && strcmp(fitness->combine, "none") != 0)
+        code = open_combine(study, status);
     if (code != STATUS_OK)
         return code;
     if (bundle == NULL)
         return status_set(status, STATUS_BAD_INPUT, "study %s: fitness by RMI needs a reference bundle", study->config->name);
-    protocol_digest(&protocol, &study->protocol);
     study->bundle = *bundle;
     add_file(study, fitness->bundle, bundle, "fitness.bundle");
     return STATUS_OK;
@@ -89,6 +108,18 @@ static enum status_code open_cost_lut(struct study *study, uint32_t i, struct st
     return STATUS_OK;
 }
 
+static enum status_code cost_of(const struct space *space, const struct arch *arch, const struct space_build *build,
+                                struct cost *out, struct status *status)
+{
+    struct net net;
+    net_init_empty(&net);
+    enum status_code code = space_build_net(space, arch, build, &net, status);
+    if (code == STATUS_OK)
+        cost_of_net(&net, out);
+    net_free(&net);
+    return code;
+}
+
 enum status_code study_paper_cost(const struct study *study, const struct arch *arch, struct cost *out, struct status *status)
 {
     const struct config_network *network = &study->config->network;
@@ -96,12 +127,17 @@ enum status_code study_paper_cost(const struct study *study, const struct arch *
                                 .cells = network->cells,
                                 .classes = network->classes,
                                 .input = {network->input_channels, network->input_size, network->input_size}};
-    struct net net;
-    net_init_empty(&net);
-    enum status_code code = space_build_net(study->space, arch, &build, &net, status);
+    return cost_of(study->space, arch, &build, out, status);
+}
+
+enum status_code study_own_macs(const struct study *study, const struct arch *arch, double *macs, struct status *status)
+{
+    struct arch canonical;
+    struct cost cost;
+    space_canonical(study->space, arch, &canonical);
+    enum status_code code = cost_of(study->space, &canonical, &study->space->ops->defaults, &cost, status);
     if (code == STATUS_OK)
-        cost_of_net(&net, out);
-    net_free(&net);
+        *macs = (double)cost.macs;
     return code;
 }
 

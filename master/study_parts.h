@@ -4,6 +4,7 @@
 
 #include <uthash.h>
 
+#include "common/combine.h"
 #include "common/cost.h"
 #include "common/table.h"
 #include "master/lut.h"
@@ -25,6 +26,8 @@ struct value {
 struct pending {
     struct study_candidate candidate;
     struct value *fitness;                 /* NULL: not needed or resolved at once */
+    struct value *deep;                    /* of the second network; NULL: there is none */
+    double macs;                           /* of what is evaluated; set where they are combined with phi */
     struct value *costs[CONFIG_COSTS_MAX]; /* NULL likewise */
     bool held;                             /* until study_release, whatever values are there */
     struct pending *prev, *next;           /* utlist's */
@@ -36,12 +39,21 @@ struct study_file_entry {
     struct digest digest;
 };
 
+/* How one network is scored. */
+struct study_scoring {
+    struct protocol protocol;
+    struct digest digest;
+};
+
 struct study {
     const struct config_study *config; /* borrowed */
     const struct space *space;         /* borrowed */
     struct strategy strategy;
-    struct digest bundle, protocol;
-    struct tables *own_tables; /* NULL when they are borrowed */
+    struct digest bundle;
+    struct study_scoring first, second; /* RMI; the second where has_second is set */
+    bool has_second;
+    const struct combine_scale *scale; /* NULL: the fitness is phi alone, or out of a table */
+    struct tables *own_tables;         /* NULL when they are borrowed */
     const struct table *fitness_table, *cost_tables[CONFIG_COSTS_MAX];
     struct lut *luts[CONFIG_COSTS_MAX]; /* owned; NULL where the cost has another source */
     struct study_file_entry files[STUDY_FILES_MAX];
@@ -66,6 +78,10 @@ struct study {
 
 /* Texts, key and connectivity of an architecture; costs missing, nothing else known. */
 void study_name_candidate(const struct study *study, const struct arch *arch, uint64_t ask, struct study_candidate *out);
+
+/* MACs that are combined with phi: of the canonical architecture, which is what a key stands for, in the space's own network, so
+ * that equal keys have equal fitness whatever the study's network is. */
+enum status_code study_own_macs(const struct study *study, const struct arch *arch, double *macs, struct status *status);
 
 /* A candidate to be told later, all but its values known; whether it is ruled out without an evaluation comes out of its costs, and
  * what was known before is the caller's to say. Asks come in order. NULL without memory. */

@@ -127,7 +127,7 @@ static void write_study(const char *path)
     fprintf(file,
             "name: rate\nspace: fbnet\nseed: 1\nbudget: {evaluations: 0}\n"
             "strategy: {name: random, population: 1000, generations: %d, in_flight: 50000}\n"
-            "fitness: {source: rmi, bundle: tiny.bundle, protocol: rmi-fast}\n",
+            "fitness: {source: rmi, bundle: tiny.bundle, protocol: rmi-fast, combine: none}\n",
             TOTAL / 1000);
     fclose(file);
 }

@@ -59,7 +59,7 @@ static void write_study(const char *path, int in_flight)
     fprintf(file,
             "name: rate\nspace: fbnet\nseed: 1\nbudget: {evaluations: 0}\n"
             "strategy: {name: random, population: 1000, generations: %d, in_flight: %d}\n"
-            "fitness: {source: rmi, bundle: tiny.bundle, protocol: rmi-fast}\n",
+            "fitness: {source: rmi, bundle: tiny.bundle, protocol: rmi-fast, combine: none}\n",
             TOTAL / 1000, in_flight);
     fclose(file);
 }

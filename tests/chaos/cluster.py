@@ -145,7 +145,7 @@ class Cluster:
             costs += ", {name: latency_ms, source: agent, device: %s}" % DEVICE
         with open(self.path(name + ".yaml"), "w") as file:
             file.write(
-                "name: %s\nspace: nb201\nstrategy: {%s}\nfitness: {source: rmi, bundle: tiny.bundle, protocol: rmi-fast}\n"
+                "name: %s\nspace: nb201\nstrategy: {%s}\nfitness: {source: rmi, bundle: tiny.bundle, protocol: rmi-fast, combine: none}\n"
                 "costs: [%s]\nnetwork: {channels: 4, cells: 1, classes: 4, input_size: 8}\nbudget: {evaluations: %d}\nseed: %d\n"
                 % (name, strategy, costs, budget, seed)
             )

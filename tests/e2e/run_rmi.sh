@@ -3,7 +3,7 @@
 # an agent measured. The reference is made up, so this says nothing of how good the answer is.
 set -u
 . tests/support/tap.sh
-hwnas=$HWNAS_BUILD/hwnas
+hwnas=$HWNAS_BUILD/hwnas source=$PWD
 tests/support/make_bundle.py "$tap_folder/ref.bundle" 8
 cd "$tap_folder" || exit 1
 cat >s.yaml <<'YAML'
@@ -18,7 +18,37 @@ answer() { sed 's/,"seconds":.*//' "$1"; }
 
 $hwnas run s.yaml --db one.db --workers 1 -f json >one 2>err
 same 'a search with one worker runs to its end' $? 0
-same 'it finds something' "$(python3 -c 'import json; print(json.load(open("one"))["best"]["fitness"] > 0)')" True
+same 'it finds something' "$(python3 -c 'import json; print(0 < json.load(open("one"))["best"]["costs"]["macs"] <= 120e6)')" True
+# Fitness beside both networks' phi and the MACs that stand in the same database, and what it must be (common/combine.h).
+cat >combined.py <<'PYTHON'
+import json, math, re, sqlite3, sys
+number = {key: [float(value) for value in values.split(",")] for key, values in
+          re.findall(r"[.](\w+) = {?([-\d., ]*\d)}?[,}]", open(sys.argv[3]).read())}
+def standard(part, value): return (value - number[part][0]) / number[part][1]
+def near(phi): return -math.log(max(1 - phi / number["taps"][0], 1e-6))
+db, rows = sqlite3.connect(sys.argv[1]), 0
+for fitness, key, canonical, macs in db.execute(
+        "SELECT fitness, fitness_key, canonical, value FROM candidate JOIN candidate_cost USING (study_id, ask) WHERE feasible AND arch = canonical").fetchall():
+    first = db.execute("SELECT value FROM evaluation WHERE key = ?", [key]).fetchone()[0]
+    others = [value for value, in db.execute("SELECT value FROM evaluation WHERE arch = ? AND key <> ?", [canonical, key])]
+    if sys.argv[2] == "none":
+        wanted = first
+        assert not others, canonical
+    else:
+        both = standard("nearness", near(first)) + standard("deep_nearness", near(others[0]))
+        wanted = both / number["both_spread"][0] + standard("log_macs", math.log(macs))
+        assert len(others) == 1, canonical
+    assert abs(fitness - wanted) < 1e-9, (fitness, wanted)
+    rows += 1
+print(rows > 0)
+PYTHON
+combined() { /usr/bin/python3 combined.py "$1" "$2" "$source/common/combine.c"; }
+same 'its fitness is phi of two networks and MACs as one' "$(combined one.db macs+deep)" True
+$hwnas run s.yaml --set fitness.combine=none --db alone.db --workers 2 -q >alone 2>err
+same 'without combining it is phi' "$(combined alone.db none)" True
+$hwnas run s.yaml --db alone.db --workers 1 >refused 2>err
+same 'a study does not go on with another kind of fitness' "$? $(grep -c 'fitness.combine: none there, macs+deep here' err)" '3 1'
+rm -f alone.db*
 $hwnas run s.yaml --db three.db --workers 3 -f json >three 2>err
 same 'three workers find the same' "$(answer three)" "$(answer one)"
 
@@ -44,7 +74,7 @@ same 'no result was printed' "$(cat killed)" ''
 $hwnas run s.yaml --db killed.db --workers 2 -f json >killed 2>err
 same 'run again it ends with the same answer' "$(answer killed)" "$(answer one)"
 evaluations() { /usr/bin/python3 -c 'import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute("SELECT count(*) FROM evaluation").fetchone())' "$1"; }
-same 'every distinct candidate was evaluated once' "$(evaluations one.db)" "$(python3 -c 'import json; print(json.load(open("one"))["evaluations"]["distinct"])')"
+same 'every distinct candidate was evaluated once by each network' "$(evaluations one.db)" "$(python3 -c 'import json; print(2 * json.load(open("one"))["evaluations"]["distinct"])')"
 same 'with as many evaluations as the whole search had' "$(evaluations killed.db)" "$(evaluations one.db)"
 
 # --- the settings and the bundle are in the database
@@ -58,6 +88,23 @@ mv ref.bundle away.bundle
 $hwnas study resume s --db alone.db --workers 2 -f json >alone 2>err
 same 'it is resumed without its study file and bundle, to the same answer' "$(answer alone)" "$(answer one)"
 mv away.bundle ref.bundle
+
+# --- a study of the time when rmi-fast had other numbers and nothing was combined goes on with those
+then=(--set fitness.protocol=rmi-fast-1 --set fitness.combine=none)
+$hwnas run s.yaml "${then[@]}" --db then.db --workers 2 -f json >then 2>err
+$hwnas run s.yaml "${then[@]}" --db old.db --workers 1 -f json >old 2>old.err &
+pid=$!
+until_true scored old.err
+kill -INT $pid
+wait $pid
+/usr/bin/python3 -c 'import re, sqlite3
+with sqlite3.connect("old.db") as db:
+    settings = db.execute("SELECT settings FROM study").fetchone()[0]
+    db.execute("UPDATE study SET settings = ?", [re.sub("  combine: none\n", "", settings.replace("rmi-fast-1", "rmi-fast"))])'
+$hwnas run s.yaml --db old.db --workers 1 >refused 2>err
+same 'by a study file that means other numbers today it is refused' "$? $(grep -c 'fitness.protocol: rmi-fast-1 there, rmi-fast-2 here' err)" '3 1'
+$hwnas study resume s --db old.db --workers 2 -f json >old 2>err
+same 'by its name it is resumed, to the answer of then' "$(answer old)" "$(answer then)"
 
 # --- another study on the same database looks up what is known
 $hwnas run s.yaml --db one.db --set name=t --workers 1 -f json >t 2>err

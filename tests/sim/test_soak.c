@@ -39,7 +39,7 @@ static void write_study(struct soak *soak)
     fprintf(file,
             "name: soak\nspace: fbnet\nseed: 1\nbudget: {evaluations: 0}\n"
             "strategy: {name: random, population: 100, generations: %ld, mode: steady, in_flight: 200}\n"
-            "fitness: {source: rmi, bundle: tiny.bundle, protocol: rmi-fast}\n",
+            "fitness: {source: rmi, bundle: tiny.bundle, protocol: rmi-fast, combine: none}\n",
             soak->evaluations / 100);
     fclose(file);
 }

@@ -48,7 +48,7 @@ static bool write_study(const char *path, int generations)
                           "name: lone\n"
                           "space: nb201\n"
                           "strategy: {name: evrsnas, population: 6, generations: %d, tournament: 3}\n"
-                          "fitness: {source: rmi, bundle: lone.bundle, protocol: rmi-fast}\n"
+                          "fitness: {source: rmi, bundle: lone.bundle, protocol: rmi-fast, combine: none}\n"
                           "costs: [{name: latency_ms, source: agent, device: " LONE_DEVICE "}]\n"
                           "network: {channels: 4, cells: 1, classes: 4, input_size: 8}\n"
                           "budget: {evaluations: 0}\n"

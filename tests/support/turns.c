@@ -56,7 +56,7 @@ void turns_prepare(struct turns *turns, const char *folder, const char *folder_d
                           "name: turns\n"
                           "space: nb201\n"
                           "strategy: {name: evrsnas, population: 6, generations: %d, tournament: 3}\n"
-                          "fitness: {source: rmi, bundle: turns.bundle, protocol: rmi-fast}\n"
+                          "fitness: {source: rmi, bundle: turns.bundle, protocol: rmi-fast, combine: none}\n"
                           "costs: [{name: latency_ms, source: agent, device: host}]\n"
                           "network: {channels: 4, cells: 1, classes: 4, input_size: 8}\n"
                           "seed: 7\n",

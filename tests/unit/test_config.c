@@ -104,6 +104,53 @@ static void sizes_left_out_are_those_of_the_space(void **state)
     config_free(study);
 }
 
+#define RMI_FITNESS(space, more) "name: s\nspace: " space "\nfitness: {source: rmi, bundle: ref.bundle" more "}\n"
+
+static void assert_fitness(const struct config_study *study, const char *protocol, const char *combine)
+{
+    assert_string_equal(study->fitness.protocol, protocol);
+    assert_string_equal(study->fitness.combine, combine);
+}
+
+static void phi_and_macs_are_combined_where_their_scale_is_known(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {RMI_FITNESS("nb201", ""), RMI_FITNESS("nb201", ", combine: none"),
+                                        RMI_FITNESS("nb201", ", protocol: rmi-full"), RMI_FITNESS("darts", ""),
+                                        RMI_FITNESS("fbnet", "")};
+    static const char *const kept[][2] = {
+        {"rmi-fast-2", "macs+deep"}, {"rmi-fast-2", "none"}, {"rmi-full", "none"}, {"rmi-fast", "none"}, {"rmi-fast", "none"}};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct config_study *study = load_ok(texts[i], NULL);
+        assert_fitness(study, kept[i][0], kept[i][1]);
+        config_free(study);
+    }
+}
+
+/* Settings stored before `combine` was there, and before rmi-fast changed, mean what they meant then; those stored now come back.
+ */
+static void stored_settings_keep_their_meaning(void **state)
+{
+    (void)state;
+    static const char then[] = "name: s\nspace: nb201\nfitness:\n  source: rmi\n  bundle: /ref.bundle\n  protocol: rmi-fast\n";
+    struct config_study *old = NULL, *new = load_ok(RMI_FITNESS("nb201", ""), NULL), *again = NULL;
+    struct status status;
+    char difference[320], *text;
+    assert_ok(config_parse(then, strlen(then), "the database", &old, &status), status);
+    assert_fitness(old, "rmi-fast-1", "none");
+    assert_true(config_difference(old, new, difference, sizeof difference));
+    assert_non_null(strstr(difference, "fitness.protocol: rmi-fast-1 there, rmi-fast-2 here"));
+    assert_non_null(strstr(difference, "fitness.combine: none there, macs+deep here"));
+    assert_ok(config_text(new, &text, &status), status);
+    assert_ok(config_parse(text, strlen(text), "the database", &again, &status), status);
+    assert_fitness(again, "rmi-fast-2", "macs+deep");
+    assert_false(config_difference(again, new, difference, sizeof difference));
+    free(text);
+    config_free(old);
+    config_free(new);
+    config_free(again);
+}
+
 static void flow_and_block_style_mean_the_same(void **state)
 {
     (void)state;
@@ -277,6 +324,10 @@ static const struct wrong wrongs[] = {
      "fitness.column: ", "means nothing with source rmi"},
     {"name: s\nspace: nb201\nfitness: {source: rmi, bundle: ref.bundle, protocol: rmi-slow}\n", NULL,
      "fitness.protocol: ", "rmi-fast"},
+    {RMI_FITNESS("nb201", ", combine: params"), NULL,
+     "study.yaml:3: fitness.combine: ", "'params' is not one of its words; give macs+deep, macs or none"},
+    {RMI_FITNESS("darts", ", combine: macs"), NULL, "study.yaml:3: fitness.combine: ", "in the space darts was not measured"},
+    {SMALLEST, "fitness.combine=macs", "fitness.combine: ", "means nothing with source table"},
     {"name: s\nspace: nb201\nfitness: {source: table, column: x}\n", NULL, "fitness.file: ", "source table needs it"},
     {"name: s\nspace: nb201\nfitness: {source: table, file: table.csv}\n", NULL, "fitness.column: ", "source table needs it"},
     {"name: s\nspace: nb201\nfitness: {source: table, file: nowhere.csv, column: x}\n", NULL,
@@ -471,6 +522,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_smallest_study_gets_every_documented_default),
         cmocka_unit_test(sizes_left_out_are_those_of_the_space),
+        cmocka_unit_test(phi_and_macs_are_combined_where_their_scale_is_known),
+        cmocka_unit_test(stored_settings_keep_their_meaning),
         cmocka_unit_test(flow_and_block_style_mean_the_same),
         cmocka_unit_test(files_are_found_beside_the_study_and_made_absolute),
         cmocka_unit_test(files_are_found_in_the_current_folder_too),

@@ -27,9 +27,11 @@ static void assert_digest(const struct protocol *protocol, const char *expected)
 static void digests_of_presets_are_those_in_existing_databases(void **state)
 {
     (void)state;
-    struct protocol full = preset("nb201", "rmi-full"), fast = preset("nb201", "rmi-fast");
+    struct protocol full = preset("nb201", "rmi-full"), first = preset("nb201", "rmi-fast-1");
+    struct protocol second = preset("nb201", "rmi-fast-2");
     assert_digest(&full, "a8750f881af55a6627374ae6f60cb7bb04f4f08b3053822e5035572fb17fcc50");
-    assert_digest(&fast, "19d6ac29f215a35dcbf39ee2c7babfe16bd8cd0e1f8dc93c00974000588bf360");
+    assert_digest(&second, "918c0fac42f916dc3842b1a513cd1fc20cae01a8aaef1e4cb769988f06f61336");
+    assert_digest(&first, "19d6ac29f215a35dcbf39ee2c7babfe16bd8cd0e1f8dc93c00974000588bf360");
 }
 
 static void every_preset_is_within_the_ranges_and_names_itself(void **state)
@@ -40,8 +42,21 @@ static void every_preset_is_within_the_ranges_and_names_itself(void **state)
         struct protocol protocol = preset(spaces[i / 2], names[i % 2]);
         struct status status;
         assert_ok(protocol_check(&protocol, &status), status);
-        assert_string_equal(protocol.name, names[i % 2]);
+        assert_string_equal(protocol.name, protocol_kept_name(spaces[i / 2], names[i % 2], false));
     }
+}
+
+/* A study goes on with the numbers it began with. */
+static void a_preset_that_has_changed_is_kept_by_its_number(void **state)
+{
+    (void)state;
+    assert_string_equal(protocol_kept_name("nb201", "rmi-fast", false), "rmi-fast-2");
+    assert_string_equal(protocol_kept_name("nb201", "rmi-fast", true), "rmi-fast-1");
+    assert_string_equal(protocol_kept_name("nb201", "rmi-fast-1", false), "rmi-fast-1");
+    assert_string_equal(protocol_kept_name("nb201", "rmi-full", true), "rmi-full");
+    assert_string_equal(protocol_kept_name("darts", "rmi-fast", false), "rmi-fast");
+    assert_string_equal(protocol_kept_name("darts", "rmi-fast", true), "rmi-fast");
+    assert_string_equal(preset("nb201", "rmi-fast").name, "rmi-fast-2");
 }
 
 static void the_full_protocol_of_darts_is_the_published_one(void **state)
@@ -106,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(digests_of_presets_are_those_in_existing_databases),
         cmocka_unit_test(every_preset_is_within_the_ranges_and_names_itself),
+        cmocka_unit_test(a_preset_that_has_changed_is_kept_by_its_number),
         cmocka_unit_test(the_full_protocol_of_darts_is_the_published_one),
         cmocka_unit_test(unknown_presets_are_refused_with_the_known_ones),
         cmocka_unit_test(a_space_without_presets_is_named),

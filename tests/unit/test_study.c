@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/combine.h"
 #include "common/fileio.h"
 #include "common/rng.h"
 #include "tests/support/study_world.h"
@@ -355,6 +356,93 @@ static void keys_change_with_what_the_value_depends_on_and_with_nothing_else(voi
     digest_of("another bundle", 14, &world->bundle);
     first_key(world, STUDY_WANT_RMI, other);
     assert_string_not_equal(other, rmi);
+}
+
+/* MACs of what is evaluated, in the space's own network; the world's has fewer cells. */
+static double own_macs(const struct world *world, const struct arch *arch)
+{
+    struct arch canonical;
+    struct net net;
+    struct cost cost;
+    net_init_empty(&net);
+    space_canonical(&world->space, arch, &canonical);
+    assert_int_equal(space_build_net(&world->space, &canonical, &world->space.ops->defaults, &net, NULL), STATUS_OK);
+    cost_of_net(&net, &cost);
+    net_free(&net);
+    return (double)cost.macs;
+}
+
+/* phi is combined where it is told: what workers compute, and the keys it is known by, are the same. */
+static void combining_changes_the_fitness_and_nothing_that_is_wanted(void **state)
+{
+    struct world *world = *state;
+    char alone[DIGEST_HEX_BYTES], combined[DIGEST_HEX_BYTES];
+    const struct combine_scale *scale = combine_scale("nb201", protocol_kept_name("nb201", "rmi-fast", false));
+    struct study_want want;
+    int feasible = 0;
+    world_evaluate_outside(world);
+    first_key(world, STUDY_WANT_RMI, alone);
+    world->config.fitness.combine = "macs";
+    first_key(world, STUDY_WANT_RMI, combined);
+    assert_string_equal(combined, alone);
+    struct study *study = world_study(world);
+    assert_int_equal(study_trainings(study), 1);
+    study_pump(study, 20);
+    while (study_want(study, &want))
+        study_provide(study, want.key, &(struct study_value){.feasible = true, .value = 2.9});
+    while (study_told(study, told_once)) {
+        if (!told_once->result.feasible)
+            continue;
+        assert_near(told_once->result.fitness, combine_macs(scale, 2.9, own_macs(world, &told_once->arch)), 0, 1e-12);
+        feasible++;
+    }
+    assert_true(feasible > 10);
+    study_close(study);
+}
+
+/* The first provided is each time the one that was wanted last, so that no order is relied on. */
+static void a_second_network_is_a_second_want_and_the_candidate_waits_for_both(void **state)
+{
+    struct world *world = *state;
+    const struct combine_scale *scale = combine_scale("nb201", protocol_kept_name("nb201", "rmi-fast", false));
+    struct study_want want, scores[2];
+    int count = 0;
+    world_evaluate_outside(world);
+    world->config.fitness.combine = "macs+deep";
+    world->config.cost_count = 0;
+    struct study *study = world_study(world);
+    assert_int_equal(study_trainings(study), 2);
+    study_pump(study, 1);
+    while (study_want(study, &want))
+        scores[count++] = want;
+    assert_int_equal(count, 2);
+    assert_string_not_equal(scores[0].key, scores[1].key);
+    assert_string_equal(scores[0].arch_text, scores[1].arch_text);
+    assert_string_equal(scores[0].protocol.name, "rmi-fast-2");
+    assert_string_equal(scores[1].protocol.name, scale->deep);
+    study_provide(study, scores[1].key, &(struct study_value){.feasible = true, .value = 2.7});
+    assert_false(study_told(study, told_once));
+    study_provide(study, scores[0].key, &(struct study_value){.feasible = true, .value = 2.9});
+    assert_true(study_told(study, told_once));
+    assert_string_equal(told_once->fitness_key, scores[0].key);
+    assert_near(told_once->result.fitness, combine_macs_deep(scale, 2.9, 2.7, own_macs(world, &told_once->arch)), 0, 1e-12);
+    study_close(study);
+}
+
+static void without_its_second_score_a_candidate_is_infeasible(void **state)
+{
+    struct world *world = *state;
+    struct study_want want;
+    world_evaluate_outside(world);
+    world->config.fitness.combine = "macs+deep";
+    world->config.cost_count = 0;
+    struct study *study = world_study(world);
+    study_pump(study, 1);
+    while (study_want(study, &want))
+        study_provide(study, want.key, &(struct study_value){.feasible = want.protocol.cells == 1, .value = 2.9});
+    assert_true(study_told(study, told_once));
+    assert_false(told_once->result.feasible);
+    study_close(study);
 }
 
 static void measurements_are_keyed_by_the_version_that_agents_measure_by(void **state)
@@ -716,6 +804,11 @@ static void a_study_that_cannot_be_opened_says_why(void **state)
     assert_int_equal(study_open(&world->config, &world->space, NULL, &study, &status), STATUS_BAD_INPUT);
     world->config.fitness.protocol = "rmi-slow";
     assert_int_equal(study_open(&world->config, &world->space, &world->bundle, &study, &status), STATUS_NOT_FOUND);
+    world->config.fitness.protocol = "rmi-full";
+    world->config.fitness.combine = "macs";
+    assert_int_equal(study_open(&world->config, &world->space, &world->bundle, &study, &status), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status.message, "cannot be combined"));
+    world->config.fitness.combine = "none";
     world->costs[0].source = CONFIG_COST_MACS;
     world->config.network.channels = 0;
     assert_int_equal(study_open(&world->config, &world->space, &world->bundle, &study, &status), STATUS_BAD_INPUT);
@@ -742,6 +835,9 @@ int main(void)
         in_world(a_value_that_is_not_a_number_is_infeasible),
         in_world(unknown_keys_are_ignored),
         in_world(keys_change_with_what_the_value_depends_on_and_with_nothing_else),
+        in_world(combining_changes_the_fitness_and_nothing_that_is_wanted),
+        in_world(a_second_network_is_a_second_want_and_the_candidate_waits_for_both),
+        in_world(without_its_second_score_a_candidate_is_infeasible),
         cmocka_unit_test(measurements_are_keyed_by_the_version_that_agents_measure_by),
         in_world(one_measurement_gives_latency_and_energy),
         in_world(without_its_energy_a_candidate_is_infeasible),

@@ -1,0 +1,56 @@
+/* combine: the measured scales, and sums of standard scores. Called by config and study. */
+#include "common/combine.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+/* What float32 leaves of 1 - phi / taps. */
+static const double LEAST_MISSING = 1e-6;
+
+struct measured {
+    const char *space, *protocol;
+    struct combine_scale scale;
+};
+
+/* Nearness: of the random cells of docs/results/proxy.csv, as `scripts/proxy scale` prints them. ln MACs: of all 15,284 connected
+ * cells. */
+static const struct measured scales[] = {
+    {"nb201",
+     "rmi-fast-2",
+     {.taps = 3,
+      .nearness = {2.8581, 0.4105},
+      .log_macs = {17.385095, 0.872957},
+      .deep = "rmi-deep-1",
+      .deep_nearness = {1.8386, 0.5280},
+      .both_spread = 1.7929}},
+};
+
+const struct combine_scale *combine_scale(const char *space, const char *protocol)
+{
+    for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++)
+        if (strcmp(scales[i].space, space) == 0 && strcmp(scales[i].protocol, protocol) == 0)
+            return &scales[i].scale;
+    return NULL;
+}
+
+static double standard(const struct combine_part *part, double value)
+{
+    return (value - part->mean) / part->spread;
+}
+
+static double nearness(const struct combine_scale *scale, double phi)
+{
+    return -log(fmax(1 - phi / scale->taps, LEAST_MISSING));
+}
+
+double combine_macs(const struct combine_scale *scale, double phi, double macs)
+{
+    return standard(&scale->nearness, nearness(scale, phi)) + standard(&scale->log_macs, log(macs));
+}
+
+double combine_macs_deep(const struct combine_scale *scale, double phi, double deep_phi, double macs)
+{
+    double both = standard(&scale->nearness, nearness(scale, phi)) + standard(&scale->deep_nearness, nearness(scale, deep_phi));
+    return both / scale->both_spread + standard(&scale->log_macs, log(macs));
+}

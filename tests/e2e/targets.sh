@@ -93,7 +93,7 @@ END
 board='{name: board_ms, source: table, file: hardware.csv, device: board, column: latency_ms'
 stick='{name: stick_ms, source: table, file: hardware.csv, device: stick, column: latency_ms'
 
-for strategy in mohdnas evrsnas; do
+for strategy in mohdnas evrsnas evnas cmanas pevonas nevonas; do
     study $strategy-devices $strategy "$board}" "$stick}"
     expect "$strategy, two devices: values, limits, best and front are those of the tables" python3 verify.py $strategy-devices.db \
         $strategy-devices.json board_ms=hardware.csv:board:latency_ms stick_ms=hardware.csv:stick:latency_ms
@@ -129,6 +129,18 @@ PY
     expect "$mode: and stands in the database" cmp -s first again
     $hwnas study show answer-$mode --db answer-$mode.db >shown 2>err
     holds "$mode: the table has it too" shown "the method's own answer"
+done
+
+for strategy in cmanas pevonas nevonas; do
+    expect "$strategy: its answer is one of its candidates, with the figures it was told" python3 - $strategy-devices <<'PY'
+import json, sqlite3, sys
+name = sys.argv[1]
+answer = json.load(open(name + ".json"))["answer"]
+rows = sqlite3.connect(name + ".db").execute("SELECT fitness, value FROM candidate JOIN candidate_cost USING (study_id, ask) "
+                                             "WHERE arch = ? ORDER BY position", (answer["arch"],)).fetchall()
+assert len(rows) == 2 and all(row[0] == answer["fitness"] for row in rows), rows
+assert list(answer["costs"].values()) == [row[1] for row in rows], (answer, rows)
+PY
 done
 
 # --- the examples, where the published tables are there

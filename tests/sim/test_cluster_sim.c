@@ -20,6 +20,8 @@ static const struct sim_study studies[] = {
      false,
      24,
      {2, 2, 2}},
+    {"cmanas", SETTINGS("{name: cmanas, generations: 50}"), true, 24, {2, 2, 2}},
+    {"nevonas", SETTINGS("{name: nevonas, population: 8, generations: 50, mutation: 0.2}"), true, 24, {2, 2, 2}},
 };
 enum { STUDIES = sizeof studies / sizeof studies[0] };
 

@@ -14,7 +14,7 @@ struct measured {
 };
 
 /* Nearness: of the random cells of docs/results/proxy.csv, as `scripts/proxy scale` prints them. ln MACs: of all 15,284 connected
- * cells. */
+ * cells. Studies go on with them, so a row never changes: a better one belongs to a preset with the next number. */
 static const struct measured scales[] = {
     {"nb201",
      "rmi-fast-2",

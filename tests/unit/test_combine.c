@@ -57,6 +57,15 @@ static void a_phi_at_its_maximum_is_finite_and_the_best_there_is(void **state)
     assert_true(isfinite(combine_macs_deep(scale, 0, 0, 4e7)));
 }
 
+/* In people's databases stand fitnesses that were computed with these numbers, and studies that go on. */
+static void the_fitness_is_that_in_existing_databases(void **state)
+{
+    (void)state;
+    const struct combine_scale *scale = combine_scale("nb201", "rmi-fast-2");
+    assert_near(combine_macs(scale, 2.9, 4e7), 1.45967055748, 0, 1e-9);
+    assert_near(combine_macs_deep(scale, 2.9, 2.5, 4e7), 0.825094626212, 0, 1e-9);
+}
+
 static void the_second_network_is_a_preset_of_the_space(void **state)
 {
     (void)state;
@@ -104,6 +113,7 @@ int main(void)
         cmocka_unit_test(what_was_not_measured_has_no_scale),
         cmocka_unit_test(a_middling_architecture_has_0_and_a_spread_more_of_a_part_counts_1),
         cmocka_unit_test(a_phi_at_its_maximum_is_finite_and_the_best_there_is),
+        cmocka_unit_test(the_fitness_is_that_in_existing_databases),
         cmocka_unit_test(the_second_network_is_a_preset_of_the_space),
         cmocka_unit_test(the_scale_of_macs_is_that_of_all_connected_cells),
     };

@@ -19,7 +19,7 @@ study() {
 name: $1
 space: nb201
 strategy: {name: evrsnas, population: 8, generations: 4, tournament: 3}
-fitness: {source: rmi, bundle: tiny.bundle, protocol: rmi-fast, combine: none}
+fitness: {source: rmi, bundle: tiny.bundle, protocol: rmi-fast-1}
 costs: [$2]
 network: {channels: 4, cells: 1, classes: 4, input_size: 8}
 seed: 7

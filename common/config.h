@@ -22,6 +22,9 @@ enum config_mode { CONFIG_MODE_GENERATIONS, CONFIG_MODE_STEADY };
 /* nevonas: novelty is an objective beside the fitness, in its place, or none. */
 enum config_novelty { CONFIG_NOVELTY_BESIDE, CONFIG_NOVELTY_ALONE, CONFIG_NOVELTY_NONE };
 
+/* What a search by gradients sees of its shares: a draw, or the shares themselves. */
+enum config_relaxation { CONFIG_RELAX_GUMBEL, CONFIG_RELAX_SOFTMAX };
+
 struct config_strategy {
     char *name;           /* "evrsnas" */
     uint32_t population;  /* 20 */
@@ -32,17 +35,21 @@ struct config_strategy {
     double lambda;        /* weight of the constraint penalty, 2, ours: see docs/STUDY.md */
     bool plain;           /* true: the paper's GA as it is, which proposes what it already knows */
     enum config_mode mode;
-    uint32_t in_flight;          /* 20: asked and not yet told at once; where no generation bounds it */
-    bool diversity;              /* true; mohdnas: hardware-cost diversity is the third objective */
-    uint32_t warmup;             /* 100; rminas: random candidates before the forest is first fitted */
-    uint32_t positives;          /* 100; rminas: the search ends when the forest has found so many */
-    double quantile;             /* 0.05; rminas: the share of the warm-up that counts as positive */
-    uint32_t pool;               /* 1000; rminas: random candidates the forest chooses one from */
-    uint32_t trees;              /* 30; rminas: of the forest */
-    uint32_t consensus;          /* 20, the paper has 50; rminas: the best positives that vote for the answer */
-    char *stages;                /* pevonas: operations left after each stage, "3-2"; NULL: the paper's for the space */
-    enum config_novelty novelty; /* BESIDE; nevonas */
-    uint32_t neighbours;         /* 5; nevonas: the nearest that novelty is measured by */
+    uint32_t in_flight;                /* 20: asked and not yet told at once; where no generation bounds it */
+    bool diversity;                    /* true; mohdnas: hardware-cost diversity is the third objective */
+    uint32_t warmup;                   /* 100; rminas: random candidates before the forest is first fitted */
+    uint32_t positives;                /* 100; rminas: the search ends when the forest has found so many */
+    double quantile;                   /* 0.05; rminas: the share of the warm-up that counts as positive */
+    uint32_t pool;                     /* 1000; rminas: random candidates the forest chooses one from */
+    uint32_t trees;                    /* 30; rminas: of the forest */
+    uint32_t consensus;                /* 20, the paper has 50; rminas: the best positives that vote for the answer */
+    char *stages;                      /* pevonas: operations left after each stage, "3-2"; NULL: the paper's for the space */
+    enum config_novelty novelty;       /* BESIDE; nevonas */
+    uint32_t neighbours;               /* 5; nevonas: the nearest that novelty is measured by */
+    uint32_t predicted;                /* 2000; linas: predictions before each generation */
+    uint32_t sweep;                    /* 10; gradient: weights, from 0 to lambda */
+    uint32_t steps;                    /* 300; gradient: for each weight */
+    enum config_relaxation relaxation; /* GUMBEL; gradient */
 };
 
 struct config_fitness {

@@ -22,6 +22,8 @@ static const char *const mode_words[] = {[CONFIG_MODE_GENERATIONS] = "generation
 static const char *const novelty_words[] = {
     [CONFIG_NOVELTY_BESIDE] = "beside", [CONFIG_NOVELTY_ALONE] = "alone", [CONFIG_NOVELTY_NONE] = "none", NULL};
 
+static const char *const relaxation_words[] = {[CONFIG_RELAX_GUMBEL] = "gumbel", [CONFIG_RELAX_SOFTMAX] = "softmax", NULL};
+
 #define IN_STUDY(member) offsetof(struct config_study, member)
 #define IN_COST(member) offsetof(struct config_cost, member)
 #define WITH(source) (1u << (source))
@@ -69,6 +71,14 @@ static const struct config_rule rules[] = {
      "beside, alone or none"},
     {CONFIG_STRATEGY, "neighbours", CONFIG_WHOLE, IN_STUDY(strategy.neighbours), "5", 1, 100000, NULL, ~0u, 0,
      "nearest others that novelty is measured by"},
+    {CONFIG_STRATEGY, "predicted", CONFIG_WHOLE, IN_STUDY(strategy.predicted), "2000", 2, 1000000, NULL, ~0u, 0,
+     "candidates that predictors look at for each generation"},
+    {CONFIG_STRATEGY, "sweep", CONFIG_WHOLE, IN_STUDY(strategy.sweep), "10", 1, 1000, NULL, ~0u, 0,
+     "weights of the costs, from 0 to lambda"},
+    {CONFIG_STRATEGY, "steps", CONFIG_WHOLE, IN_STUDY(strategy.steps), "300", 1, 1000000, NULL, ~0u, 0,
+     "steps down the gradient for each weight"},
+    {CONFIG_STRATEGY, "relaxation", CONFIG_CHOICE, IN_STUDY(strategy.relaxation), "gumbel", 0, 0, relaxation_words, ~0u, 0,
+     "gumbel or softmax"},
 
     {CONFIG_FITNESS, "source", CONFIG_CHOICE, IN_STUDY(fitness.source), NULL, 0, 0, fitness_words, ~0u, ~0u, "rmi or table"},
     {CONFIG_FITNESS, "bundle", CONFIG_PATH, IN_STUDY(fitness.bundle), NULL, 0, 0, NULL, WITH(CONFIG_FITNESS_RMI),

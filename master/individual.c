@@ -1,8 +1,9 @@
-/* individual: see individual.h. Called by strategy_mohdnas.c and strategy_surrogate.c. */
+/* individual: see individual.h. Called by the strategies with several objectives. */
 #include "master/individual.h"
 
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 
 struct individual individual_of(const struct config_study *study, uint64_t ask, const struct arch *arch,
                                 const struct strategy_result *result)
@@ -22,6 +23,33 @@ size_t individual_objectives(const struct config_study *study, const struct indi
         if (!study->costs[i].limit_only)
             objectives[m++] = individual->costs[i];
     return m;
+}
+
+static bool make_room(struct individual_list *list, size_t count)
+{
+    if (count <= list->room)
+        return true;
+    size_t room = count < 256 ? 256 : count + count / 2;
+    struct individual *grown = realloc(list->list, room * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    list->list = grown;
+    list->room = room;
+    return true;
+}
+
+bool individual_add(struct individual_list *list, const struct individual *individual)
+{
+    if (!make_room(list, list->count + 1))
+        return false;
+    list->list[list->count++] = *individual;
+    return true;
+}
+
+void individual_free(struct individual_list *list)
+{
+    free(list->list);
+    *list = (struct individual_list){0};
 }
 
 /* --- saving --- */
@@ -64,4 +92,17 @@ size_t individual_load(const struct config_study *study, const struct space *spa
         if (!load_one(study, space, json_array_get(list, i), &out[i]))
             return SIZE_MAX;
     return count;
+}
+
+enum status_code individual_load_list(const struct strategy *strategy, const json_t *saved, struct individual_list *out,
+                                      struct status *status)
+{
+    size_t count = json_array_size(saved);
+    if (!make_room(out, count))
+        return status_set(status, STATUS_NO_MEMORY, "no memory for %zu results", count);
+    if (count != strategy->told || individual_load(strategy->study, strategy->space, saved, out->list, count) != count)
+        return status_set(status, STATUS_BAD_INPUT, "saved search: the list of %zu results cannot be read, or is not one of %llu",
+                          count, (unsigned long long)strategy->told);
+    out->count = count;
+    return STATUS_OK;
 }

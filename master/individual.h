@@ -22,10 +22,24 @@ struct individual individual_of(const struct config_study *study, uint64_t ask, 
 size_t individual_objectives(const struct config_study *study, const struct individual *individual,
                              double objectives[CONFIG_COSTS_MAX + 1]);
 
+/* Individuals that are added one by one. A zeroed list is empty. */
+struct individual_list {
+    struct individual *list; /* owned */
+    size_t count, room;
+};
+
+/* One more at the end; false without memory. */
+bool individual_add(struct individual_list *list, const struct individual *individual);
+void individual_free(struct individual_list *list);
+
 /* Individuals as a JSON list (a new reference, NULL without memory) and back. Reading takes at most `room` of them and returns how
  * many; SIZE_MAX for a list that is longer or is not of this study. */
 struct json_t *individual_save(const struct config_study *study, const struct individual *individuals, size_t count);
 size_t individual_load(const struct config_study *study, const struct space *space, const struct json_t *list,
                        struct individual *out, size_t room);
+
+/* Fills an empty list with all that a strategy was told; STATUS_BAD_INPUT when it is not a list of so many individuals. */
+enum status_code individual_load_list(const struct strategy *strategy, const struct json_t *saved, struct individual_list *out,
+                                      struct status *status);
 
 #endif

@@ -1,4 +1,4 @@
-/* nsga: see nsga.h. Called by strategy_mohdnas.c and strategy_nevonas.c. */
+/* nsga: see nsga.h. Called by strategy_mohdnas.c, strategy_nevonas.c and foresight.c. */
 #include "master/nsga.h"
 
 #include <math.h>
@@ -35,6 +35,13 @@ static int by_standing(const void *left, const void *right)
 void nsga_sort(struct nsga_standing *standing, size_t n)
 {
     qsort(standing, n, sizeof *standing, by_standing);
+}
+
+uint32_t nsga_parent(const struct nsga_standing *standing, uint32_t n, struct rng *rng)
+{
+    const struct nsga_standing *a = &standing[rng_below(rng, n)], *b = &standing[rng_below(rng, n)];
+    bool second = b->rank != a->rank ? b->rank < a->rank : b->crowding > a->crowding;
+    return second ? b->index : a->index;
 }
 
 /* --- operators --- */

@@ -24,6 +24,9 @@ bool nsga_rank(const double *points, const double *violation, size_t n, size_t m
 /* Lower rank, then more room around it, then the smaller age. */
 void nsga_sort(struct nsga_standing *standing, size_t n);
 
+/* A parent by binary tournament among n of those: the better of two drawn at random, the first where neither is. Its place. */
+uint32_t nsga_parent(const struct nsga_standing *standing, uint32_t n, struct rng *rng);
+
 /* Simulated binary crossover within [0,1] (Deb and Agrawal 1995): with this probability the two children differ from their parents,
  * each of their n numbers with probability one half. The larger eta, the nearer they stay. */
 void nsga_cross(struct rng *rng, double probability, double eta, size_t n, const double *a, const double *b, double *child,

@@ -144,11 +144,17 @@ static bool fit_gaussian(struct predictor *predictor, struct learned *learned)
     return done;
 }
 
+static uint32_t steps_for(const struct predictor_settings *settings, size_t examples)
+{
+    return settings->steps > 0 ? settings->steps : examples < 25 ? 500 : examples > 200 ? 4000 : (uint32_t)(20 * examples);
+}
+
 static bool fit_mlp(struct predictor *predictor, const struct learned *learned, struct rng *rng)
 {
     predictor->mlp = mlp_new(predictor->columns, predictor->choices);
     if (predictor->mlp != NULL)
-        mlp_fit(predictor->mlp, learned->rows, learned->values, learned->count, predictor->settings.steps, rng);
+        mlp_fit(predictor->mlp, learned->rows, learned->values, learned->count, steps_for(&predictor->settings, learned->count),
+                rng);
     return predictor->mlp != NULL;
 }
 

@@ -29,7 +29,7 @@ struct predictor_settings {
     enum predictor_kind kind;
     bool traits;         /* learn from the space's traits too (space.h); such a predictor has no gradient */
     double reach, noise; /* of gaussian.h; ridge: reach 0 */
-    uint32_t steps;      /* of mlp.h */
+    uint32_t steps;      /* of mlp.h; 0: twenty an example, 500 to 4,000 */
 };
 
 /* Examples of one figure; borrowed. At least one of them is connected; values are finite. */
@@ -73,8 +73,8 @@ enum status_code predictor_judge(const double *measured, const double *predicted
 
 /* Settings of one of these kinds (a set) that predict best what they have not learned: five-fold cross-validation over the
  * connected examples, by the mean relative error, the first of equals; *error: that of the chosen. Beyond 200 examples, of which
- * one fold already holds forty, one fold is judged, and PREDICTOR_CHOICE_MAX examples are looked at. With fewer than five
- * connected examples, the first ridge. traits: whether they may be used. */
+ * one fold already holds forty, one fold is judged, and PREDICTOR_CHOICE_MAX examples are looked at. Where there is but one setting
+ * or fewer than five connected examples nothing is judged: the first of the kinds, and NaN. traits: whether they may be used. */
 enum { PREDICTOR_CHOICE_MAX = 600 };
 enum status_code predictor_choose(const struct predictor_examples *examples, unsigned kinds, bool traits, struct rng *rng,
                                   struct predictor_settings *out, struct predictor_error *error, struct status *status);

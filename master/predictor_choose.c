@@ -5,13 +5,13 @@
 #include "common/rank.h"
 #include "master/predictor.h"
 
-enum { FOLDS = 5, ALL_FOLDS_MAX = 200, STEPS = 4000 };
+enum { FOLDS = 5, ALL_FOLDS_MAX = 200 };
 
 /* Reaches and noises a factor of a few apart: between them hardly anything changes. */
 static const struct predictor_settings tried[] = {
     {PREDICTOR_RIDGE, false, 0, 1e-4, 0},    {PREDICTOR_RIDGE, false, 0, 1e-2, 0},    {PREDICTOR_RIDGE, false, 0, 1e-1, 0},
     {PREDICTOR_KERNEL, false, 0.4, 5e-3, 0}, {PREDICTOR_KERNEL, false, 0.4, 5e-2, 0}, {PREDICTOR_KERNEL, false, 1.6, 5e-3, 0},
-    {PREDICTOR_KERNEL, false, 1.6, 5e-2, 0}, {PREDICTOR_KERNEL, false, 1.6, 0.5, 0},  {PREDICTOR_MLP, false, 0, 0, STEPS},
+    {PREDICTOR_KERNEL, false, 1.6, 5e-2, 0}, {PREDICTOR_KERNEL, false, 1.6, 0.5, 0},  {PREDICTOR_MLP, false, 0, 0, 0},
 };
 
 enum { TRIED = sizeof tried / sizeof tried[0] };
@@ -110,6 +110,11 @@ static enum status_code judge(const struct predictor_examples *examples, const s
     return code == STATUS_OK ? predictor_judge(folds->measured, folds->predicted, folds->judged, out, status) : code;
 }
 
+static bool allowed(size_t i, unsigned kinds)
+{
+    return (kinds >> tried[i % TRIED].kind & 1) != 0;
+}
+
 /* Every setting of the kinds, without and with traits. */
 static enum status_code try_all(const struct predictor_examples *examples, unsigned kinds, bool traits, struct rng *rng,
                                 struct folds *folds, struct predictor_settings *out, struct predictor_error *error,
@@ -121,7 +126,7 @@ static enum status_code try_all(const struct predictor_examples *examples, unsig
         struct predictor_settings settings = tried[i % TRIED];
         struct predictor_error judged = {.relative = INFINITY};
         settings.traits = i >= TRIED;
-        if ((kinds >> settings.kind & 1) == 0)
+        if (!allowed(i, kinds))
             continue;
         code = judge(examples, &settings, rng, folds, &judged, status);
         if (code != STATUS_OK || !(judged.relative < error->relative))
@@ -137,12 +142,21 @@ enum status_code predictor_choose(const struct predictor_examples *examples, uns
 {
     struct folds folds;
     enum status_code code = STATUS_OK;
-    *out = tried[1];
+    size_t settings = 0;
+    traits = traits && space_trait_count(examples->space) > 0;
     *error = (struct predictor_error){.relative = NAN, .rank = NAN};
+    *out = tried[1];
+    for (size_t i = 0; i < TRIED; i++) {
+        settings += allowed(i, kinds);
+        if (allowed(i, kinds) && settings == 1)
+            *out = tried[i];
+    }
+    if (settings == 1 && !traits)
+        return STATUS_OK;
     if (!open_folds(examples, &folds))
         code = status_set(status, STATUS_NO_MEMORY, "no memory to choose a predictor from %zu examples", examples->count);
     else if (folds.count >= FOLDS)
-        code = try_all(examples, kinds, traits && space_trait_count(examples->space) > 0, rng, &folds, out, error, status);
+        code = try_all(examples, kinds, traits, rng, &folds, out, error, status);
     free_folds(&folds);
     return code;
 }

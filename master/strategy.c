@@ -12,6 +12,8 @@
 #include "master/strategy_cmanas.h"
 #include "master/strategy_evnas.h"
 #include "master/strategy_evrsnas.h"
+#include "master/strategy_gradient.h"
+#include "master/strategy_linas.h"
 #include "master/strategy_local.h"
 #include "master/strategy_mohdnas.h"
 #include "master/strategy_nevonas.h"
@@ -24,8 +26,9 @@
 enum { SAVED_VERSION = 1 };
 
 static const struct strategy_ops *const known_strategies[] = {
-    &strategy_evrsnas, &strategy_mohdnas, &strategy_surrogate, &strategy_rminas,      &strategy_evnas, &strategy_cmanas,
-    &strategy_pevonas, &strategy_nevonas, &strategy_random,    &strategy_regularised, &strategy_local,
+    &strategy_evrsnas, &strategy_mohdnas,     &strategy_surrogate, &strategy_rminas, &strategy_evnas,
+    &strategy_cmanas,  &strategy_pevonas,     &strategy_nevonas,   &strategy_linas,  &strategy_gradient,
+    &strategy_random,  &strategy_regularised, &strategy_local,
 };
 
 enum { KNOWN_STRATEGIES = sizeof known_strategies / sizeof known_strategies[0] };
@@ -196,6 +199,33 @@ bool strategy_genes_parse(const struct space *space, const char *text, struct ar
         return false;
     *out = arch;
     return true;
+}
+
+struct json_t *strategy_archs_save(const struct arch *archs, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        char genes[STRATEGY_GENES_BYTES];
+        strategy_genes_print(&archs[i], genes);
+        json_array_append_new(list, json_string(genes));
+    }
+    if (list != NULL && json_array_size(list) == count)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+size_t strategy_archs_load(const struct space *space, const json_t *list, struct arch *out, size_t room)
+{
+    size_t count = json_array_size(list);
+    if (!json_is_array(list) || count > room)
+        return SIZE_MAX;
+    for (size_t i = 0; i < count; i++) {
+        const char *genes = json_string_value(json_array_get(list, i));
+        if (genes == NULL || !strategy_genes_parse(space, genes, &out[i]))
+            return SIZE_MAX;
+    }
+    return count;
 }
 
 /* One text an entry, in the order of their first ask: '+' evaluated, '-' not, then the genes. */

@@ -122,4 +122,9 @@ enum { STRATEGY_GENES_BYTES = 2 * ARCH_GENES_MAX + 1 };
 void strategy_genes_print(const struct arch *arch, char out[STRATEGY_GENES_BYTES]);
 bool strategy_genes_parse(const struct space *space, const char *text, struct arch *out);
 
+/* Architectures as a JSON list of such texts (a new reference, NULL without memory) and back. Reading takes at most `room` of them
+ * and returns how many; SIZE_MAX for a list that is longer or is not of this space. */
+struct json_t *strategy_archs_save(const struct arch *archs, size_t count);
+size_t strategy_archs_load(const struct space *space, const struct json_t *list, struct arch *out, size_t room);
+
 #endif

@@ -141,13 +141,9 @@ static bool survive(struct strategy *strategy, uint32_t count)
 
 /* --- proposing --- */
 
-/* The better of two drawn at random; the first where neither is. */
 static const struct arch *parent(const struct mohdnas *search, struct rng *rng)
 {
-    const struct nsga_standing *a = &search->standing[rng_below(rng, search->population)],
-                               *b = &search->standing[rng_below(rng, search->population)];
-    bool second = b->rank != a->rank ? b->rank < a->rank : b->crowding > a->crowding;
-    return &search->members[second ? b->index : a->index].told.arch;
+    return &search->members[nsga_parent(search->standing, search->population, rng)].told.arch;
 }
 
 static void propose(const struct strategy *strategy, struct arch *out)

@@ -35,10 +35,9 @@ struct pending {
 };
 
 struct surrogate {
-    struct individual *told; /* in the order of the tells; owned */
-    size_t count, room;
-    size_t known;            /* of them, those that model and front know */
-    struct pending *pending; /* (in_flight) asked after the model came to know the last of those; owned */
+    struct individual_list told; /* in the order of the tells */
+    size_t known;                /* of them, those that model and front know */
+    struct pending *pending;     /* (in_flight) asked after the model came to know the last of those; owned */
     size_t pending_count;
     struct gaussian *model; /* predicts fitness, then every cost; owned */
     struct gain gain;       /* of the objectives; with what is expected of those pending */
@@ -71,7 +70,7 @@ static void surrogate_close(struct strategy *strategy)
     struct surrogate *search = strategy->state;
     if (search == NULL)
         return;
-    free(search->told);
+    individual_free(&search->told);
     free(search->pending);
     free(search->front);
     gaussian_free(search->model);
@@ -108,8 +107,8 @@ static double fitness_floor(const struct surrogate *search, size_t n, double *so
 {
     size_t feasible = 0;
     for (size_t i = 0; i < n; i++)
-        if (search->told[i].told.feasible)
-            sorted[feasible++] = search->told[i].told.fitness;
+        if (search->told.list[i].told.feasible)
+            sorted[feasible++] = search->told.list[i].told.fitness;
     qsort(sorted, feasible, sizeof *sorted, by_value);
     return feasible > 0 ? sorted[(size_t)(FLOOR_SHARE * (double)feasible)] : 0;
 }
@@ -121,13 +120,13 @@ static void fill_values(const struct strategy *strategy, size_t n, double least,
     size_t m = 1 + strategy->study->cost_count, feasible = 0;
     double mean[CONFIG_COSTS_MAX + 1] = {0};
     for (size_t i = 0; i < n; i++) {
-        const struct individual *told = &search->told[i];
+        const struct individual *told = &search->told.list[i];
         feasible += told->told.feasible;
         for (size_t k = 1; k < m && told->told.feasible; k++)
             mean[k] += told->costs[k - 1];
     }
     for (size_t i = 0; i < n; i++) {
-        const struct individual *told = &search->told[i];
+        const struct individual *told = &search->told.list[i];
         values[i * m] = told->told.feasible ? fmax(told->told.fitness, least) : least;
         for (size_t k = 1; k < m; k++)
             values[i * m + k] = told->told.feasible ? told->costs[k - 1] : feasible > 0 ? mean[k] / (double)feasible : 0;
@@ -141,7 +140,7 @@ static bool learn(struct strategy *strategy, double *least)
     double *values = malloc((n + 1) * (1 + strategy->study->cost_count) * sizeof *values);
     bool learnt = values != NULL;
     while (learnt && gaussian_count(search->model) < n)
-        learnt = gaussian_add(search->model, search->told[gaussian_count(search->model)].told.arch.genes, 1);
+        learnt = gaussian_add(search->model, search->told.list[gaussian_count(search->model)].told.arch.genes, 1);
     if (learnt) {
         *least = fitness_floor(search, n, values);
         fill_values(strategy, n, *least, values);
@@ -160,7 +159,7 @@ static bool find_front(struct strategy *strategy, double least)
     size_t *places = malloc((search->known + 1) * sizeof *places);
     bool *front = calloc(search->known + 1, sizeof *front), found = points != NULL && places != NULL && front != NULL;
     for (size_t i = 0; found && i < search->known; i++) {
-        const struct individual *told = &search->told[i];
+        const struct individual *told = &search->told.list[i];
         double objectives[CONFIG_COSTS_MAX + 1];
         m = individual_objectives(strategy->study, told, objectives);
         objectives[0] = fmin(objectives[0], -least);
@@ -234,7 +233,7 @@ static void draw(const struct strategy *strategy, struct rng *rng, struct arch *
         space_sample(strategy->space, rng, out);
         return;
     }
-    *out = search->told[search->front[rng_below(rng, search->front_count)]].told.arch;
+    *out = search->told.list[search->front[rng_below(rng, search->front_count)]].told.arch;
     do
         vary_step(strategy->space, rng, out);
     while (rng_below(rng, 2) == 0);
@@ -245,8 +244,8 @@ static void draw(const struct strategy *strategy, struct rng *rng, struct arch *
 static void breed(const struct strategy *strategy, struct rng *rng, struct arch *out)
 {
     const struct surrogate *search = strategy->state;
-    const struct individual *mother = &search->told[search->front[rng_below(rng, search->front_count)]],
-                            *father = &search->told[search->front[rng_below(rng, search->front_count)]];
+    const struct individual *mother = &search->told.list[search->front[rng_below(rng, search->front_count)]],
+                            *father = &search->told.list[search->front[rng_below(rng, search->front_count)]];
     space_crossover(strategy->space, rng, &mother->told.arch, &father->told.arch, out);
     space_mutate(strategy->space, rng, settings(strategy)->mutation, out);
     vary_renew(strategy, rng, out);
@@ -349,19 +348,6 @@ static enum strategy_answer surrogate_ask(struct strategy *strategy, struct arch
 
 /* --- learning --- */
 
-static bool make_room(struct surrogate *search, size_t count)
-{
-    if (count <= search->room)
-        return true;
-    size_t room = count < 256 ? 256 : count + count / 2;
-    struct individual *told = realloc(search->told, room * sizeof *told);
-    if (told == NULL)
-        return false;
-    search->told = told;
-    search->room = room;
-    return true;
-}
-
 static void no_longer_pending(struct surrogate *search, uint64_t ask)
 {
     size_t i = 0;
@@ -376,11 +362,11 @@ static void no_longer_pending(struct surrogate *search, uint64_t ask)
 static void surrogate_tell(struct strategy *strategy, uint64_t ask, const struct arch *arch, const struct strategy_result *result)
 {
     struct surrogate *search = strategy->state;
-    if (!make_room(search, search->count + 1)) {
+    struct individual newcomer = individual_of(strategy->study, ask, arch, result);
+    if (!individual_add(&search->told, &newcomer)) {
         strategy->out_of_memory = true;
         return;
     }
-    search->told[search->count++] = individual_of(strategy->study, ask, arch, result);
     if (strategy_steady(strategy))
         no_longer_pending(search, ask);
 }
@@ -416,7 +402,7 @@ static struct json_t *save_pending(const struct surrogate *search)
 static struct json_t *surrogate_save(const struct strategy *strategy)
 {
     const struct surrogate *search = strategy->state;
-    json_t *told = individual_save(strategy->study, search->told, search->count), *pending = save_pending(search);
+    json_t *told = individual_save(strategy->study, search->told.list, search->told.count), *pending = save_pending(search);
     if (told == NULL || pending == NULL) {
         json_decref(told);
         json_decref(pending);
@@ -463,14 +449,10 @@ static enum status_code surrogate_load(struct strategy *strategy, const json_t *
     if (json_unpack_ex((json_t *)(uintptr_t)saved, &error, 0, "{s:I, s:o, s:o}", "known", &known, "pending", &pending, "told",
                        &told) != 0)
         return status_set(status, STATUS_BAD_INPUT, "saved search: %s", error.text);
-    size_t count = json_array_size(told);
-    if (!make_room(search, count))
-        return status_set(status, STATUS_NO_MEMORY, "no memory for %zu results", count);
-    if (count != strategy->told || individual_load(strategy->study, strategy->space, told, search->told, count) != count)
-        return status_set(status, STATUS_BAD_INPUT, "saved search: the list of %zu results cannot be read, or is not one of %llu",
-                          count, (unsigned long long)strategy->told);
-    search->count = count;
-    search->known = known >= 0 && (size_t)known <= count ? (size_t)known : count + 1;
+    enum status_code code = individual_load_list(strategy, told, &search->told, status);
+    if (code != STATUS_OK)
+        return code;
+    search->known = known >= 0 && (size_t)known <= search->told.count ? (size_t)known : search->told.count + 1;
     if (!load_pending(strategy, pending) || !pending_fits(strategy))
         return status_set(status, STATUS_BAD_INPUT, "saved search: what is under way does not go with %lld known results",
                           (long long)known);

@@ -6,8 +6,8 @@
 #include "tests/fuzz/fuzz.h"
 
 /* New ones at the end: an input's first byte says which it is of, 'a' the first. */
-static const char *const fuzz_strategies[] = {"evrsnas", "mohdnas", "surrogate", "rminas",  "random", "regularised",
-                                              "local",   "evnas",   "cmanas",    "pevonas", "nevonas"};
+static const char *const fuzz_strategies[] = {"evrsnas", "mohdnas", "surrogate", "rminas",  "random", "regularised", "local",
+                                              "evnas",   "cmanas",  "pevonas",   "nevonas", "linas",  "gradient"};
 enum { FUZZ_STRATEGIES = sizeof fuzz_strategies / sizeof fuzz_strategies[0] };
 
 static inline const char *fuzz_strategy_of(uint8_t first)
@@ -45,7 +45,10 @@ static inline void fuzz_study_open(struct fuzz_study *out, const char *strategy)
                                 .pool = 20,
                                 .trees = 3,
                                 .consensus = 2,
-                                .neighbours = 3},
+                                .neighbours = 3,
+                                .predicted = 10,
+                                .sweep = 2,
+                                .steps = 3},
                    .fitness = {.source = CONFIG_FITNESS_RMI, .bundle = "x", .protocol = "rmi-fast", .column = "accuracy"},
                    .cost_count = 1,
                    .network = {16, 1, 10, 3, 32},

@@ -615,12 +615,16 @@ static void a_restart_after_any_tell_ends_with_the_same_candidates(void **state)
 {
     struct world *world = *state;
     world_evaluate_outside(world);
-    static const char *const strategies[] = {"evrsnas", "evrsnas", "evnas", "cmanas", "pevonas", "nevonas"};
+    static const char *const strategies[] = {"evrsnas", "evrsnas", "evnas", "cmanas", "pevonas", "nevonas", "linas", "gradient"};
     world->config.strategy.neighbours = 5;
-    for (int i = 0; i < 6; i++) {
+    world->config.strategy.predicted = 50;
+    world->config.strategy.warmup = 10;
+    world->config.strategy.sweep = 3;
+    world->config.strategy.steps = 5;
+    for (int i = 0; i < 8; i++) {
         world->config.strategy.name = (char *)(uintptr_t)strategies[i];
         world->config.strategy.plain = i == 0;
-        world->config.strategy.generations = 6;
+        world->config.strategy.generations = i == 6 ? 3 : 6;
         size_t want = world_run_new(world, told_once);
         for (size_t stop = 0; stop <= want; stop += 3) {
             size_t got = run_with_restart(world, stop, told_again);

@@ -38,6 +38,9 @@ static int open_small(void **state)
     s->trees = 2;
     s->consensus = 2;
     s->neighbours = 3;
+    s->predicted = 20;
+    s->sweep = 2;
+    s->steps = 3;
     s->diversity = true;
     world->config.budget.evaluations = ASKS;
     return 0;
@@ -141,6 +144,23 @@ SEARCH_TEST(cmanas, GENERATIONS)
 SEARCH_TEST(pevonas, GENERATIONS)
 SEARCH_TEST(nevonas, GENERATIONS)
 
+/* Choosing predictors allocates thousands of times: some of them. */
+static void linas_GENERATIONS(void **state)
+{
+    struct world *world = *state;
+    world->config.strategy.name = (char *)(uintptr_t) "linas";
+    world->config.cost_count = 1;
+    survives(world, 997);
+}
+
+static void gradient_GENERATIONS(void **state)
+{
+    struct world *world = *state;
+    world->config.strategy.name = (char *)(uintptr_t) "gradient";
+    world->config.cost_count = 1;
+    survives(world, 499);
+}
+
 #define SMALL(test) cmocka_unit_test_setup_teardown(test, open_small, world_close)
 
 int main(void)
@@ -150,7 +170,8 @@ int main(void)
         SMALL(evrsnas_GENERATIONS),   SMALL(evrsnas_STEADY),          SMALL(mohdnas_GENERATIONS), SMALL(mohdnas_STEADY),
         SMALL(surrogate_GENERATIONS), SMALL(surrogate_STEADY),        SMALL(rminas_GENERATIONS),  SMALL(rminas_STEADY),
         SMALL(random_STEADY),         SMALL(regularised_GENERATIONS), SMALL(local_STEADY),        SMALL(evnas_GENERATIONS),
-        SMALL(cmanas_GENERATIONS),    SMALL(pevonas_GENERATIONS),     SMALL(nevonas_GENERATIONS),
+        SMALL(cmanas_GENERATIONS),    SMALL(pevonas_GENERATIONS),     SMALL(nevonas_GENERATIONS), SMALL(linas_GENERATIONS),
+        SMALL(gradient_GENERATIONS),
     };
     return TEST_RUN(tests);
 }

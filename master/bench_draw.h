@@ -26,4 +26,8 @@ enum status_code bench_draw_hours(const struct bench_print *print, struct bench_
  * panel for each combination of the other axes. Test figures where there is a test column. */
 enum status_code bench_draw_limits(const struct bench_print *print, struct bench_picture *out, struct status *status);
 
+/* Where every method has an answer of its own: one panel a setting, the mean of what each returns, joined in the methods' order,
+ * and the best there is at that cost (bench_returned.h). Test figures where there is a test column. */
+enum status_code bench_draw_returned(const struct bench_print *print, struct bench_picture *out, struct status *status);
+
 #endif

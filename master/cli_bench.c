@@ -19,6 +19,7 @@
 #include "master/bench.h"
 #include "master/bench_draw.h"
 #include "master/bench_print.h"
+#include "master/bench_returned.h"
 #include "master/cli_launch.h"
 
 enum { OVERRIDES_MAX = 64, SEEDS_MAX = 100000, JOBS_MAX = 1024, CLUSTER_MAX = 100000 };
@@ -166,6 +167,12 @@ static bool fronts_csv(const struct bench_print *print, FILE *out)
     return true;
 }
 
+static bool returned_csv(const struct bench_print *print, FILE *out)
+{
+    bench_returned_csv(print, out);
+    return true;
+}
+
 static enum status_code make_products(const struct bench_print *print, struct products *products, struct status *status)
 {
     static const struct {
@@ -182,10 +189,13 @@ static enum status_code make_products(const struct bench_print *print, struct pr
     } pictures[] = {{"fronts.svg", bench_draw_fronts},
                     {"evaluations.svg", bench_draw_evaluations},
                     {"hours.svg", bench_draw_hours},
-                    {"limits.svg", bench_draw_limits}};
+                    {"limits.svg", bench_draw_limits},
+                    {"returned.svg", bench_draw_returned}};
     enum status_code code = STATUS_OK;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0] && code == STATUS_OK; i++)
         code = add_text(products, texts[i].name, print, texts[i].printed, status);
+    if (code == STATUS_OK && bench_returned_applies(print->bench))
+        code = add_text(products, "returned.csv", print, returned_csv, status);
     for (size_t i = 0; i < sizeof pictures / sizeof pictures[0] && code == STATUS_OK; i++)
         code = add_picture(products, pictures[i].name, print, pictures[i].drawn, status);
     return code;

@@ -128,6 +128,27 @@ true = [(float(r["latency_ms"]), float(r["fitness"])) for r in fronts if r["stra
 assert true == sorted(true) and all(a[1] < b[1] for a, b in zip(true, true[1:])) and len(true) > 3
 PY
 
+# --- what methods answer
+$hwnas bench study.yaml --set strategy.name=gradient --set strategy.sweep=1 --set strategy.warmup=40 --over strategy.lambda=0,1 --seeds 2 \
+    --test-column test --out traded >out 2>err
+same 'weights of a search by gradients are methods' $? 0
+same 'what they return is drawn' "$(python3 -c 'import xml.dom.minidom as x; print(x.parse("traded/returned.svg").documentElement.tagName)')" svg
+same 'other methods have no such picture' "$(ls fronts | grep -c returned)" 0
+expect 'means of what they return, and the best at that cost, are brute force'"'"'s' python3 - <<'PY'
+import csv, statistics
+exec(open("verify.py").read().split("sorted_latency")[0])
+exec("def digits" + open("verify.py").read().split("def digits")[1].split("import math")[0])
+runs = list(csv.DictReader(open("traded/runs.csv")))
+for said in csv.DictReader(open("traded/returned.csv")):
+    mine = [rows[digits(r["returned_arch"])] for r in runs if r["strategy"] == said["strategy"]]
+    assert int(said["runs"]) == len(mine) == 2
+    for figure, column in (("cost", "latency_ms"), ("fitness", "val"), ("test", "test")):
+        assert abs(float(said[figure]) - statistics.mean(float(r[column]) for r in mine)) < 1e-9, said
+    within = [r for r in feasible if float(r["latency_ms"]) <= float(said["cost"])]
+    assert float(said["best_fitness"]) == max(float(r["val"]) for r in within), said
+    assert float(said["best_test"]) == max(float(r["test"]) for r in within), said
+PY
+
 # --- time
 $hwnas bench study.yaml --set network.cells=1 --over strategy.mode=generations,steady --seeds 2 --seconds 60 --workers 5 --boards 2 \
     --slow-board 4 --out timed >out 2>err

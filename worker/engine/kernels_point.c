@@ -9,7 +9,7 @@
 #include "worker/engine/kernels_inner.h"
 
 /* Pixels of a span, and how many pixels ahead memory is asked for. */
-enum { SPAN_PIXELS = 32, AHEAD = 32, VECTORS_PER_LINE = CACHE_LINE > (int)sizeof(vec) ? CACHE_LINE / (int)sizeof(vec) : 1 };
+enum { SPAN_PIXELS = 64, AHEAD = 32, VECTORS_PER_LINE = CACHE_LINE > (int)sizeof(vec) ? CACHE_LINE / (int)sizeof(vec) : 1 };
 
 /* Input lanes of a tile of weight gradients: with one output block and with two. */
 #if ENGINE_LANES == 16
@@ -23,6 +23,12 @@ enum { PAIR_LANES = 4, SINGLE_LANES = 4 };
 /* Neighbouring pixels of one image: element (block, pixel, lane) at data + block*SPAN_BLOCK + pixel*LANES + lane. The last tile may
  * read beyond the last pixel, never beyond the span. */
 enum { SPAN_BLOCK = SPAN_PIXELS * LANES };
+
+/* Many channels work through many weights for each span: it is longer then. */
+INLINE int span_pixels(const struct kernels_geometry *at)
+{
+    return blocks_of(at->c_in) + blocks_of(at->c_out) >= 8 ? SPAN_PIXELS : SPAN_PIXELS / 2;
+}
 
 int KERNEL(is_point)(const struct kernels_geometry *at)
 {
@@ -238,9 +244,10 @@ static void forward_pixels(const struct kernels_forward *call, int n, size_t fir
     const int groups = blocks_of(at->c_out);
     const size_t group = (size_t)blocks_of(at->c_in) * LANES * LANES;
     struct place place = {.n = n, .first = first, .plane = (size_t)(at->h * at->w)};
-    for (; place.first < end; place.first += SPAN_PIXELS) {
+    const int most = span_pixels(at);
+    for (; place.first < end; place.first += (size_t)most) {
         struct finish f[2];
-        place.pixels = end - place.first < SPAN_PIXELS ? (int)(end - place.first) : SPAN_PIXELS;
+        place.pixels = end - place.first < (size_t)most ? (int)(end - place.first) : most;
         read_source(&call->in, at->c_in, &place, call->scratch);
         for (int g = 0; g < groups; g += 2) {
             for (int i = 0; i < 2 && g + i < groups; i++)
@@ -379,6 +386,7 @@ void KERNEL(point_backward)(const struct kernels_backward *call)
 {
     const struct kernels_geometry *at = &call->at;
     engine_real *x = call->scratch, *g = x + span_elements(at->c_in), *transposed = g + span_elements(at->c_out);
+    const int most = span_pixels(at);
     struct place place = {.plane = (size_t)(at->h * at->w)};
     if (call->weight_gradient)
         memset(call->weight_gradient, 0, kernels_weight_elements(at, LANES) * sizeof(engine_real));
@@ -387,9 +395,9 @@ void KERNEL(point_backward)(const struct kernels_backward *call)
     if (call->in_gradient)
         transpose(at, call->weights, transposed);
     for (; place.n < at->n; place.n++)
-        for (place.first = 0; place.first < place.plane; place.first += SPAN_PIXELS) {
+        for (place.first = 0; place.first < place.plane; place.first += (size_t)most) {
             const size_t left = place.plane - place.first;
-            place.pixels = left < SPAN_PIXELS ? (int)left : SPAN_PIXELS;
+            place.pixels = left < (size_t)most ? (int)left : most;
             read_source(&call->in, at->c_in, &place, x);
             read_gradient(&call->gradient, at->c_out, &place, g);
             if (call->weight_gradient)

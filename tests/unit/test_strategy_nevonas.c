@@ -1,7 +1,12 @@
 /* strategy_nevonas: who is in the front, what each setting of novelty looks for, limits and costs beside it. */
 #include "tests/support/trial.h"
 
+#include <jansson.h>
 #include <string.h>
+
+#include "common/jsontext.h"
+#include "master/alpha.h"
+#include "master/novelty.h"
 
 static int open_nevonas(void **state)
 {
@@ -85,6 +90,92 @@ static void alone_it_does_not_look_at_the_fitness(void **state)
     assert_true(mean_of_last(trial, asked, count) < beside - 1);
 }
 
+/* What a search has saved of a generation: its members as architectures, and everything told. */
+struct generation {
+    struct arch member[20], told[TRIAL_ASKS_MAX];
+    size_t told_count, known;
+};
+
+static json_t *state_of(const struct strategy *strategy)
+{
+    json_t *saved = strategy_save_json(strategy), *state = json_incref(json_object_get(saved, "state"));
+    json_decref(saved);
+    return state;
+}
+
+static void read_generation(const struct trial *trial, const struct strategy *strategy, struct generation *out)
+{
+    double alpha[20 * 30];
+    struct alpha_shape shape;
+    json_t *state = state_of(strategy), *cohort = json_object_get(state, "cohort"), *told = json_object_get(cohort, "told");
+    alpha_shape(&trial->space, &shape);
+    assert_true(jsontext_take_numbers(json_object_get(cohort, "alpha"), alpha, 20 * 30));
+    for (int i = 0; i < 20; i++)
+        alpha_decode(&trial->space, &shape, alpha + 30 * i, NULL, &out->member[i]);
+    out->told_count = json_array_size(told);
+    for (size_t i = 0; i < out->told_count; i++)
+        assert_true(strategy_genes_parse(&trial->space, json_string_value(json_object_get(json_array_get(told, i), "genes")),
+                                         &out->told[i]));
+    out->known = (size_t)json_integer_value(json_object_get(state, "known"));
+    json_decref(state);
+}
+
+/* Of member i by hand: the five nearest of all others and of what was told before its generation. */
+static double novelty_by_hand(const struct trial *trial, const struct generation *of, int member)
+{
+    double nearest[5];
+    uint32_t count = 0;
+    for (int i = 0; i < 20; i++)
+        if (i != member)
+            count = novelty_take(nearest, count, 5, novelty_distance(&trial->space, &of->member[member], &of->member[i]));
+    for (size_t i = 0; i < of->known; i++)
+        count = novelty_take(nearest, count, 5, novelty_distance(&trial->space, &of->member[member], &of->told[i]));
+    return novelty_mean(nearest, count);
+}
+
+/* How many survivors have the novelty of a member of the generation that has just ended with the same architecture. */
+static int survivors_of(const struct trial *trial, const struct strategy *strategy, const struct generation *before)
+{
+    int found = 0;
+    json_t *state = state_of(strategy), *told = json_object_get(json_object_get(state, "cohort"), "told");
+    for (size_t i = 0; i < 20; i++) {
+        size_t which = (size_t)json_integer_value(json_array_get(json_object_get(state, "told"), i));
+        double novelty = json_real_value(json_array_get(json_object_get(state, "novelty"), i));
+        struct arch arch;
+        bool same = false;
+        assert_true(
+            strategy_genes_parse(&trial->space, json_string_value(json_object_get(json_array_get(told, which), "genes")), &arch));
+        for (int k = 0; k < 20; k++)
+            same |= arch_equal(&arch, &before->member[k]) && novelty == novelty_by_hand(trial, before, k);
+        assert_true(same || which < before->known); /* else it is an older survivor */
+        found += same;
+    }
+    json_decref(state);
+    return found;
+}
+
+static void survivors_keep_the_novelty_they_had_when_they_were_scored(void **state)
+{
+    struct trial *trial = *state;
+    static struct generation before;
+    struct strategy strategy = trial_strategy(trial);
+    struct arch arch;
+    int found[6] = {0};
+    read_generation(trial, &strategy, &before);
+    for (uint32_t ended = 0; ended < 6 && strategy_ask(&strategy, &arch) == STRATEGY_ASK;) {
+        trial_tell(trial, &strategy, strategy.told, &arch);
+        if (strategy_generation(&strategy) == ended)
+            continue;
+        assert_int_equal(strategy_generation(&strategy), ended + 1);
+        found[ended++] = survivors_of(trial, &strategy, &before);
+        read_generation(trial, &strategy, &before);
+    }
+    assert_int_equal(found[0], 20); /* all of the first generation */
+    for (int i = 1; i < 6; i++)
+        assert_in_range(found[i], 1, 20);
+    strategy_close(&strategy);
+}
+
 static void what_is_over_a_limit_is_not_in_the_front(void **state)
 {
     struct trial *trial = *state;
@@ -140,6 +231,7 @@ int main(void)
         in_trial(the_answer_is_the_fittest_of_the_front),
         in_trial(novelty_keeps_the_search_moving),
         in_trial(alone_it_does_not_look_at_the_fitness),
+        in_trial(survivors_keep_the_novelty_they_had_when_they_were_scored),
         in_trial(what_is_over_a_limit_is_not_in_the_front),
         in_trial(a_cost_can_be_a_third_objective),
         in_trial(settings_that_cannot_work_are_refused_with_their_values),

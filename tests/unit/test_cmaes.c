@@ -172,6 +172,57 @@ static void the_constants_are_those_of_the_formulas(void **state)
     }
 }
 
+/* From C = I, where the inverse root is the unit matrix: the tutorial's formulas written out (cmaes.h). `scale` stretches the
+ * samples: so far that the path of sigma is too long for the path of C to go on with. */
+static void check_first_update(double scale, bool goes_on)
+{
+    struct cmaes cmaes;
+    struct rng rng;
+    double x[LAMBDA][N], y_w[N] = {0}, path = 0;
+    const double *sorted[LAMBDA];
+    rng_seed(&rng, 6);
+    assert_true(cmaes_open(N, 1.3, &cmaes));
+    const struct cmaes_constants c = cmaes.is;
+    for (int k = 0; k < LAMBDA; k++) {
+        for (int i = 0; i < N; i++) {
+            x[k][i] = scale * rng_normal(&rng);
+            y_w[i] += k < (int)c.mu ? cmaes.weights[k] * x[k][i] / 1.3 : 0;
+        }
+        sorted[k] = x[k];
+    }
+    assert_true(cmaes_update(&cmaes, sorted));
+    for (int i = 0; i < N; i++) {
+        double p = sqrt(c.csigma * (2 - c.csigma) * c.mueff) * y_w[i];
+        assert_near(cmaes.mean[i], 1.3 * y_w[i], 1e-12, 1e-12);
+        assert_near(cmaes.path_sigma[i], p, 1e-12, 1e-12);
+        assert_near(cmaes.path_c[i], goes_on ? sqrt(c.cc * (2 - c.cc) * c.mueff) * y_w[i] : 0, 1e-12, 1e-12);
+        path += p * p;
+    }
+    assert_near(cmaes.sigma, 1.3 * exp(c.csigma / c.dsigma * (sqrt(path) / c.chi - 1)), 1e-12, 0);
+    assert_int_equal(sqrt(path) / sqrt(1 - pow(1 - c.csigma, 4)) < (1.4 + 2.0 / (N + 1)) * c.chi, goes_on);
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N; j++) {
+            double want = (i == j) * (1 + (goes_on ? 0 : c.c1 * c.cc * (2 - c.cc)) - c.c1 - c.cmu * c.weights);
+            want += c.c1 * cmaes.path_c[i] * cmaes.path_c[j];
+            for (int k = 0; k < LAMBDA; k++) {
+                double squares = 0, weight = cmaes.weights[k];
+                for (int m = 0; m < N; m++)
+                    squares += x[k][m] / 1.3 * x[k][m] / 1.3;
+                weight *= weight < 0 ? N / (squares + 1e-8) : 1;
+                want += c.cmu * weight * x[k][i] / 1.3 * x[k][j] / 1.3;
+            }
+            assert_near(cmaes.covariance[i * N + j], want, 1e-11, 1e-12);
+        }
+    cmaes_close(&cmaes);
+}
+
+static void the_first_update_is_that_of_the_formulas(void **state)
+{
+    (void)state;
+    check_first_update(1, true);
+    check_first_update(9, false);
+}
+
 static void the_first_samples_are_those_of_a_sphere_of_radius_sigma(void **state)
 {
     (void)state;
@@ -329,6 +380,7 @@ int main(void)
         cmocka_unit_test(eigenvectors_are_rows_and_their_values_rise),
         cmocka_unit_test(a_matrix_with_a_nan_has_no_eigenvalues),
         cmocka_unit_test(the_constants_are_those_of_the_formulas),
+        cmocka_unit_test(the_first_update_is_that_of_the_formulas),
         cmocka_unit_test(the_first_samples_are_those_of_a_sphere_of_radius_sigma),
         cmocka_unit_test(the_sphere_is_solved),
         cmocka_unit_test(an_ellipsoid_of_a_million_is_solved),

@@ -52,7 +52,7 @@ static void children_of_a_crossing_that_does_not_happen_are_their_parents(void *
 static double scatter(double eta, int *crossed, int *changed, int *on_the_other_side)
 {
     struct rng rng;
-    double sum = 0;
+    double sum = 0, aside = 0; /* the latter: how far the middle of the children is from that of their parents */
     *crossed = *changed = *on_the_other_side = 0;
     rng_seed(&rng, 2);
     for (int round = 0; round < ROUNDS; round++) {
@@ -68,10 +68,12 @@ static double scatter(double eta, int *crossed, int *changed, int *on_the_other_
             if (children[0][i] == a[i])
                 continue;
             ++*changed;
+            aside += fabs(children[0][i] + children[1][i] - a[i] - b[i]) / distance;
             *on_the_other_side += fabs(children[0][i] - a[i]) > fabs(children[0][i] - b[i]);
             sum += fmin(fabs(children[0][i] - a[i]), fabs(children[0][i] - b[i])) / distance;
         }
     }
+    assert_true(aside / *changed < 0.3);
     return sum / *changed;
 }
 

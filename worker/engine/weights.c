@@ -3,31 +3,52 @@
 
 #include <string.h>
 
-/* A walk over the elements of a parameter in plain order. */
+/* Elements that follow one another in the plain tensor, and where they stand among the parameter's own, `step` apart. */
+struct stretch {
+    size_t plain, place, count, step;
+};
+
+/* A walk over a parameter, stretch by stretch: its whole where the orders agree, else one kernel after the other, or where a kernel
+ * is one weight, those of the input channels of a block. */
 struct walk {
     const struct plan *plan;
     const struct plan_param *param;
-    struct kernels_geometry at; /* PLAN_KERNEL */
+    size_t count;               /* of the plain tensor */
+    struct kernels_geometry at; /* PLAN_KERNEL, as the rest */
     struct kernels_run run;
+    int o, i; /* output channel and input channel of its group, next */
 };
 
 static struct walk walk_start(const struct plan *plan, const struct plan_param *p)
 {
-    struct walk w = {.plan = plan, .param = p};
+    struct walk w = {.plan = plan, .param = p, .count = plan->tensor_elements[p->tensor]};
     if (p->layout == PLAN_KERNEL)
         w.at = plan_geometry(plan, p->node);
     return w;
 }
 
-/* Where element `flat` of the plain tensor stands among the parameter's own elements; `flat` rises from call to call. */
-static size_t walk_place(struct walk *w, size_t flat)
+/* The next stretch; 0 when there is none. */
+static int walk_next(struct walk *w, struct stretch *s)
 {
-    const struct plan_param *p = w->param;
-    if (p->layout != PLAN_KERNEL)
-        return flat;
-    const size_t inputs = (size_t)p->dims[1], area = (size_t)p->dims[2] * (size_t)p->dims[3];
-    return kernels_weight_place(&w->at, w->plan->lanes, &w->run, (int)(flat / area / inputs), (int)(flat / area % inputs),
-                                (int)(flat % area));
+    const int lanes = w->plan->lanes, inputs = w->param->dims[1];
+    if (w->param->layout != PLAN_KERNEL) {
+        *s = (struct stretch){0, 0, w->count, 1};
+        return w->o++ == 0;
+    }
+    if (w->o == w->param->dims[0])
+        return 0;
+    const int area = w->param->dims[2] * w->param->dims[3], in = w->o / (w->at.c_out / w->at.groups) * inputs + w->i;
+    const int left = inputs - w->i < lanes - in % lanes ? inputs - w->i : lanes - in % lanes, channels = area == 1 ? left : 1;
+    s->count = (size_t)(area == 1 ? channels : area);
+    s->plain = ((size_t)w->o * (size_t)inputs + (size_t)w->i) * (size_t)area;
+    s->place = kernels_weight_place(&w->at, lanes, &w->run, w->o, w->i, 0);
+    s->step = (size_t)(area == 1 || kernels_is_depthwise(&w->at) ? lanes : lanes * lanes);
+    w->i += channels;
+    if (w->i == inputs) {
+        w->i = 0;
+        w->o++;
+    }
+    return 1;
 }
 
 static engine_real *home(const struct engine *e, const struct plan_param *p)
@@ -42,8 +63,10 @@ void weights_load(struct engine *e, const struct net *net)
         const struct net_tensor *t = &net->tensors[p->tensor];
         engine_real *to = home(e, p);
         struct walk w = walk_start(&e->plan, p);
-        for (size_t k = 0; k < t->count; k++)
-            to[walk_place(&w, k)] = (engine_real)t->data[k];
+        struct stretch s;
+        while (walk_next(&w, &s))
+            for (size_t k = 0; k < s.count; k++)
+                to[s.place + k * s.step] = (engine_real)t->data[s.plain + k];
     }
     memset(e->velocity, 0, e->plan.trainable_elements * sizeof *e->velocity);
 }
@@ -55,8 +78,10 @@ void weights_store(const struct engine *e, struct net *net)
         struct net_tensor *t = &net->tensors[p->tensor];
         const engine_real *from = home(e, p);
         struct walk w = walk_start(&e->plan, p);
-        for (size_t k = 0; k < t->count; k++)
-            t->data[k] = (float)from[walk_place(&w, k)];
+        struct stretch s;
+        while (walk_next(&w, &s))
+            for (size_t k = 0; k < s.count; k++)
+                t->data[s.plain + k] = (float)from[s.place + k * s.step];
     }
 }
 
@@ -69,6 +94,8 @@ void weights_gradient(const struct engine *e, int tensor, engine_real *out)
     }
     const struct plan_param *p = &e->plan.params[param];
     struct walk w = walk_start(&e->plan, p);
-    for (size_t k = 0; k < e->plan.tensor_elements[tensor]; k++)
-        out[k] = e->gradients[p->offset + walk_place(&w, k)];
+    struct stretch s;
+    while (walk_next(&w, &s))
+        for (size_t k = 0; k < s.count; k++)
+            out[s.plain + k] = e->gradients[p->offset + s.place + k * s.step];
 }

@@ -16,18 +16,24 @@
 
 enum { TRACE_ROWS_MAX = 4000, WEIGHTS_SEED = 1 };
 
-void job_bench_close(struct job_bench *bench)
+static void close_space(struct job_bench *bench)
 {
     if (bench->space_open)
         space_close(&bench->space);
     bench->space_open = false;
 }
 
+void job_bench_close(struct job_bench *bench)
+{
+    close_space(bench);
+    engine_memory_free(&bench->memory);
+}
+
 static enum status_code open_space(struct job_bench *bench, const char *name, struct status *status)
 {
     if (bench->space_open && strcmp(bench->space.ops->name, name) == 0)
         return STATUS_OK;
-    job_bench_close(bench);
+    close_space(bench);
     enum status_code code = space_open(name, &bench->space, status);
     bench->space_open = code == STATUS_OK;
     return code;
@@ -90,6 +96,7 @@ static enum status_code score(struct job_bench *bench, struct slot *slot, const 
                                  .protocol = &task->protocol,
                                  .seed = task->seed,
                                  .isa = bench->isa,
+                                 .memory = &bench->memory,
                                  .cancelled = stop_scoring,
                                  .context = slot};
     struct evaluate_trace trace = {0};

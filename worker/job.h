@@ -14,6 +14,7 @@ struct job_bench {
     pthread_mutex_t *turn; /* of the runner's board, which several slots share; borrowed */
     struct space space;    /* of the last task: opening one makes tables */
     bool space_open;
+    struct engine_memory memory; /* of the engines of its scores */
 };
 
 void job_bench_close(struct job_bench *bench);

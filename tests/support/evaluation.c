@@ -39,6 +39,7 @@ void evaluation_open(struct evaluation *e, int batch)
         fail("nb201", status.message);
     rng_seed(&rng, 3);
     e->batch = batch;
+    e->memory = (struct engine_memory){0};
     e->images = malloc(pixels * sizeof *e->images);
     e->teacher = malloc(3 * square * sizeof *e->teacher);
     if (!e->images || !e->teacher)
@@ -54,6 +55,7 @@ void evaluation_open(struct evaluation *e, int batch)
 
 void evaluation_close(struct evaluation *e)
 {
+    engine_memory_free(&e->memory);
     space_close(&e->space);
     free(e->images);
     free(e->teacher);
@@ -87,7 +89,8 @@ static double pass(struct evaluation *e, struct engine *engine, int train)
 
 double evaluation_run(struct evaluation *e, const struct net *net, int steps, enum engine_isa isa)
 {
-    const struct engine_options options = {.mode = steps ? ENGINE_TRAIN : ENGINE_BATCH_STATS, .batch = e->batch, .isa = isa};
+    const struct engine_options options = {
+        .mode = steps ? ENGINE_TRAIN : ENGINE_BATCH_STATS, .batch = e->batch, .isa = isa, .memory = &e->memory};
     struct status status;
     struct engine *engine;
     if (engine_create(net, &options, &engine, &status) != STATUS_OK)

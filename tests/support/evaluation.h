@@ -17,6 +17,7 @@ extern const struct evaluation_cell {
 /* The open space, a batch of random images, its labels and a teacher's Gram. */
 struct evaluation {
     struct space space;
+    struct engine_memory memory; /* kept from one evaluation to the next, as a worker's slot keeps it */
     int batch;
     float *images; /* (batch, 3, 32, 32) */
     int labels[EVALUATION_BATCH_MAX];

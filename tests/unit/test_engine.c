@@ -95,6 +95,50 @@ static void equal_inputs_give_bitwise_equal_outputs(void **state)
     }
 }
 
+static void an_engine_in_used_memory_computes_the_same_bits(void **state)
+{
+    (void)state;
+    struct engine_memory memory = {0};
+    const struct engine_options small = {.mode = ENGINE_INFER, .batch = 1, .memory = &memory},
+                                used = {.mode = ENGINE_TRAIN, .batch = BATCH, .memory = &memory};
+    struct fixture first, a, b;
+    make(&first, "342123", &small);
+    const size_t little = memory.bytes;
+    drop(&first);
+    make(&first, "333333", &used); /* the memory grows */
+    assert_true(memory.bytes > little);
+    train_step(&first);
+    drop(&first);
+    memset(memory.mapping, 0xff, memory.bytes);
+    make(&a, "342123", &used);
+    make(&b, "342123", &training);
+    for (int i = 0; i < 5; i++) {
+        const double one = train_step(&a), other = train_step(&b);
+        assert_memory_equal(&one, &other, sizeof one);
+    }
+    drop(&a);
+    drop(&b);
+    engine_memory_free(&memory);
+}
+
+static void two_engines_do_not_live_in_one_memory(void **state)
+{
+    (void)state;
+    struct engine_memory memory = {0};
+    const struct engine_options options = {.mode = ENGINE_TRAIN, .batch = BATCH, .memory = &memory};
+    struct fixture a, b;
+    make(&a, "342123", &options);
+    make(&b, "342123", &options);
+    assert_true(memory.taken);
+    const double first = train_step(&a), other = train_step(&b);
+    assert_memory_equal(&first, &other, sizeof first);
+    drop(&b);
+    assert_true(memory.taken);
+    drop(&a);
+    assert_false(memory.taken);
+    engine_memory_free(&memory);
+}
+
 /* One weight followed by hand through two steps of PyTorch's SGD. */
 static void sgd_is_pytorchs(void **state)
 {
@@ -439,6 +483,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_on_one_batch_brings_the_loss_down),
         cmocka_unit_test(equal_inputs_give_bitwise_equal_outputs),
+        cmocka_unit_test(an_engine_in_used_memory_computes_the_same_bits),
+        cmocka_unit_test(two_engines_do_not_live_in_one_memory),
         cmocka_unit_test(sgd_is_pytorchs),
         cmocka_unit_test(loading_weights_forgets_the_momentum),
         cmocka_unit_test(weights_come_back_as_they_went_in),

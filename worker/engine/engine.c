@@ -6,14 +6,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "worker/engine/blas.h"
 #include "worker/engine/engine_inner.h"
 #include "worker/engine/isa.h"
+#include "worker/engine/memory.h"
 #include "worker/engine/weights.h"
 
-enum { HUGE_PAGE = 2 << 20, BATCH_MAX = 65536 };
+enum { BATCH_MAX = 65536 };
 
 static enum status_code check_options(const struct net *net, const struct engine_options *options, const struct kernels **kernels,
                                       struct status *status)
@@ -56,7 +56,7 @@ static enum status_code make_plan(const struct net *net, const struct engine_opt
 static size_t arena_size(const struct plan *plan)
 {
     const size_t bytes = plan_elements(plan) * sizeof(engine_real);
-    return (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    return (bytes + MEMORY_PAGE - 1) / MEMORY_PAGE * MEMORY_PAGE;
 }
 
 enum status_code engine_plan_bytes(const struct net *net, const struct engine_options *options, size_t *bytes,
@@ -72,23 +72,6 @@ enum status_code engine_plan_bytes(const struct net *net, const struct engine_op
     return STATUS_OK;
 }
 
-/* A zeroed mapping that starts on a huge page. */
-static void *map_arena(size_t bytes)
-{
-    char *whole = mmap(NULL, bytes + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (whole == MAP_FAILED)
-        return NULL;
-    const size_t before = (HUGE_PAGE - (size_t)whole % HUGE_PAGE) % HUGE_PAGE;
-    if (before)
-        munmap(whole, before);
-    if (before != HUGE_PAGE)
-        munmap(whole + before + bytes, HUGE_PAGE - before);
-    /* Wishes: without huge pages it only runs slower, and without pages yet the first step takes the page faults. */
-    madvise(whole + before, bytes, MADV_HUGEPAGE);
-    madvise(whole + before, bytes, MADV_POPULATE_WRITE);
-    return whole + before;
-}
-
 static void divide_arena(struct engine *e)
 {
     const struct plan *p = &e->plan;
@@ -102,10 +85,20 @@ static void divide_arena(struct engine *e)
     e->sums = (double *)(void *)(e->norms + PLAN_NORM_PARTS * p->norm_elements);
 }
 
+/* What must be zero before the first step: padding of parameters and norms, which no kernel writes. Buffers and scratch are always
+ * written before they are read, but for results that are dropped. */
+static void clear_used(struct engine *e)
+{
+    memset(e->weights, 0, (size_t)(e->buffers - e->weights) * sizeof *e->weights);
+    memset(e->norms, 0, PLAN_NORM_PARTS * e->plan.norm_elements * sizeof *e->norms);
+    memset(e->sums, 0, 2 * e->plan.norm_elements * sizeof *e->sums);
+}
+
 enum status_code engine_create(const struct net *net, const struct engine_options *options, struct engine **out,
                                struct status *status)
 {
     struct engine *e = calloc(1, sizeof *e);
+    int used;
     if (!e)
         return status_set(status, STATUS_NO_MEMORY, "no memory for an engine");
     enum status_code code = make_plan(net, options, &e->kernels, &e->plan, status);
@@ -114,7 +107,8 @@ enum status_code engine_create(const struct net *net, const struct engine_option
         return code;
     }
     e->arena_bytes = arena_size(&e->plan);
-    e->arena = map_arena(e->arena_bytes);
+    e->memory = options->memory;
+    e->arena = memory_take(e->memory, e->arena_bytes, &used);
     if (!e->arena) {
         code = status_set(status, STATUS_NO_MEMORY, "no memory for an arena of %zu MiB (batch %d): take a smaller batch",
                           e->arena_bytes >> 20, options->batch);
@@ -122,6 +116,8 @@ enum status_code engine_create(const struct net *net, const struct engine_option
         return code;
     }
     divide_arena(e);
+    if (used)
+        clear_used(e);
     blas_one_thread();
     weights_load(e, net);
     *out = e;
@@ -132,8 +128,7 @@ void engine_free(struct engine *engine)
 {
     if (!engine)
         return;
-    if (engine->arena)
-        munmap(engine->arena, engine->arena_bytes);
+    memory_give(engine->memory, engine->arena, engine->arena_bytes);
     plan_free(&engine->plan);
     free(engine);
 }

@@ -33,11 +33,23 @@ enum engine_isa {
     ENGINE_ISA_AVX512    /* 16 lanes */
 };
 
+/* Memory for engines that follow one another, so that only the first waits for the system to clear its pages. Starts as {0}, grows
+ * to the largest of them, belongs to one thread at a time. Between two engines the system may take the pages back. */
+struct engine_memory {
+    void *mapping;
+    size_t bytes;
+    int taken; /* an engine lives in it; another that is made meanwhile has memory of its own */
+};
+
+/* Gives the memory back; no engine may live in it. On an empty one it does nothing. */
+void engine_memory_free(struct engine_memory *memory);
+
 struct engine_options {
     enum engine_mode mode;
     int batch; /* N */
     enum engine_isa isa;
-    int track_running_stats; /* TRAIN only: keep running_mean/var with momentum 0.1, as reference training needs */
+    int track_running_stats;      /* TRAIN only: keep running_mean/var with momentum 0.1, as reference training needs */
+    struct engine_memory *memory; /* borrowed until engine_free; NULL: memory of its own. Results do not depend on it */
 };
 
 struct engine_sgd {

@@ -7,7 +7,8 @@
 struct engine {
     struct plan plan;
     const struct kernels *kernels;
-    void *arena; /* one mapping that holds everything below */
+    void *arena;                  /* one mapping that holds everything below */
+    struct engine_memory *memory; /* where it comes from; may be NULL */
     size_t arena_bytes;
     engine_real *weights, *gradients, *velocity; /* trainable_elements each */
     engine_real *running;                        /* running_elements */

@@ -137,4 +137,9 @@ refused 'an unknown ISA is refused' 'portable' --arch "$arch" "${few[@]}" --isa 
 run --help
 [ $code -eq 0 ] && grep -q -e '--bundle' "$work/out"
 result $? 'help lists the options'
+# A plain BLAS that another library brings would do the same at a fraction of the speed, and nothing else would show it.
+for program in hwnas hwnas-worker; do
+    nm -D --undefined-only "$HWNAS_BUILD/$program" | grep -q ' cblas_sgemm'
+    result $? "$program leaves matrix products to the BLAS it is linked with at run time"
+done
 echo "1..$number"

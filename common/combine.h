@@ -2,12 +2,13 @@
  *
  *   nearness = -ln(1 - phi / taps)
  *   "macs":      fitness = z(nearness) + z(ln MACs)
- *   "macs+deep": fitness = z(z(nearness) + z(nearness of the deep network)) + z(ln MACs)
+ *   "macs+deep": fitness = z(2 z(nearness) + z(nearness of the deep network)) + z(ln MACs)
  *
  * z is a standard score, (value - mean) / spread: 0 is what a random architecture of the space has, and good ones have 2 or 3. phi
  * saturates at the number of taps, so that good candidates differ in what is missing: the logarithm takes them apart. The means
- * move every fitness alike and change no order; the spreads weigh the parts equally. They are constants of space and protocol,
- * found on random architectures without their accuracies, so a candidate's fitness depends on nothing but the candidate. */
+ * move every fitness alike and change no order; the spreads weigh the parts. They are constants of space and protocol, found on
+ * random architectures without their accuracies, so a candidate's fitness depends on nothing but the candidate. The deep network
+ * counts half: its nearness has a long upper tail, in which a search would find what is lucky. */
 #ifndef HWNAS_COMMON_COMBINE_H
 #define HWNAS_COMMON_COMBINE_H
 
@@ -22,7 +23,7 @@ struct combine_scale {
     struct combine_part log_macs;      /* the natural logarithm of MACs in the space's own network */
     const char *deep;                  /* the protocol of the second network: deeper and narrower */
     struct combine_part deep_nearness; /* of that network */
-    double both_spread;                /* of the sum of both networks' standard scores */
+    double both_spread;                /* of the weighted sum of both networks' standard scores */
 };
 
 /* The scale of that space and protocol (a name that protocol_kept_name gives); NULL where none was measured. Static. */

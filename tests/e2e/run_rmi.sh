@@ -35,7 +35,7 @@ for fitness, key, canonical, macs in db.execute(
         wanted = first
         assert not others, canonical
     else:
-        both = standard("nearness", near(first)) + standard("deep_nearness", near(others[0]))
+        both = 2 * standard("nearness", near(first)) + standard("deep_nearness", near(others[0]))
         wanted = both / number["both_spread"][0] + standard("log_macs", math.log(macs))
         assert len(others) == 1, canonical
     assert abs(fitness - wanted) < 1e-9, (fitness, wanted)

@@ -14,7 +14,7 @@ struct rmi_options {
     const char *arch, *bundle, *space, *protocol, *weights, *gradients;
     int steps, cells, channels; /* 0: the protocol's own */
     uint64_t seed;
-    bool exact;
+    bool exact, direct;
     enum engine_isa isa;
     enum cli_format format;
 };
@@ -28,6 +28,7 @@ enum {
     KEY_CHANNELS,
     KEY_SEED,
     KEY_EXACT,
+    KEY_DIRECT,
     KEY_ISA,
     KEY_GRADIENTS
 };
@@ -42,6 +43,7 @@ static const struct argp_option option_table[] = {
     {"channels", KEY_CHANNELS, "N", 0, "channels of the first stage; default the protocol's", 2},
     {"seed", KEY_SEED, "S", 0, "seed of the initial weights, as a study's `seed`; default 0", 2},
     {"exact", KEY_EXACT, NULL, 0, "build the cell as it is written, not its canonical form", 3},
+    {"direct", KEY_DIRECT, NULL, 0, "3x3 convolutions as plain sums of products: slower, less rounding", 3},
     {"weights", KEY_WEIGHTS, "FILE", 0, "initial weights by name (safetensors) instead of drawn ones; implies --exact", 3},
     {"gradients", KEY_GRADIENTS, "FILE", 0, "write the loss's gradients at step 0 there (safetensors)", 3},
     {"isa", KEY_ISA, "NAME", 0, "auto (default), avx512, avx2, neon or portable", 3},
@@ -64,6 +66,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case KEY_CHANNELS: options->channels = cli_option_int("channels", text, 1, 256, state); break;
     case KEY_SEED: options->seed = cli_option_seed("seed", text, state); break;
     case KEY_EXACT: options->exact = true; break;
+    case KEY_DIRECT: options->direct = true; break;
     case KEY_ISA: options->isa = cli_option_isa(text, state); break;
     case ARGP_KEY_ARG: argp_error(state, "'%s' belongs to no option", text); break;
     case ARGP_KEY_END:
@@ -212,7 +215,8 @@ static enum status_code evaluate_and_print(const struct rmi_options *options, co
                                        .seed = options->seed,
                                        .exact = options->exact || options->weights != NULL,
                                        .weights = options->weights != NULL ? &in->weights : NULL,
-                                       .isa = options->isa};
+                                       .isa = options->isa,
+                                       .direct = options->direct};
     struct evaluate_trace trace = {0};
     struct tensorfile gradients = {0};
     void *gradient_data = NULL;

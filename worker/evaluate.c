@@ -104,8 +104,11 @@ static enum status_code fill_images(struct run *run, struct status *status)
 static enum status_code prepare(struct run *run, const struct arch *arch, struct status *status)
 {
     const struct bundle *bundle = run->task->bundle;
-    const struct engine_options options = {
-        .mode = ENGINE_TRAIN, .batch = bundle->batch, .isa = run->task->isa, .memory = run->task->memory};
+    const struct engine_options options = {.mode = ENGINE_TRAIN,
+                                           .batch = bundle->batch,
+                                           .isa = run->task->isa,
+                                           .convolutions = run->task->direct ? ENGINE_DIRECT : ENGINE_FAST,
+                                           .memory = run->task->memory};
     enum status_code code = build_net(run, arch, status);
     if (code == STATUS_OK)
         code = allocate_run(run, status);

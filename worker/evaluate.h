@@ -39,6 +39,7 @@ struct evaluate_task {
     bool exact;                       /* build the architecture as written (hwnas rmi --weights) */
     const struct tensorfile *weights; /* initial weights by name; NULL: drawn from the seed */
     enum engine_isa isa;
+    bool direct; /* 3x3 convolutions as plain sums of products, which round less and take longer (engine_convolutions) */
     struct engine_memory *memory;     /* for the engine; NULL: its own */
     bool (*cancelled)(void *context); /* asked between steps; NULL: never */
     void *context;

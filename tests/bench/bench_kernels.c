@@ -166,7 +166,7 @@ static void bench_geometry(struct stage *s, const char *name)
     }
 }
 
-static void bench_conv(struct stage *s, int channels_in, int channels, int kernel, int stride)
+static void bench_conv(struct stage *s, int channels_in, int channels, int kernel, int stride, enum engine_convolutions method)
 {
     const int size = 32 * 16 / (channels_in < 16 ? 16 : channels_in);
     char name[64];
@@ -182,12 +182,16 @@ static void bench_conv(struct stage *s, int channels_in, int channels, int kerne
                                       .stride = stride,
                                       .pad = kernel / 2,
                                       .dilation = 1,
-                                      .groups = 1};
+                                      .groups = 1,
+                                      .method = method};
     if (kernel == 1) {
         s->at.h = s->at.oh = size * size / 64;
         s->at.w = s->at.ow = 64;
     }
-    snprintf(name, sizeof name, "conv %dx%d %d->%d%s", kernel, kernel, channels_in, channels, stride > 1 ? " stride 2" : "");
+    snprintf(name, sizeof name, "conv %dx%d %d->%d%s", kernel, kernel, channels_in, channels,
+             stride > 1                ? " stride 2"
+             : method == ENGINE_DIRECT ? ""
+                                       : " Winograd");
     bench_geometry(s, name);
 }
 
@@ -331,10 +335,13 @@ int main(int argc, char **argv)
            s.k->name, s.at.n, RUNS);
     for (int kernel = 3; kernel >= 1; kernel -= 2)
         for (int i = 0; i < 3; i++)
-            bench_conv(&s, channels[i], channels[i], kernel, 1);
-    bench_conv(&s, 3, 16, 3, 1);
-    bench_conv(&s, 16, 32, 3, 2);
-    bench_conv(&s, 32, 64, 3, 2);
+            for (enum engine_convolutions by = ENGINE_DIRECT; by <= (kernel == 3 ? ENGINE_WINOGRAD : ENGINE_DIRECT);
+                 by += ENGINE_WINOGRAD - ENGINE_DIRECT)
+                bench_conv(&s, channels[i], channels[i], kernel, 1, by);
+    bench_conv(&s, 3, 16, 3, 1, ENGINE_DIRECT);
+    bench_conv(&s, 3, 16, 3, 1, ENGINE_WINOGRAD);
+    bench_conv(&s, 16, 32, 3, 2, ENGINE_DIRECT);
+    bench_conv(&s, 32, 64, 3, 2, ENGINE_DIRECT);
     for (int i = 0; i < 3; i++)
         bench_depthwise(&s, channels[i], 3, 1, 1);
     bench_depthwise(&s, 16, 3, 1, 2);

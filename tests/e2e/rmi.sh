@@ -44,7 +44,7 @@ $1" 2>"$work/err"
     -o "$bundle" >"$work/out" 2>"$work/err"
 result $? 'a bundle is built from an ONNX model and CIFAR-10 records'
 
-run --arch "$arch" --bundle "$bundle" --weights "$golden.safetensors" --steps 3 --gradients "$work/gradients" -f json
+run --arch "$arch" --bundle "$bundle" --direct --weights "$golden.safetensors" --steps 3 --gradients "$work/gradients" -f json
 result $code 'rmi ends well with given weights'
 [ "$(wc -l <"$work/out")" -eq 1 ]
 result $? 'its JSON is the only line on standard output'

@@ -243,12 +243,12 @@ static void check_gradients(struct engine *engine, struct golden *g, double slac
     assert_true(compared > 50);
 }
 
-static void follow(const char *digits, int steps, enum engine_isa isa)
+static void follow(const char *digits, int steps, enum engine_isa isa, enum engine_convolutions convolutions)
 {
     struct golden g;
     struct status status = {0};
     struct engine *engine;
-    const struct engine_options options = {.mode = ENGINE_TRAIN, .batch = BATCH, .isa = isa};
+    const struct engine_options options = {.mode = ENGINE_TRAIN, .batch = BATCH, .isa = isa, .convolutions = convolutions};
     const struct engine_sgd sgd = {.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 5e-4};
     golden_load(&g, digits);
     assert_ok(engine_create(&g.net, &options, &engine, &status), status);
@@ -271,9 +271,11 @@ static void follow(const char *digits, int steps, enum engine_isa isa)
 static void follow_on_every_isa(const char *digits, int steps_in_double)
 {
     if (in_double)
-        follow(digits, steps_in_double, ENGINE_ISA_AUTO);
+        for (enum engine_convolutions by = ENGINE_DIRECT; by <= ENGINE_FAST; by++)
+            follow(digits, steps_in_double, ENGINE_ISA_AUTO, by);
     for (enum engine_isa isa = isa_next(ENGINE_ISA_AUTO); !in_double && isa != ENGINE_ISA_AUTO; isa = isa_next(isa))
-        follow(digits, CHECKED_STEPS, isa);
+        for (enum engine_convolutions by = ENGINE_DIRECT; by <= ENGINE_FAST; by++)
+            follow(digits, CHECKED_STEPS, isa, by);
 }
 
 static void the_trace_of_cell_104142_is_followed(void **state)

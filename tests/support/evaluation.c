@@ -89,8 +89,11 @@ static double pass(struct evaluation *e, struct engine *engine, int train)
 
 double evaluation_run(struct evaluation *e, const struct net *net, int steps, enum engine_isa isa)
 {
-    const struct engine_options options = {
-        .mode = steps ? ENGINE_TRAIN : ENGINE_BATCH_STATS, .batch = e->batch, .isa = isa, .memory = &e->memory};
+    const struct engine_options options = {.mode = steps ? ENGINE_TRAIN : ENGINE_BATCH_STATS,
+                                           .batch = e->batch,
+                                           .isa = isa,
+                                           .convolutions = ENGINE_FAST,
+                                           .memory = &e->memory};
     struct status status;
     struct engine *engine;
     if (engine_create(net, &options, &engine, &status) != STATUS_OK)

@@ -297,7 +297,7 @@ static void training_the_heaviest_cell_takes_at_most_160_mib(void **state)
     struct net net;
     size_t bytes = 0;
     const struct space_build build = {.channels = 16, .cells = 5, .classes = CLASSES, .input = {3, 32, 32}};
-    const struct engine_options options = {.mode = ENGINE_TRAIN, .batch = 32};
+    const struct engine_options options = {.mode = ENGINE_TRAIN, .batch = 32, .convolutions = ENGINE_FAST};
     net_init_empty(&net);
     assert_ok(space_open("nb201", &space, &status), status);
     assert_ok(space_parse(&space, "333333", &arch, &status), status);

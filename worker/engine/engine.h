@@ -44,10 +44,19 @@ struct engine_memory {
 /* Gives the memory back; no engine may live in it. On an empty one it does nothing. */
 void engine_memory_free(struct engine_memory *memory);
 
+/* How 3x3 convolutions are carried out. Winograd's method takes a quarter of the multiplications and rounds 4 to 6 times as much
+ * (docs/PERFORMANCE.md, Winograd). */
+enum engine_convolutions {
+    ENGINE_DIRECT,  /* as sums of products */
+    ENGINE_FAST,    /* by Winograd's method where that is faster */
+    ENGINE_WINOGRAD /* by Winograd's method wherever it can be done; for tests */
+};
+
 struct engine_options {
     enum engine_mode mode;
     int batch; /* N */
     enum engine_isa isa;
+    enum engine_convolutions convolutions;
     int track_running_stats;      /* TRAIN only: keep running_mean/var with momentum 0.1, as reference training needs */
     struct engine_memory *memory; /* borrowed until engine_free; NULL: memory of its own. Results do not depend on it */
 };

@@ -47,7 +47,8 @@ struct kernels_geometry {
     int n, c_in, c_out; /* images, true channel counts */
     int h, w, oh, ow;   /* input and output rows and columns */
     int kh, kw, stride, pad, dilation;
-    int groups; /* divides c_in and c_out */
+    int groups;                      /* divides c_in and c_out */
+    enum engine_convolutions method; /* of those that kernels_winograd takes */
 };
 
 /* A run of output blocks of a grouped convolution that meet the same input blocks: those that hold a channel of a group of theirs.

@@ -41,6 +41,8 @@ size_t KERNEL(conv_forward_scratch)(const struct kernels_geometry *at)
         return KERNEL(depth_forward_scratch)(at);
     if (KERNEL(is_point)(at))
         return KERNEL(point_forward_scratch)(at);
+    if (KERNEL(winograd_takes)(at))
+        return KERNEL(winograd_forward_scratch)(at);
     return packed_elements(at->c_in, chunk_input_rows(at, chunk_rows(at)), packed_columns(at)) + slack(at);
 }
 
@@ -107,6 +109,10 @@ void KERNEL(conv_forward)(const struct kernels_forward *call)
     }
     if (KERNEL(is_point)(at)) {
         KERNEL(point_forward)(call);
+        return;
+    }
+    if (KERNEL(winograd_takes)(at)) {
+        KERNEL(winograd_forward)(call);
         return;
     }
     const int chunk = chunk_rows(at), columns = packed_columns(at), groups = blocks_of(at->c_out), blocks = blocks_of(at->c_in);

@@ -43,6 +43,8 @@ size_t KERNEL(conv_backward_scratch)(const struct kernels_geometry *at)
         return KERNEL(depth_backward_scratch)(at);
     if (KERNEL(is_point)(at))
         return KERNEL(point_backward_scratch)(at);
+    if (KERNEL(winograd_takes)(at))
+        return KERNEL(winograd_backward_scratch)(at);
     const struct backward_layout l = KERNEL(backward_layout)(at);
     return l.in_elements + l.gradient_elements + kernels_weight_elements(at, LANES);
 }
@@ -386,6 +388,10 @@ void KERNEL(conv_backward)(const struct kernels_backward *call)
     }
     if (KERNEL(is_point)(at)) {
         KERNEL(point_backward)(call);
+        return;
+    }
+    if (KERNEL(winograd_takes)(at)) {
+        KERNEL(winograd_backward)(call);
         return;
     }
     const struct backward_layout l = KERNEL(backward_layout)(at);

@@ -157,7 +157,7 @@ void KERNEL(pack_source)(const struct kernels_source *in, int n, int channels, i
 void KERNEL(pack_gradient)(const struct kernels_gradient *in, int n, int channels, int h, int w, int first, int rows, int left,
                            int columns, struct packed to);
 
-enum { TAPS_MAX = 1024, CACHE_LINE = 64, AHEAD_REGIONS = 3 };
+enum { TAPS_MAX = 1024, CACHE_LINE = 64, AHEAD_REGIONS = 4 };
 
 /* Memory that will be read soon: asked for a little at a time while arithmetic goes on, because packing reads in bursts that the
  * hardware's own prefetching does not see coming. */
@@ -257,5 +257,12 @@ size_t KERNEL(point_forward_scratch)(const struct kernels_geometry *at);
 size_t KERNEL(point_backward_scratch)(const struct kernels_geometry *at);
 void KERNEL(point_forward)(const struct kernels_forward *call);
 void KERNEL(point_backward)(const struct kernels_backward *call);
+
+/* 3x3 convolutions by Winograd's method, called by the general one where winograd_takes says so. */
+int KERNEL(winograd_takes)(const struct kernels_geometry *at);
+size_t KERNEL(winograd_forward_scratch)(const struct kernels_geometry *at);
+size_t KERNEL(winograd_backward_scratch)(const struct kernels_geometry *at);
+void KERNEL(winograd_forward)(const struct kernels_forward *call);
+void KERNEL(winograd_backward)(const struct kernels_backward *call);
 
 #endif

@@ -62,7 +62,8 @@ struct kernels_geometry plan_geometry(const struct plan *plan, int node)
                                   .stride = n->stride,
                                   .pad = n->pad,
                                   .dilation = n->dilation,
-                                  .groups = n->groups};
+                                  .groups = n->groups,
+                                  .method = plan->convolutions};
     if (n->kernel_h == 1 && n->kernel_w == 1 && n->stride == 1 && n->pad == 0) {
         const int pixels = in.h * in.w, row = pixels % 64 == 0 ? 64 : pixels % 16 == 0 ? 16 : in.w;
         at.w = at.ow = row;
@@ -393,6 +394,7 @@ enum status_code plan_make(const struct net *net, const struct engine_options *o
                           .batch = options->batch,
                           .lanes = kernels->lanes,
                           .track = options->track_running_stats,
+                          .convolutions = options->convolutions,
                           .node_count = net->node_count,
                           .tensor_count = net->tensor_count,
                           .output_count = net->output_count,

@@ -90,6 +90,7 @@ struct plan_norm {
 struct plan {
     enum engine_mode mode;
     int batch, lanes, track;
+    enum engine_convolutions convolutions;
     struct net_node *nodes; /* copy of the net's, owned */
     int node_count, tensor_count, output_count, classes;
     int outputs[NET_OUTPUTS_MAX];                                           /* nodes */

@@ -12,24 +12,42 @@
 /* A child that was looked at already gets another gene, so often; then it is left out. */
 enum { CHILD_TRIES = 20, OBJECTIVES_MAX = CONFIG_COSTS_MAX + 1 };
 
+/* The share of the feasible that are worse than what is infeasible counts with. As in strategy_surrogate.c; ours. */
+static const double POOR_SHARE = 0.2;
+
 /* DyNAS-T's settings. */
 static const double CROSSOVER = 0.9;
 
 /* --- learning --------------------------------------------------------------------------------------------- */
 
+static int by_value(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* What the infeasible count with: poor, but no worse than many that are feasible, or they would bend the model all around. `room`
+ * for count numbers. */
+static double poor_fitness(const struct individual *told, size_t count, double *room)
+{
+    size_t feasible = 0;
+    for (size_t i = 0; i < count; i++)
+        if (told[i].told.feasible)
+            room[feasible++] = told[i].told.fitness;
+    qsort(room, feasible, sizeof *room, by_value);
+    return feasible > 0 ? room[(size_t)(POOR_SHARE * (double)feasible)] : 0;
+}
+
 /* Figure 0 is the fitness, figure i the i-th cost. Returns how many examples there are. */
 static size_t fill_examples(const struct individual *told, size_t count, size_t figure, struct arch *archs, double *values)
 {
     size_t n = 0;
-    double least = INFINITY;
-    for (size_t i = 0; i < count; i++)
-        if (told[i].told.feasible)
-            least = fmin(least, told[i].told.fitness);
+    double poor = poor_fitness(told, count, values);
     for (size_t i = 0; i < count; i++) {
         if (!told[i].told.feasible && figure > 0)
             continue;
         archs[n] = told[i].told.arch;
-        values[n++] = figure > 0 ? told[i].costs[figure - 1] : told[i].told.feasible ? told[i].told.fitness : least;
+        values[n++] = figure > 0 ? told[i].costs[figure - 1] : told[i].told.feasible ? told[i].told.fitness : poor;
     }
     return n;
 }

@@ -21,8 +21,8 @@ struct foresight {
 };
 
 /* Learns all figures from what was told, of the last FORESIGHT_EXAMPLES_MAX results: which predictor, of these kinds (predictor.h),
- * is chosen anew for each figure. What is infeasible counts as of the least fitness, and teaches nothing of costs. At least one
- * result is feasible. STATUS_NO_MEMORY otherwise. Free with foresight_free, also after a failure. */
+ * is chosen anew for each figure. What is infeasible counts as a fitness that a fifth of the feasible are below, and teaches
+ * nothing of costs. At least one result is feasible. STATUS_NO_MEMORY otherwise. Free with foresight_free, also after a failure. */
 enum { FORESIGHT_EXAMPLES_MAX = 1000 };
 
 struct foresight_kinds {

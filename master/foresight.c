@@ -39,15 +39,16 @@ static double poor_fitness(const struct individual *told, size_t count, double *
 }
 
 /* Figure 0 is the fitness, figure i the i-th cost. Returns how many examples there are. */
-static size_t fill_examples(const struct individual *told, size_t count, size_t figure, struct arch *archs, double *values)
+static size_t fill_examples(const struct individual *told, size_t count, size_t figure, bool floor, struct arch *archs,
+                            double *values)
 {
     size_t n = 0;
-    double poor = poor_fitness(told, count, values);
+    double poor = poor_fitness(told, count, values), least = floor ? poor : -INFINITY;
     for (size_t i = 0; i < count; i++) {
         if (!told[i].told.feasible && figure > 0)
             continue;
         archs[n] = told[i].told.arch;
-        values[n++] = figure > 0 ? told[i].costs[figure - 1] : told[i].told.feasible ? told[i].told.fitness : poor;
+        values[n++] = figure > 0 ? told[i].costs[figure - 1] : told[i].told.feasible ? fmax(told[i].told.fitness, least) : poor;
     }
     return n;
 }
@@ -66,7 +67,7 @@ enum status_code foresight_learn(const struct strategy *strategy, const struct i
         struct predictor_examples examples = {strategy->space, archs, values, 0};
         struct predictor_settings settings;
         struct predictor_error expected;
-        examples.count = fill_examples(told + count - used, used, figure, archs, values);
+        examples.count = fill_examples(told + count - used, used, figure, kinds->floor, archs, values);
         code = predictor_choose(&examples, figure > 0 ? kinds->costs : kinds->fitness, kinds->traits, rng, &settings, &expected,
                                 status);
         if (code == STATUS_OK)

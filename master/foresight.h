@@ -28,6 +28,7 @@ enum { FORESIGHT_EXAMPLES_MAX = 1000 };
 struct foresight_kinds {
     unsigned fitness, costs; /* sets */
     bool traits;
+    bool floor; /* what is worse than the infeasible count with counts with that too: only the good are to be told apart */
 };
 
 enum status_code foresight_learn(const struct strategy *strategy, const struct individual *told, size_t count,

@@ -16,7 +16,7 @@
 #include "master/vary.h"
 
 /* What being beyond a limit by one standard deviation of the cost costs, in standard deviations of the fitness. Ours. */
-static const double LIMIT_WEIGHT = 10;
+static const double LIMIT_WEIGHT = 3;
 
 struct gradient {
     struct individual_list told; /* in the order of the asks */
@@ -201,7 +201,7 @@ static bool descend(struct strategy *strategy, const struct foresight *foresight
 /* False without memory. The sample has a feasible member. */
 static bool make_sweep(struct strategy *strategy)
 {
-    static const struct foresight_kinds kinds = {1 << PREDICTOR_MLP, PREDICTOR_FAST, false};
+    static const struct foresight_kinds kinds = {1 << PREDICTOR_MLP, PREDICTOR_FAST, false, true};
     struct gradient *search = strategy->state;
     struct foresight foresight;
     struct status status = {0};

@@ -74,7 +74,7 @@ static bool any_feasible(const struct linas *search)
 static bool make_batch(struct strategy *strategy)
 {
     struct linas *search = strategy->state;
-    static const struct foresight_kinds kinds = {PREDICTOR_FAST, PREDICTOR_FAST, true};
+    static const struct foresight_kinds kinds = {PREDICTOR_FAST, PREDICTOR_FAST, true, false};
     struct foresight foresight;
     struct status status = {0};
     struct rng rng;

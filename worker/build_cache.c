@@ -81,8 +81,7 @@ bool build_cache_get(const struct build_cache *cache, const struct digest *key, 
     return true;
 }
 
-/* --- keeping it small -----------------------------------------------------------------------------------------------------------
- */
+/* --- keeping it small --- */
 
 struct kept {
     char name[NAME_BYTES + 1];

@@ -36,8 +36,7 @@ enum {
 
 static const char default_path[] = "/usr/local/bin:/usr/bin:/bin";
 
-/* --- output: head and tail ------------------------------------------------------------------------------------------------------
- */
+/* --- output: head and tail --- */
 
 /* The first half of `room` bytes fills once, the second is a ring. */
 struct capture {
@@ -87,8 +86,7 @@ static bool capture_finish(const struct capture *capture, struct command_text *o
     return true;
 }
 
-/* --- finding the program --------------------------------------------------------------------------------------------------------
- */
+/* --- finding the program --- */
 
 static const char *search_path(const char *const *environment)
 {
@@ -138,8 +136,7 @@ enum status_code command_find(const char *name, const char *const *environment, 
                       path);
 }
 
-/* --- starting -------------------------------------------------------------------------------------------------------------------
- */
+/* --- starting --- */
 
 /* CLEANING: the program has ended, or its warden was told to end it: all that is awaited is the warden. */
 enum phase { RUNNING, TERMINATING, CLEANING };
@@ -240,8 +237,7 @@ static enum status_code start_warden(struct watch *watch, const char *path, stru
     return code;
 }
 
-/* --- while it runs --------------------------------------------------------------------------------------------------------------
- */
+/* --- while it runs --- */
 
 /* Takes what lies in a pipe; closes it at its end. One read a call: deadlines are looked at between. */
 static void read_output(struct watch *watch, int *fd, struct capture *capture)
@@ -368,8 +364,7 @@ static void attend(struct watch *watch)
     }
 }
 
-/* --- what it means --------------------------------------------------------------------------------------------------------------
- */
+/* --- what it means --- */
 
 void command_last_line(const struct command_text *text, char *out, size_t size)
 {

@@ -16,8 +16,7 @@
 static const uint64_t CACHE_BYTES_MAX = (uint64_t)2 << 30, FILE_BYTES_MAX = (uint64_t)4 << 30;
 enum { GRACE_MS = 2000, LOOK_MS = 50 };
 
-/* --- one program ----------------------------------------------------------------------------------------------------------------
- */
+/* --- one program --- */
 
 /* Looks at the meter, and at whether to go on. */
 static bool look(void *context)
@@ -62,8 +61,7 @@ enum status_code command_step_run(const struct command_step *step, struct comman
     return code;
 }
 
-/* --- the board ------------------------------------------------------------------------------------------------------------------
- */
+/* --- the board --- */
 
 static void board(const struct runner *runner, struct runner_board *out)
 {
@@ -129,8 +127,7 @@ static const struct runner_ops command_ops = {
     .close = close_command,
 };
 
-/* --- opening it -----------------------------------------------------------------------------------------------------------------
- */
+/* --- opening it --- */
 
 static enum status_code compile(const char *pattern, regex_t *out, bool *compiled, struct status *status)
 {

@@ -30,8 +30,7 @@ struct candidate {
     char warmup[NUMBER_BYTES], repeats[NUMBER_BYTES], threads[NUMBER_BYTES], deadline[NUMBER_BYTES];
 };
 
-/* --- what placeholders stand for ------------------------------------------------------------------------------------------------
- */
+/* --- what placeholders stand for --- */
 
 static void set_number(char out[NUMBER_BYTES], double number)
 {
@@ -69,8 +68,7 @@ static struct command_step step_of(struct candidate *candidate, const struct con
                                  .context = candidate->context};
 }
 
-/* --- classes of failures --------------------------------------------------------------------------------------------------------
- */
+/* --- classes of failures --- */
 
 /* The tool's own words about what it cannot do, in the end of either stream. */
 static bool says_unsupported(const struct command_board *owner, const struct command_result *result)
@@ -103,8 +101,7 @@ static enum status_code prefix(enum status_code code, struct status *status, con
     return code;
 }
 
-/* --- the build ------------------------------------------------------------------------------------------------------------------
- */
+/* --- the build --- */
 
 /* Everything the output depends on; where the files lie is not part of it. */
 static enum status_code key_of(const struct candidate *candidate, const void *onnx, size_t onnx_size, struct digest *out,
@@ -224,8 +221,7 @@ void *command_candidate_prepare(struct runner *runner, const struct runner_job *
     return candidate;
 }
 
-/* --- the run --------------------------------------------------------------------------------------------------------------------
- */
+/* --- the run --- */
 
 /* What the parser sees. Formats for machines are standard output alone; a report for people may stand on both streams. */
 static char *text_to_parse(const struct command_board *owner, const struct command_result *result, size_t *size)

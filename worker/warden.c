@@ -62,8 +62,7 @@ static void tell(const struct warden *warden, enum warden_news news, int value, 
         continue;
 }
 
-/* --- the program's own process, until exec --------------------------------------------------------------------------------------
- */
+/* --- the program's own process, until exec --- */
 
 static int limit(int resource, uint64_t most)
 {
@@ -126,8 +125,7 @@ static noreturn void become_program(const struct warden *warden, pid_t parent)
     _exit(127);
 }
 
-/* --- who descends from the program ----------------------------------------------------------------------------------------------
- */
+/* --- who descends from the program --- */
 
 /* Reads digits from *text on; returns -1 when there are none. */
 static pid_t read_number(const char **text)
@@ -229,8 +227,7 @@ static int find_descendants(struct warden *warden, int *descendants)
     return count;
 }
 
-/* --- ending it all --------------------------------------------------------------------------------------------------------------
- */
+/* --- ending it all --- */
 
 /* One that forks and ends faster than all of /proc can be read is caught here: its newest generation is a child of this process,
  * and the kernel lists those by themselves (where it was built to). Returns one of them, or 0. */
@@ -313,8 +310,7 @@ static noreturn void end_everything(struct warden *warden)
     _exit(0);
 }
 
-/* --- while it runs --------------------------------------------------------------------------------------------------------------
- */
+/* --- while it runs --- */
 
 /* Reaps orphans that have ended; whether the program has. That one stays a zombie, and so its number taken. */
 static bool program_ended(const struct warden *warden)

@@ -12,8 +12,7 @@
 
 static int cases;
 
-/* --- arguments ------------------------------------------------------------------------------------------------------------------
- */
+/* --- arguments --- */
 
 /* What a shell would do something with. Each has `touch canary` where it can. */
 static const char *const strings[] = {
@@ -230,8 +229,7 @@ static void no_such_string_is_run_as_a_program(void **state)
     }
 }
 
-/* --- tools ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- tools --- */
 
 static void ends_as(const struct trial_options *options, enum command_end end, const char *action, const char *argument,
                     const char *second)

@@ -155,8 +155,7 @@ static struct once run_board(const char *text)
     return once;
 }
 
-/* --- the board ------------------------------------------------------------------------------------------------------------------
- */
+/* --- the board --- */
 
 static const char quick[] = "command: {parser: json, run: {argv: [TOOL, say, '{\"latency_ms\": 1}']}}\n";
 
@@ -221,8 +220,7 @@ static void what_is_wrong_with_a_board_is_told_when_it_is_opened(void **state)
     refused(text, STATUS_UNAVAILABLE, "not done after 0.1 s");
 }
 
-/* --- the run --------------------------------------------------------------------------------------------------------------------
- */
+/* --- the run --- */
 
 static void samples_energy_and_what_else_the_tool_says_come_out(void **state)
 {
@@ -460,8 +458,7 @@ static void the_protocol_gets_its_measurement(void **state)
     close_board(&opened);
 }
 
-/* --- the build ------------------------------------------------------------------------------------------------------------------
- */
+/* --- the build --- */
 
 #define BUILT                                                                                                                      \
     "command: {parser: json, build: {argv: [TOOL, copy-and-count, '{onnx}', '{model}', BASE/calls], output: m.bin}, run: "         \
@@ -564,8 +561,7 @@ static void every_way_a_build_ends_has_its_class(void **state)
     assert_int_equal(count_entries(cache_folder), 0);
 }
 
-/* --- the cache by itself --------------------------------------------------------------------------------------------------------
- */
+/* --- the cache by itself --- */
 
 static struct digest key(int number)
 {
@@ -644,8 +640,7 @@ static void a_cache_is_made_where_it_is_wanted_and_leaves_strangers_files_alone(
     assert_non_null(strstr(status.message, "/dev/null"));
 }
 
-/* --- placeholders ---------------------------------------------------------------------------------------------------------------
- */
+/* --- placeholders --- */
 
 static void placeholders_are_replaced_once_and_other_braces_stay(void **state)
 {

@@ -30,8 +30,7 @@ struct plane_sweep {
     const engine_real *addend; /* laid out as out; NULL: nothing */
 };
 
-/* --- sweeping -------------------------------------------------------------------------------------------------------------------
- */
+/* --- sweeping --- */
 
 /* What a row of results still meets on its way out. The pointers stand at its first pixel. */
 INLINE void finish_row(const vec *acc, const int COUNT, const struct plane_sweep *s, int row, int column)
@@ -130,8 +129,7 @@ static void plane_run(const struct plane_sweep *s)
         plane_rows(0, 1, LANES, s);
 }
 
-/* --- packing --------------------------------------------------------------------------------------------------------------------
- */
+/* --- packing --- */
 
 /* The geometry of one block. */
 static struct kernels_geometry one_block(const struct kernels_geometry *at)
@@ -167,8 +165,7 @@ static struct kernels_gradient plane_gradient(const struct kernels_gradient *in,
     return plane;
 }
 
-/* --- forward --------------------------------------------------------------------------------------------------------------------
- */
+/* --- forward --- */
 
 size_t KERNEL(depth_forward_scratch)(const struct kernels_geometry *at)
 {
@@ -229,8 +226,7 @@ void KERNEL(depth_forward)(const struct kernels_forward *call)
     }
 }
 
-/* --- backward -------------------------------------------------------------------------------------------------------------------
- */
+/* --- backward --- */
 
 size_t KERNEL(depth_backward_scratch)(const struct kernels_geometry *at)
 {

@@ -49,8 +49,7 @@ size_t KERNEL(conv_backward_scratch)(const struct kernels_geometry *at)
     return l.in_elements + l.gradient_elements + kernels_weight_elements(at, LANES);
 }
 
-/* --- weight gradient -------------------------------------------------------------------------------------------------------------
- */
+/* --- weight gradient --- */
 
 /* One image, packed. Rows and columns are the output's; x starts at kernel position (0,0), dy at the first output pixel. */
 struct weight_job {
@@ -216,8 +215,7 @@ static void drop_between_groups(const struct kernels_geometry *at, engine_real *
     }
 }
 
-/* --- input gradient --------------------------------------------------------------------------------------------------------------
- */
+/* --- input gradient --- */
 
 /* The convolution that leads from output to input channels: the same groups the other way round. */
 static struct kernels_geometry turned(const struct kernels_geometry *at)

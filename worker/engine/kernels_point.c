@@ -62,8 +62,7 @@ INLINE size_t place_of(const struct place *p, int channels, int b)
     return (((size_t)p->n * (size_t)blocks_of(channels) + (size_t)b) * p->plane + p->first) * LANES;
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- reading --- */
 
 INLINE void read_block(const engine_real *x, int pixels, struct affine map, const int AFFINE, const int RECTIFY, engine_real *out)
 {
@@ -128,8 +127,7 @@ static void read_gradient(const struct kernels_gradient *in, int channels, const
     }
 }
 
-/* --- products --------------------------------------------------------------------------------------------------------------------
- */
+/* --- products --- */
 
 /* out = sum over the lanes of one input block, for GROUPS output blocks x TILE pixels. */
 INLINE void meet_lanes(vec *out, const int GROUPS, const int TILE, int lanes, const engine_real *x, const engine_real *w,
@@ -234,8 +232,7 @@ static void tiles_two(int channels, const engine_real *x, const engine_real *w, 
     run_tiles(2, TILE_TWO, channels, x, w, pixels, f);
 }
 
-/* --- forward ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- forward --- */
 
 /* Pixels [first, end) of image n. */
 static void forward_pixels(const struct kernels_forward *call, int n, size_t first, size_t end)
@@ -286,8 +283,7 @@ void KERNEL(point_forward)(const struct kernels_forward *call)
         forward_pixels(call, n, 0, (size_t)(at->h * at->w));
 }
 
-/* --- backward --------------------------------------------------------------------------------------------------------------------
- */
+/* --- backward --- */
 
 /* Adds one span's share to the weights of GROUPS output blocks x WIDTH input lanes. */
 INLINE void weights_tile(const int GROUPS, const int WIDTH, int pixels, const engine_real *x, const engine_real *g, engine_real *to,

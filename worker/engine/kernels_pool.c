@@ -158,8 +158,7 @@ void KERNEL(pool_backward)(const struct kernels_pool *at, const engine_real *gra
     }
 }
 
-/* --- max-pooling ----------------------------------------------------------------------------------------------------------------
- */
+/* --- max-pooling --- */
 
 /* v where it is larger than m or no number, else m: PyTorch lets a NaN win. */
 INLINE vec larger(vec m, vec v)

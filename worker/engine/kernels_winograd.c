@@ -2,8 +2,7 @@
  * stays in the first two caches. The method and its names: kernels_winograd.h. */
 #include "worker/engine/kernels_winograd.h"
 
-/* --- the cut ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- the cut --- */
 
 struct winograd_cut KERNEL(winograd_cut)(const struct kernels_geometry *at)
 {
@@ -51,8 +50,7 @@ int KERNEL(winograd_takes)(const struct kernels_geometry *at)
            at->ow <= ROW_TILES_MAX * OUT_TILE && (at->method == ENGINE_WINOGRAD || pays(at));
 }
 
-/* --- to the points ---------------------------------------------------------------------------------------------------------------
- */
+/* --- to the points --- */
 
 /* The columns of one row of tiles of one block. */
 static void input_line(const engine_real *in, size_t row, int columns, engine_real *line)
@@ -129,8 +127,7 @@ static void all_weights(const struct winograd_cut *cut, const engine_real *weigh
     (weights + (size_t)(b * 9) * LANES * LANES, to + (size_t)b * LANES * LANES, winograd_weights_point(cut));
 }
 
-/* --- products --------------------------------------------------------------------------------------------------------------------
- */
+/* --- products --- */
 
 /* One point, GROUPS output blocks from `group` on, TILES tiles from `tile` on. */
 INLINE void multiply_tiles(const int GROUPS, const int TILES, const struct winograd_product *j, int point, int group, int tile)
@@ -172,8 +169,7 @@ void KERNEL(winograd_multiply)(const struct winograd_product *j)
     }
 }
 
-/* --- back from the points --------------------------------------------------------------------------------------------------------
- */
+/* --- back from the points --- */
 
 /* What a step adds to the lines (columns of outputs) of its products. */
 static void product_lines(const struct winograd_cut *cut, const struct winograd_strip *strip, const engine_real *products, int step,
@@ -292,8 +288,7 @@ static void strip_outputs(const struct kernels_forward *call, const struct winog
         }
 }
 
-/* --- the whole -------------------------------------------------------------------------------------------------------------------
- */
+/* --- the whole --- */
 
 /* What a forward pass keeps in scratch. */
 struct work {

@@ -42,8 +42,7 @@ size_t KERNEL(winograd_backward_scratch)(const struct kernels_geometry *at)
     return (size_t)(divide(NULL, at, NULL).end - (engine_real *)NULL);
 }
 
-/* --- the gradient at the points --------------------------------------------------------------------------------------------------
- */
+/* --- the gradient at the points --- */
 
 struct gradient_map {
     vec slope, pull, center, offset;
@@ -147,8 +146,7 @@ static void bias_gradient(const struct kernels_backward *call)
     }
 }
 
-/* --- weight gradient -------------------------------------------------------------------------------------------------------------
- */
+/* --- weight gradient --- */
 
 /* Adds a strip's share at point k of a step: GROUPS output blocks from `group` on, WIDTH input lanes from `lane` of block b on. */
 INLINE void gather_tiles(const int GROUPS, const int WIDTH, const struct work *w, int tiles, int step, int k, int group, int b,
@@ -212,8 +210,7 @@ static void block_gradient(const engine_real *from, size_t stride, engine_real *
     }
 }
 
-/* --- input gradient --------------------------------------------------------------------------------------------------------------
- */
+/* --- input gradient --- */
 
 /* Transposed weights at the points: (AREA, I blocks, O blocks, L of O, L of I). */
 static void transposed_weights(const struct work *w)
@@ -332,8 +329,7 @@ static void strip_input_gradient(const struct work *w, const struct winograd_str
             input_gradient_row(w, strip, b, q);
 }
 
-/* --- the whole -------------------------------------------------------------------------------------------------------------------
- */
+/* --- the whole --- */
 
 /* What the next strip reads and this one writes, to be asked for while this one is multiplied. */
 static void announce(const struct work *w, struct winograd_strip strip, struct ahead *ahead)

@@ -111,8 +111,7 @@ struct kernels_widen plan_concat(const struct plan *plan, int node, int input)
     return at;
 }
 
-/* --- parameters ------------------------------------------------------------------------------------------------------------------
- */
+/* --- parameters --- */
 
 static size_t param_elements(const struct plan *plan, int node, const struct net_tensor *t, enum plan_layout layout)
 {
@@ -174,8 +173,7 @@ static void add_node_params(struct plan *plan, const struct net *net, int node)
     }
 }
 
-/* --- forward steps ---------------------------------------------------------------------------------------------------------------
- */
+/* --- forward steps --- */
 
 /* What is known while the forward steps are laid out. */
 struct layout {
@@ -332,8 +330,7 @@ static void forward_steps(struct layout *l, const struct net *net)
     plan->forward_count = plan->step_count;
 }
 
-/* --- the whole -------------------------------------------------------------------------------------------------------------------
- */
+/* --- the whole --- */
 
 static enum status_code check_supported(const struct net *net, struct status *status)
 {

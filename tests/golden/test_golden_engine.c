@@ -3,10 +3,11 @@
  * Built twice. In double, where steps must agree to 1e-6 and gradients to the float32 they are stored in: this proves the
  * arithmetic. In float32, on every instruction set of this CPU, where they must agree within what rounding does to these nets,
  * measured by PyTorch's own float32 run: 10 times its error at that step, 6 times its gradients' drift (test_golden_rmi.c asks for
- * 3 on the path that users take). Training at lr 0.1 amplifies rounding up to a thousandfold a step, and one activation of cell
- * 241302 stands so close to a ReLU's corner that float32 may put it on either side (docs/PERFORMANCE.md, Rounding); in double that
- * cell is followed for its first five steps (PyTorch in double, given the same batch in reverse order, leaves its own trace by 1e-5
- * at the sixth).
+ * 3 on the path that users take); by Winograd's method, which rounds 4 to 10 times worse, WINOGRAD_SLACK times test_golden_rmi.c's
+ * bounds. Training at lr
+ * 0.1 amplifies rounding up to a thousandfold a step, and one activation of cell 241302 stands so close to a ReLU's corner that
+ * float32 may put it on either side (docs/PERFORMANCE.md, Rounding); in double that cell is followed for its first five steps
+ * (PyTorch in double, given the same batch in reverse order, leaves its own trace by 1e-5 at the sixth).
  *
  * Only the engine, rmi, the NAS-Bench-201 space and the readers take part: when this fails and the tests of the operators pass,
  * look at rmi.c, loss.c and the optimiser. */
@@ -22,7 +23,16 @@
 #include "worker/engine/isa.h"
 #include "worker/rmi.h"
 
-enum { BATCH = 32, TAPS = 3, COLUMNS = 5, STEPS = 11, STEPS_BEFORE_CHAOS = 5, CHECKED_STEPS = 3, PIXELS = 3 * 32 * 32 };
+enum {
+    BATCH = 32,
+    TAPS = 3,
+    COLUMNS = 5,
+    STEPS = 11,
+    STEPS_BEFORE_CHAOS = 5,
+    CHECKED_STEPS = 3,
+    PIXELS = 3 * 32 * 32,
+    WINOGRAD_SLACK = 8
+};
 static const int in_double = sizeof(engine_real) == sizeof(double);
 
 /* One trace with everything needed to repeat it. */
@@ -202,13 +212,19 @@ static double traced(const struct golden *g, const char *precision, int step, in
     return json_real_value(json_array_get(json_array_get(trace, (size_t)step), (size_t)column));
 }
 
+/* What rounding may do beyond what it does to direct convolutions. */
+static double slack_of(enum engine_convolutions convolutions)
+{
+    return convolutions == ENGINE_DIRECT ? 1 : WINOGRAD_SLACK;
+}
+
 /* What an honest run in this precision may differ by in one step. */
-static double allowed(const struct golden *g, int step)
+static double allowed(const struct golden *g, int step, double slack)
 {
     double peer = 0;
     for (int c = 0; c < COLUMNS; c++)
         peer = fmax(peer, fabs(traced(g, "float32", step, c) - traced(g, "float64", step, c)));
-    return in_double ? 1e-6 : fmax(2e-5, 10 * peer);
+    return in_double ? 1e-6 : slack * fmax(2e-5, 10 * peer);
 }
 
 /* The bias of a norm before another norm has no gradient at all: what is left of it is rounding, in the trace (1e-18) as here. */
@@ -250,18 +266,19 @@ static void follow(const char *digits, int steps, enum engine_isa isa, enum engi
     struct engine *engine;
     const struct engine_options options = {.mode = ENGINE_TRAIN, .batch = BATCH, .isa = isa, .convolutions = convolutions};
     const struct engine_sgd sgd = {.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 5e-4};
+    const double slack = slack_of(convolutions);
     golden_load(&g, digits);
     assert_ok(engine_create(&g.net, &options, &engine, &status), status);
     for (int step = 0; step < steps; step++) {
         double row[COLUMNS];
         train_step(engine, &g, row);
         for (int c = 0; c < COLUMNS; c++)
-            if (!(fabs(row[c] - traced(&g, "float64", step, c)) <= allowed(&g, step)))
+            if (!(fabs(row[c] - traced(&g, "float64", step, c)) <= allowed(&g, step, slack)))
                 fail_msg("%s on %s, step %d, column %d: %.10f differs from %.10f by %.3g (limit %.3g)", digits,
                          engine_isa_name(engine), step, c, row[c], traced(&g, "float64", step, c),
-                         fabs(row[c] - traced(&g, "float64", step, c)), allowed(&g, step));
+                         fabs(row[c] - traced(&g, "float64", step, c)), allowed(&g, step, slack));
         if (step == 0)
-            check_gradients(engine, &g, 2);
+            check_gradients(engine, &g, fmax(2, slack));
         engine_step(engine, &sgd);
     }
     engine_free(engine);

@@ -84,7 +84,8 @@ def poison(chance):
             file.write("\n".join(sorted(bad)) + "\n")
         cluster.study("poisoned", budget, agents=False, strategy=strategy)
         cluster.start_master("poisoned")
-        for i in range(3):
+        # More than can be dead at once: where no other node is there, a third failure on the same one is the last, too.
+        for i in range(3 * amount(3, 6) + 1):
             cluster.start_worker("worker%d" % i, environment={"PEER_POISON": cluster.path("poison")})
         cluster.finish()
         deaths = sum(code == -9 for process in cluster.peers() for code in process.codes)
@@ -98,7 +99,8 @@ def poison(chance):
         same(stored, set(keys) - bad, "all others finish, and no poison has a row")
         healthy = {key: tries[key] for key in tries if key not in bad}
         same(healthy, {}, "no healthy task lost an attempt")
-        ok(all(tries.get(key, (0, 0))[0] <= 3 and tries.get(key, (0, 0))[1] >= 2 for key in bad), "each was given up after at most 3 attempts on at least 2 nodes")
+        same(sorted(tries.get(key, (0, 0)) for key in bad if tries.get(key, (0, 0))[0] > 3 or tries.get(key, (0, 0))[1] < 2), [],
+             "each was given up after at most 3 attempts on at least 2 nodes")
         counted = sum(tries.get(key, (0, 0))[0] for key in bad)
         say("%d deaths, %d of them counted as attempts" % (deaths, counted))
         # The first death may come before its Heartbeat has left; later attempts begin only when the master is known to know.

@@ -56,9 +56,9 @@ struct config_fitness {
     enum config_fitness_source source;
     char *bundle;   /* RMI: path of the reference bundle */
     char *protocol; /* RMI: preset name as protocol_kept_name gives it, "rmi-fast" by default */
-    char
-        *combine; /* RMI: "macs" or "macs+deep": phi and what else are one fitness (common/combine.h); "none": phi alone. By default
-                     "macs+deep" where space and protocol have a scale; in settings stored before there was a choice "none" */
+    /* RMI: "macs" or "macs+deep": phi and what else are one fitness (common/combine.h); "none": phi alone. By default "macs+deep"
+     * where space and protocol have a scale; in settings stored before there was a choice "none". */
+    char *combine;
     char *file;   /* TABLE: CSV path */
     char *column; /* TABLE: its column; larger is better */
 };

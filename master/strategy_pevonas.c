@@ -9,16 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "master/cohort.h"
 #include "master/rowwise.h"
-#include "master/vary.h"
 
 enum { STAGES_MAX = 16, PATIENCE = 10 /* pEvoNAS's code */ };
 
 struct pevonas {
-    struct cohort cohort; /* the population */
-    uint32_t *order;      /* (population), owned: the members, best first */
-    uint32_t *deck;       /* (population), owned: room to draw a tournament from */
+    struct rowwise rowwise; /* first, for the ops that it brings */
     bool allowed[SPACE_MATRIX_MAX];
     size_t keep[STAGES_MAX]; /* operations that are left in a row behind stage i, which has a stage behind it */
     uint32_t stages;         /* one more than numbers in keep */
@@ -40,9 +36,7 @@ static void pevonas_close(struct strategy *strategy)
     struct pevonas *search = strategy->state;
     if (search == NULL)
         return;
-    cohort_close(&search->cohort);
-    free(search->order);
-    free(search->deck);
+    rowwise_close(&search->rowwise);
     free(search);
     strategy->state = NULL;
 }
@@ -59,7 +53,10 @@ static size_t fewest_columns(const struct space *space)
 static enum status_code read_stages(const struct strategy *strategy, struct pevonas *search, struct status *status)
 {
     size_t before = fewest_columns(strategy->space);
-    const char *given = settings(strategy)->stages, *at = given != NULL ? given : before > 5 ? "5-2" : "3-2";
+    const char *given = settings(strategy)->stages;
+    if (given == NULL)
+        given = before > 5 ? "5-2" : "3-2";
+    const char *at = given;
     bool more = true;
     for (search->stages = 1; more && search->stages <= STAGES_MAX; search->stages++) {
         char *end;
@@ -82,108 +79,66 @@ static void begin_stage(struct strategy *strategy)
 {
     struct pevonas *search = strategy->state;
     search->generation = search->streak = 0;
-    cohort_begin_random(strategy, &search->cohort, settings(strategy)->population);
+    cohort_begin_random(strategy, &search->rowwise.cohort, settings(strategy)->population);
 }
 
 static enum status_code pevonas_open(struct strategy *strategy, struct status *status)
 {
-    enum status_code code = vary_check(strategy->study, status);
-    if (code != STATUS_OK)
-        return code;
-    uint32_t size = settings(strategy)->population;
     struct pevonas *search = strategy->state = calloc(1, sizeof *search);
-    if (search != NULL) {
-        search->order = calloc(size, sizeof *search->order);
-        search->deck = calloc(size, sizeof *search->deck);
-    }
-    if (search == NULL || search->order == NULL || search->deck == NULL)
-        return status_set(status, STATUS_NO_MEMORY, "no memory for a population of %u", size);
-    code = read_stages(strategy, search, status);
+    if (search == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for strategy pevonas");
+    enum status_code code = rowwise_open(strategy, &search->rowwise, status);
     if (code == STATUS_OK)
-        code = cohort_open(strategy, size, &search->cohort, status);
+        code = read_stages(strategy, search, status);
     if (code != STATUS_OK)
         return code;
     memset(search->allowed, true, sizeof search->allowed);
-    search->cohort.mask = search->allowed;
+    search->rowwise.cohort.mask = search->allowed;
     begin_stage(strategy);
     return STATUS_OK;
 }
 
 /* --- the search --- */
 
-static enum strategy_answer pevonas_ask(struct strategy *strategy, struct arch *out)
-{
-    struct pevonas *search = strategy->state;
-    return cohort_ask(strategy, &search->cohort, out);
-}
-
 /* The space of the next stage has the operations that the best member thinks most of. */
 static void end_stage(struct strategy *strategy)
 {
     struct pevonas *search = strategy->state;
-    search->cohort.done = search->stage + 1 == search->stages;
-    if (search->cohort.done)
+    search->rowwise.cohort.done = search->stage + 1 == search->stages;
+    if (search->rowwise.cohort.done)
         return;
-    const double *best = cohort_alpha(&search->cohort, search->order[0]);
-    alpha_shrink(&search->cohort.shape, best, search->keep[search->stage++], search->allowed);
+    const double *best = cohort_alpha(&search->rowwise.cohort, search->rowwise.order[0]);
+    alpha_shrink(&search->rowwise.cohort.shape, best, search->keep[search->stage++], search->allowed);
     begin_stage(strategy);
 }
 
 static void turn(struct strategy *strategy)
 {
     struct pevonas *search = strategy->state;
-    cohort_sort(strategy, &search->cohort, 0, search->order);
-    const struct arch *best = &search->cohort.arch[search->order[0]];
+    rowwise_sort(strategy, &search->rowwise);
+    const struct arch *best = &search->rowwise.cohort.arch[search->rowwise.order[0]];
     search->streak = search->streak > 0 && arch_equal(best, &search->best) ? search->streak + 1 : 1;
     search->best = *best;
     search->generation++;
     if (search->streak == PATIENCE || search->generation == settings(strategy)->generations)
         end_stage(strategy);
     else
-        rowwise_breed(strategy, &search->cohort, search->order, search->deck);
+        rowwise_breed(strategy, &search->rowwise);
 }
 
 static void pevonas_tell(struct strategy *strategy, uint64_t ask, const struct arch *arch, const struct strategy_result *result)
 {
     struct pevonas *search = strategy->state;
-    cohort_tell(strategy, &search->cohort, ask, arch, result, turn);
-}
-
-static bool pevonas_boundary(const struct strategy *strategy)
-{
-    const struct pevonas *search = strategy->state;
-    return cohort_boundary(&search->cohort);
-}
-
-static bool pevonas_member(const struct strategy *strategy, size_t i, struct arch *out)
-{
-    const struct pevonas *search = strategy->state;
-    if (i >= search->cohort.count)
-        return false;
-    *out = search->cohort.arch[i];
-    return true;
+    cohort_tell(strategy, &search->rowwise.cohort, ask, arch, result, turn);
 }
 
 /* The best of the last stage, which need not have seen what was best in an earlier one again. */
 static bool pevonas_answer(const struct strategy *strategy, struct arch *out)
 {
     const struct pevonas *search = strategy->state;
-    if (search->cohort.done)
+    if (search->rowwise.cohort.done)
         *out = search->best;
-    return search->cohort.done;
-}
-
-static uint32_t pevonas_generation(const struct strategy *strategy)
-{
-    const struct pevonas *search = strategy->state;
-    return search->cohort.generation;
-}
-
-/* When a stage ends, and how many of its members are new, nobody knows. */
-static uint64_t pevonas_total(const struct strategy *strategy)
-{
-    (void)strategy;
-    return 0;
+    return search->rowwise.cohort.done;
 }
 
 /* --- saving --- */
@@ -192,10 +147,10 @@ static struct json_t *pevonas_save(const struct strategy *strategy)
 {
     const struct pevonas *search = strategy->state;
     char allowed[SPACE_MATRIX_MAX + 1] = "", best[STRATEGY_GENES_BYTES] = "";
-    json_t *cohort = cohort_save(&search->cohort);
+    json_t *cohort = cohort_save(&search->rowwise.cohort);
     if (cohort == NULL)
         return NULL;
-    for (size_t i = 0; i < search->cohort.shape.size; i++)
+    for (size_t i = 0; i < search->rowwise.cohort.shape.size; i++)
         allowed[i] = search->allowed[i] ? '+' : '-';
     if (search->streak > 0)
         strategy_genes_print(&search->best, best);
@@ -206,7 +161,7 @@ static struct json_t *pevonas_save(const struct strategy *strategy)
 /* Has every row as many operations as the stage leaves it? */
 static bool load_allowed(struct pevonas *search, const char *text)
 {
-    const struct alpha_shape *shape = &search->cohort.shape;
+    const struct alpha_shape *shape = &search->rowwise.cohort.shape;
     if (strlen(text) != shape->size || strspn(text, "+-") != shape->size)
         return false;
     for (size_t row = 0; row < shape->rows; row++) {
@@ -241,11 +196,11 @@ static enum status_code pevonas_load(struct strategy *strategy, const json_t *sa
     struct pevonas *search = strategy->state;
     if (!load_stage(strategy, saved))
         return status_set(status, STATUS_BAD_INPUT, "saved search: the stage cannot be read, or is not of these settings");
-    enum status_code code = cohort_load(strategy, &search->cohort, json_object_get(saved, "cohort"), status);
-    if (code == STATUS_OK && (search->cohort.count != settings(strategy)->population ||
-                              (search->cohort.done && (search->stage + 1 < search->stages || search->streak == 0))))
+    enum status_code code = cohort_load(strategy, &search->rowwise.cohort, json_object_get(saved, "cohort"), status);
+    if (code == STATUS_OK && (search->rowwise.cohort.count != settings(strategy)->population ||
+                              (search->rowwise.cohort.done && (search->stage + 1 < search->stages || search->streak == 0))))
         return status_set(status, STATUS_BAD_INPUT, "saved search: %u members in stage %u do not fit the settings",
-                          search->cohort.count, search->stage);
+                          search->rowwise.cohort.count, search->stage);
     return code;
 }
 
@@ -253,13 +208,13 @@ const struct strategy_ops strategy_pevonas = {
     .name = "pevonas",
     .open = pevonas_open,
     .close = pevonas_close,
-    .ask = pevonas_ask,
+    .ask = rowwise_ask,
     .tell = pevonas_tell,
-    .boundary = pevonas_boundary,
+    .boundary = rowwise_boundary,
     .save = pevonas_save,
     .load = pevonas_load,
-    .generation = pevonas_generation,
-    .total = pevonas_total,
-    .member = pevonas_member,
+    .generation = rowwise_generation,
+    .total = rowwise_total,
+    .member = rowwise_member,
     .answer = pevonas_answer,
 };

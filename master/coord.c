@@ -11,7 +11,7 @@
 #include "common/line.h"
 #include "master/coord_parts.h"
 
-enum { ADVANCE_LIMIT = 4096, PROBE_MS = 1000, DRAIN_MS = 60000 };
+enum { ADVANCE_LIMIT = 4096, PROBE_MS = 1000, ELSEWHERE_MS = 5000, DRAIN_MS = 60000 };
 
 /* --- the outbox --- */
 
@@ -189,6 +189,7 @@ static enum status_code open_dispatch(struct coord *coord, struct status *status
                                        .measure_wait_ms = 300000,
                                        .canary_every = coord->options->canary_every,
                                        .copy_after_ms = coord->options->copy_after_ms,
+                                       .elsewhere_ms = ELSEWHERE_MS,
                                        .drain_ms = DRAIN_MS};
     host_identify(options.host_id);
     int64_t now_ms = coord_now_ms(coord);

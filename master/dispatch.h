@@ -7,7 +7,8 @@
  *     from when it SENT that heartbeat, and stops computing there: so a lease never runs on two peers at once.
  *   - The last attempt of a task runs alone on its peer: another task that kills the process cannot take it along.
  *   - A lost or failed attempt counts, if the peer had confirmed the lease; a lease handed back or never confirmed does not. After
- *     failures_max of them, on at least two nodes when there are two, the task is given up. It is offered to another node first.
+ *     failures_max of them, on at least two nodes when there are two, the task is given up. It is offered to another node first,
+ * and where there is none goes back to one that it failed on after elsewhere_ms.
  *   - A result is taken once: from the open lease, or late from a lease of this very key, node and master that was lost while the
  *     key is still open (RMI only: a measurement whose lease was lost may have been disturbed).
  *   - The host rule: a host never measures while a worker on it computes, and measures one thing at a time. Its turns: RMI first;
@@ -48,6 +49,7 @@ struct dispatch_options {
     uint32_t measure_wait_ms;      /* 300000 */
     uint32_t canary_every;         /* measurements between canaries (10); 0: no canaries */
     uint32_t copy_after_ms;        /* an RMI task that takes longer may get a copy (10000); 0: never */
+    uint32_t elsewhere_ms;         /* how long a task waits for another node than those it failed on (5000) */
     uint32_t drain_ms;             /* how long a node on which all fails is given nothing (60000); 0: it is not noticed */
     char host_id[WIRE_NAME_BYTES]; /* the master's: the device word "host" means its agents */
 };

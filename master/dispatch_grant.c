@@ -162,15 +162,23 @@ static bool is_last_attempt(const struct dispatch *dispatch, const struct task *
     return task->tries.failures >= dispatch->options.failures_max - 1;
 }
 
-/* The earliest waiting task for the peer. One that failed on this node is left to others while there are others. A last attempt
- * waits for the peer to be empty, and the peer takes nothing else meanwhile. */
+/* One that failed on this node is left to others while there are others, and for a while when there are none: they may have died
+ * of it too, and come back. */
+static bool may_have(const struct dispatch *dispatch, const struct peer *peer, const struct task *task)
+{
+    return !queue_failed_on(task, place_of(peer)) ||
+           (dispatch->now_ms >= task->failed_ms + dispatch->options.elsewhere_ms && !dispatch_other_node_exists(dispatch, task));
+}
+
+/* The earliest waiting task for the peer. A last attempt waits for the peer to be empty, and the peer takes nothing else
+ * meanwhile. */
 static struct task *choose_task(struct dispatch *dispatch, const struct peer *peer)
 {
     struct lines lines = lines_of(dispatch, peer);
     struct task *next[2] = {lines.of[0] == NULL ? NULL : lines.of[0]->first, lines.of[1] == NULL ? NULL : lines.of[1]->first};
     struct task *task;
     while ((task = earlier(next[0], next[1])) != NULL) {
-        if (!queue_failed_on(task, place_of(peer)) || !dispatch_other_node_exists(dispatch, task))
+        if (may_have(dispatch, peer, task))
             return is_last_attempt(dispatch, task) && peer->leases > 0 ? NULL : task;
         next[task != next[0]] = task->next;
     }

@@ -130,7 +130,7 @@ void dispatch_fail_lease(struct dispatch *dispatch, struct lease *lease, enum di
         return;
     }
     if (close == DISPATCH_FAILED || close == DISPATCH_LOST)
-        queue_note_failure(task, lease->place, close == DISPATCH_LOST || failure == WIRE_FAILURE_CRASHED);
+        queue_note_failure(task, lease->place, close == DISPATCH_LOST || failure == WIRE_FAILURE_CRASHED, dispatch->now_ms);
     if (task->lease != NULL)
         return; /* its copy goes on */
     if (!task->described)

@@ -359,8 +359,9 @@ bool queue_was_leased(const struct task *task, uint64_t lease_id, const char *no
     return false;
 }
 
-void queue_note_failure(struct task *task, const char *place, bool crashed)
+void queue_note_failure(struct task *task, const char *place, bool crashed, int64_t now_ms)
 {
+    task->failed_ms = now_ms;
     task->tries.failures++;
     task->tries.crashes += crashed;
     if (queue_failed_on(task, place))

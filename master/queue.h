@@ -64,6 +64,7 @@ struct task {
     struct queue_tries tries;
     char failed_on[QUEUE_NODES_KEPT][WIRE_NAME_BYTES]; /* the first of the places, of this process' life */
     uint32_t failed_on_count;
+    int64_t failed_ms;                       /* the last failure; of no meaning before there was one */
     uint32_t attempts;                       /* started so far */
     struct lease *lease;                     /* NULL: waiting */
     struct lease *copy;                      /* beside it: the same task on another node, because this one takes long */
@@ -174,7 +175,7 @@ void queue_remove(struct queue *queue, struct task *task);
 bool queue_was_leased(const struct task *task, uint64_t lease_id, const char *node);
 
 /* Notes a failed or lost attempt in that place. */
-void queue_note_failure(struct task *task, const char *place, bool crashed);
+void queue_note_failure(struct task *task, const char *place, bool crashed, int64_t now_ms);
 
 /* Whether an attempt in that place has failed in this process' life. */
 bool queue_failed_on(const struct task *task, const char *place);

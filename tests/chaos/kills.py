@@ -84,8 +84,7 @@ def poison(chance):
             file.write("\n".join(sorted(bad)) + "\n")
         cluster.study("poisoned", budget, agents=False, strategy=strategy)
         cluster.start_master("poisoned")
-        # More than can be dead at once: where no other node is there, a third failure on the same one is the last, too.
-        for i in range(3 * amount(3, 6) + 1):
+        for i in range(3):
             cluster.start_worker("worker%d" % i, environment={"PEER_POISON": cluster.path("poison")})
         cluster.finish()
         deaths = sum(code == -9 for process in cluster.peers() for code in process.codes)

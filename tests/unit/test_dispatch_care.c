@@ -5,7 +5,7 @@
 #include "master/dispatch.h"
 #include "tests/support/test.h"
 
-enum { HEARTBEAT = 1000, LEASE = 5000, FLOOR = 3000, DRAINED = 60000, KEYS = 64 };
+enum { HEARTBEAT = 1000, LEASE = 5000, FLOOR = 3000, ELSEWHERE = 4000, DRAINED = 60000, KEYS = 64 };
 
 /* Every worker here has one slot, beats in time and lists what it holds. */
 struct worker {
@@ -32,7 +32,7 @@ static const char *key(int n)
     return keys[n];
 }
 
-static int setup_with(void **state, uint32_t copy_after_ms)
+static int setup_with(void **state, uint32_t copy_after_ms, uint32_t elsewhere_ms)
 {
     struct cluster *cluster = calloc(1, sizeof *cluster);
     struct dispatch_options options = {.epoch = 1,
@@ -42,6 +42,7 @@ static int setup_with(void **state, uint32_t copy_after_ms)
                                        .measure_batch = 3,
                                        .measure_wait_ms = 60000,
                                        .copy_after_ms = copy_after_ms,
+                                       .elsewhere_ms = elsewhere_ms,
                                        .drain_ms = DRAINED,
                                        .host_id = "here"};
     cluster->dispatch = dispatch_open(&options, 0);
@@ -52,12 +53,17 @@ static int setup_with(void **state, uint32_t copy_after_ms)
 
 static int setup(void **state)
 {
-    return setup_with(state, FLOOR);
+    return setup_with(state, FLOOR, 0);
 }
 
 static int setup_without_copies(void **state)
 {
-    return setup_with(state, 0);
+    return setup_with(state, 0, 0);
+}
+
+static int setup_with_patience(void **state)
+{
+    return setup_with(state, FLOOR, ELSEWHERE);
 }
 
 static int teardown(void **state)
@@ -216,7 +222,7 @@ static void a_copy_survives_a_restart(void **state)
     pass(cluster, 1000);
     int n = cluster->workers[0].n;
     dispatch_close(cluster->dispatch);
-    setup_with(state, FLOOR);
+    setup_with(state, FLOOR, 0);
     struct cluster *after = *state;
     memcpy(after->workers, cluster->workers, sizeof after->workers);
     for (int w = 0; w < 2; w++)
@@ -267,6 +273,31 @@ static void nothing_is_copied_when_that_is_switched_off(void **state)
     one_is_left(cluster);
     pass(cluster, 30000);
     assert_int_equal(cluster->grants, 8);
+}
+
+/* --- tasks that fail --- */
+
+static void a_task_waits_for_another_node_before_it_goes_back(void **state)
+{
+    struct cluster *cluster = *state;
+    join(cluster, "alone");
+    want(cluster, 1);
+    want(cluster, 2);
+    tick(cluster);
+    assert_int_equal(cluster->workers[0].n, 1);
+    finish(cluster, 0, WIRE_FAILED);
+    assert_int_equal(cluster->workers[0].n, 2); /* what has not failed goes on */
+    finish(cluster, 0, WIRE_OK);
+    pass(cluster, ELSEWHERE - HEARTBEAT);
+    assert_int_equal(cluster->given[1], 1);
+    pass(cluster, 2 * HEARTBEAT);
+    assert_int_equal(cluster->given[1], 2);
+    finish(cluster, 0, WIRE_FAILED);
+    pass(cluster, HEARTBEAT);
+    join(cluster, "back again");
+    tick(cluster);
+    assert_int_equal(cluster->given[1], 3);
+    assert_int_equal(cluster->workers[1].n, 1);
 }
 
 /* --- nodes on which all fails --- */
@@ -326,6 +357,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_copy_survives_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_copied_while_tasks_wait_or_much_is_left, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_copied_when_that_is_switched_off, setup_without_copies, teardown),
+        cmocka_unit_test_setup_teardown(a_task_waits_for_another_node_before_it_goes_back, setup_with_patience, teardown),
         cmocka_unit_test_setup_teardown(a_node_on_which_five_tasks_failed_is_given_nothing_for_a_while, setup, teardown),
         cmocka_unit_test_setup_teardown(a_success_between_begins_the_count_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(one_task_that_fails_again_and_again_drains_nobody, setup, teardown),

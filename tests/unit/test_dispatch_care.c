@@ -267,6 +267,55 @@ static void nothing_is_copied_while_tasks_wait_or_much_is_left(void **state)
     assert_int_equal(cluster->grants, 8);
 }
 
+/* Two workers side by side, four seconds a task: 1.5 times that is more than the floor. */
+static void what_is_long_is_measured_by_what_is_usual(void **state)
+{
+    struct cluster *cluster = *state;
+    join(cluster, "first");
+    join(cluster, "second");
+    for (int n = 1; n <= 8; n++)
+        want(cluster, n);
+    tick(cluster);
+    for (int i = 0; i < 3; i++) {
+        pass(cluster, 4000);
+        finish(cluster, 0, WIRE_OK);
+        finish(cluster, 1, WIRE_OK);
+    }
+    pass(cluster, 4000);
+    finish(cluster, 1, WIRE_OK);
+    pass(cluster, 1500);
+    assert_int_equal(cluster->grants, 8);
+    pass(cluster, 2000);
+    assert_int_equal(cluster->grants, 9);
+}
+
+static void nothing_is_copied_before_five_have_told_what_is_usual(void **state)
+{
+    struct cluster *cluster = *state;
+    join(cluster, "slow");
+    join(cluster, "quick");
+    for (int n = 1; n <= 5; n++)
+        want(cluster, n);
+    tick(cluster);
+    for (int i = 0; i < 4; i++) {
+        pass(cluster, 1000);
+        finish(cluster, 1, WIRE_OK);
+    }
+    pass(cluster, 30000);
+    assert_int_equal(cluster->grants, 5);
+}
+
+static void what_has_failed_is_not_copied(void **state)
+{
+    struct cluster *cluster = *state;
+    one_is_left(cluster);
+    int n = cluster->workers[0].n;
+    finish(cluster, 0, WIRE_FAILED);
+    assert_int_equal(cluster->workers[1].n, n); /* it is given to the other one */
+    pass(cluster, 30000);
+    assert_int_equal(cluster->given[n], 2);
+}
+
 static void nothing_is_copied_when_that_is_switched_off(void **state)
 {
     struct cluster *cluster = *state;
@@ -321,6 +370,11 @@ static void a_node_on_which_five_tasks_failed_is_given_nothing_for_a_while(void 
     assert_non_null(strstr(waiting, "worker broken, on which 5 tasks failed"));
     pass(cluster, 2000);
     assert_int_equal(cluster->grants, grants + 1);
+    while (cluster->workers[0].lease != 0) /* one chance: the fifth task twice more, and a sixth */
+        finish(cluster, 0, WIRE_FAILED);
+    assert_int_equal(cluster->given_up, 5);
+    assert_int_equal(cluster->drained, 2);
+    assert_int_equal(cluster->given[6], 1);
 }
 
 static void a_success_between_begins_the_count_anew(void **state)
@@ -356,6 +410,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(when_one_fails_the_other_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copy_survives_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_copied_while_tasks_wait_or_much_is_left, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_long_is_measured_by_what_is_usual, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_is_copied_before_five_have_told_what_is_usual, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_has_failed_is_not_copied, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_copied_when_that_is_switched_off, setup_without_copies, teardown),
         cmocka_unit_test_setup_teardown(a_task_waits_for_another_node_before_it_goes_back, setup_with_patience, teardown),
         cmocka_unit_test_setup_teardown(a_node_on_which_five_tasks_failed_is_given_nothing_for_a_while, setup, teardown),

@@ -15,8 +15,7 @@ static void *map(size_t bytes)
     const size_t before = (MEMORY_PAGE - (size_t)whole % MEMORY_PAGE) % MEMORY_PAGE;
     if (before)
         munmap(whole, before);
-    if (before != MEMORY_PAGE)
-        munmap(whole + before + bytes, MEMORY_PAGE - before);
+    munmap(whole + before + bytes, MEMORY_PAGE - before);
     /* Wishes: without huge pages it only runs slower, and without pages yet the first step takes the page faults. */
     madvise(whole + before, bytes, MADV_HUGEPAGE);
     madvise(whole + before, bytes, MADV_POPULATE_WRITE);

@@ -103,6 +103,11 @@ void KERNEL(conv_forward)(const struct kernels_forward *call);
 void KERNEL(conv_forward)(const struct kernels_forward *call)
 {
     const struct kernels_geometry *at = &call->at;
+    const size_t sums_bytes = (size_t)blocks_of(at->c_out) * LANES * sizeof *call->sums;
+    if (call->sums) {
+        memset(call->sums, 0, sums_bytes);
+        memset(call->squares, 0, sums_bytes);
+    }
     if (kernels_is_depthwise(at)) {
         KERNEL(depth_forward)(call);
         return;
@@ -135,10 +140,6 @@ void KERNEL(conv_forward)(const struct kernels_forward *call)
                       .sums = call->sums,
                       .squares = call->squares,
                       .center = call->center};
-    if (call->sums) {
-        memset(call->sums, 0, (size_t)groups * LANES * sizeof *call->sums);
-        memset(call->squares, 0, (size_t)groups * LANES * sizeof *call->squares);
-    }
     const size_t image = (size_t)blocks * (size_t)(at->h * at->w) * LANES,
                  tiles = (size_t)groups * (size_t)(at->oh * at->ow) / TILE_ONE;
     struct ahead ahead = {.share = 0};

@@ -182,13 +182,6 @@ static int forward_taps(const struct kernels_geometry *at, size_t row, struct ta
     return count;
 }
 
-static void clear_sums(const struct kernels_forward *call)
-{
-    const size_t bytes = (size_t)(blocks_of(call->at.c_out) * LANES) * sizeof *call->sums;
-    memset(call->sums, 0, bytes);
-    memset(call->squares, 0, bytes);
-}
-
 void KERNEL(depth_forward)(const struct kernels_forward *call)
 {
     const struct kernels_geometry *at = &call->at;
@@ -207,8 +200,6 @@ void KERNEL(depth_forward)(const struct kernels_forward *call)
                             .columns = at->ow,
                             .out_row = (size_t)at->ow * LANES,
                             .out_pixel = LANES};
-    if (call->sums)
-        clear_sums(call);
     for (int p = 0; p < at->n * blocks; p++) {
         const int channel = p % blocks * LANES;
         const struct kernels_source in = plane_source(&call->in, channel);

@@ -6,15 +6,13 @@
  * taps. */
 #include "worker/engine/kernels_inner.h"
 
-/* Input lanes per register tile: 3 or 2 times as many accumulators must fit beside the gradient vectors. */
+/* Input lanes of a tile of three taps: three times as many accumulators must fit beside the gradient vectors. */
 #if ENGINE_LANES == 16
-enum { TRIPLE_LANES = 8, PAIR_LANES = 8, SINGLE_LANES = 16 };
-#elif ENGINE_LANES == 8
-enum { TRIPLE_LANES = 4, PAIR_LANES = 4, SINGLE_LANES = 8 };
-#elif defined(__aarch64__)
-enum { TRIPLE_LANES = 4, PAIR_LANES = 4, SINGLE_LANES = 4 };
+enum { TRIPLE_LANES = 8 };
+#elif ENGINE_LANES == 8 || defined(__aarch64__)
+enum { TRIPLE_LANES = 4 };
 #else
-enum { TRIPLE_LANES = 2, PAIR_LANES = 4, SINGLE_LANES = 4 };
+enum { TRIPLE_LANES = 2 };
 #endif
 
 struct backward_layout KERNEL(backward_layout)(const struct kernels_geometry *at)
@@ -229,13 +227,8 @@ static struct kernels_geometry turned(const struct kernels_geometry *at)
 /* One block (KH, KW, I, O) -> (KH, KW, O, I) with both kernel axes reversed. */
 static void transpose_block(int area, const engine_real *from, engine_real *to)
 {
-    for (int k = 0; k < area; k++) {
-        const engine_real *in = from + (size_t)k * LANES * LANES;
-        engine_real *out = to + (size_t)(area - 1 - k) * LANES * LANES;
-        for (int o = 0; o < LANES; o++)
-            for (int i = 0; i < LANES; i++)
-                out[o * LANES + i] = in[i * LANES + o];
-    }
+    for (int k = 0; k < area; k++)
+        transpose_lanes(from + (size_t)k * LANES * LANES, to + (size_t)(area - 1 - k) * LANES * LANES);
 }
 
 /* Weights as the turned convolution wants them: run by run (I blocks, O blocks, KH, KW, O, I). Output block g meets input block b

@@ -107,6 +107,40 @@ INLINE vec source_sum(vec v, struct affine map, vec plus, struct affine plus_map
     return rectify ? relu(v) : v;
 }
 
+/* The map of a convolution's output gradient for the lanes from `channel` on; of one without `raw` it is not read. */
+struct gradient_map {
+    vec slope, pull, center, offset;
+};
+
+INLINE struct gradient_map gradient_map(const struct kernels_gradient *in, int channel)
+{
+    struct gradient_map map = {{0}, {0}, {0}, {0}};
+    if (in->raw) {
+        map.slope = load(in->slope + channel);
+        map.pull = load(in->pull + channel);
+        map.center = load(in->center + channel);
+        map.offset = load(in->offset + channel);
+    }
+    return map;
+}
+
+/* The gradient at element `at`; NORM, whether it has a `raw`, is a constant at every call. */
+INLINE vec gradient_at(const struct kernels_gradient *in, const struct gradient_map *map, size_t at, const int NORM)
+{
+    vec v = load(in->gradient + at);
+    if (NORM)
+        v = v * map->slope + ((load(in->raw + at) - map->center) * map->pull + map->offset);
+    return v;
+}
+
+/* One block of weights (I, O) as (O, I). */
+INLINE void transpose_lanes(const engine_real *from, engine_real *to)
+{
+    for (int o = 0; o < LANES; o++)
+        for (int i = 0; i < LANES; i++)
+            to[o * LANES + i] = from[i * LANES + o];
+}
+
 /* Adds the lanes of v to sums[0..LANES). */
 INLINE void add_lanes(double *sums, vec v)
 {
@@ -142,11 +176,6 @@ void KERNEL(feeds_add)(const struct kernels_feeds *feeds, size_t at, int channel
 struct packed {
     engine_real *data;
     size_t block, row;
-};
-
-/* Columns and rows of zeros around an image. */
-struct border {
-    int top, left, rows, columns; /* rows and columns are those of the packed whole */
 };
 
 /* Packs rows [first, first + rows) of image n (rows outside 0..h-1 become zeros) with `left` zero columns before and as many after
@@ -198,6 +227,12 @@ enum { TILE_ONE = 8, TILE_TWO = 4 };
 enum { TILE_ONE = 16, TILE_TWO = 8 };
 #endif
 
+/* Input lanes of a tile of weight gradients: with one output block and with two. */
+enum {
+    SINGLE_LANES = (int)LANES < (int)TILE_ONE ? (int)LANES : (int)TILE_ONE,
+    PAIR_LANES = (int)LANES < (int)TILE_TWO ? (int)LANES : (int)TILE_TWO
+};
+
 /* A convolution over packed scratch: out(g, r, c) = sum over blocks, taps, lanes of in * weights. All strides in elements. */
 struct sweep {
     const engine_real *in;
@@ -245,7 +280,7 @@ struct backward_layout {
 
 struct backward_layout KERNEL(backward_layout)(const struct kernels_geometry *at);
 
-/* Convolution of every channel by itself, called by the general one. */
+/* Convolution of every channel by itself, called by the general one, which has cleared the sums and the feeds. */
 size_t KERNEL(depth_forward_scratch)(const struct kernels_geometry *at);
 size_t KERNEL(depth_backward_scratch)(const struct kernels_geometry *at);
 void KERNEL(depth_forward)(const struct kernels_forward *call);

@@ -69,15 +69,9 @@ void KERNEL(pack_source)(const struct kernels_source *in, int n, int channels, i
 
 INLINE void gradient_row(const struct kernels_gradient *in, int w, engine_real *out, size_t at, int b, const int NORM)
 {
-    const vec slope = NORM ? load(in->slope + b * LANES) : (vec){0}, pull = NORM ? load(in->pull + b * LANES) : (vec){0},
-              center = NORM ? load(in->center + b * LANES) : (vec){0}, offset = NORM ? load(in->offset + b * LANES) : (vec){0};
-    const engine_real *g = in->gradient + at, *x = NORM ? in->raw + at : g;
-    for (int c = 0; c < w; c++) {
-        vec v = load(g + c * LANES);
-        if (NORM)
-            v = v * slope + ((load(x + c * LANES) - center) * pull + offset);
-        store(out + c * LANES, v);
-    }
+    const struct gradient_map map = gradient_map(in, b * LANES);
+    for (int c = 0; c < w; c++)
+        store(out + c * LANES, gradient_at(in, &map, at + (size_t)(c * LANES), NORM));
 }
 
 void KERNEL(pack_gradient)(const struct kernels_gradient *in, int n, int channels, int h, int w, int first, int rows, int left,

@@ -11,15 +11,6 @@
 /* Pixels of a span, and how many pixels ahead memory is asked for. */
 enum { SPAN_PIXELS = 64, AHEAD = 32, VECTORS_PER_LINE = CACHE_LINE > (int)sizeof(vec) ? CACHE_LINE / (int)sizeof(vec) : 1 };
 
-/* Input lanes of a tile of weight gradients: with one output block and with two. */
-#if ENGINE_LANES == 16
-enum { PAIR_LANES = 8, SINGLE_LANES = 16 };
-#elif ENGINE_LANES == 8
-enum { PAIR_LANES = 4, SINGLE_LANES = 8 };
-#else
-enum { PAIR_LANES = 4, SINGLE_LANES = 4 };
-#endif
-
 /* Neighbouring pixels of one image: element (block, pixel, lane) at data + block*SPAN_BLOCK + pixel*LANES + lane. The last tile may
  * read beyond the last pixel, never beyond the span. */
 enum { SPAN_BLOCK = SPAN_PIXELS * LANES };
@@ -111,18 +102,17 @@ static void read_gradient(const struct kernels_gradient *in, int channels, const
     for (int b = 0; b < blocks_of(channels); b++, span += SPAN_BLOCK) {
         const size_t at = place_of(place, channels, b);
         const engine_real *g = in->gradient + at, *x = in->raw + at;
+        const struct gradient_map map = gradient_map(in, b * LANES);
         if (!in->raw) {
             memcpy(span, g, (size_t)place->pixels * LANES * sizeof *span);
             continue;
         }
-        const vec slope = load(in->slope + b * LANES), pull = load(in->pull + b * LANES), center = load(in->center + b * LANES),
-                  offset = load(in->offset + b * LANES);
         for (int p = 0; p < place->pixels; p++) {
             if (p % VECTORS_PER_LINE == 0) {
                 __builtin_prefetch(g + (p + AHEAD) * LANES, 0, 3);
                 __builtin_prefetch(x + (p + AHEAD) * LANES, 0, 3);
             }
-            store(span + p * LANES, load(g + p * LANES) * slope + ((load(x + p * LANES) - center) * pull + offset));
+            store(span + p * LANES, gradient_at(in, &map, at + (size_t)(p * LANES), 1));
         }
     }
 }
@@ -273,12 +263,8 @@ static void find_center(const struct kernels_forward *call)
 void KERNEL(point_forward)(const struct kernels_forward *call)
 {
     const struct kernels_geometry *at = &call->at;
-    if (call->sums) {
-        const size_t bytes = (size_t)blocks_of(at->c_out) * LANES * sizeof *call->sums;
-        memset(call->sums, 0, bytes);
-        memset(call->squares, 0, bytes);
+    if (call->sums)
         find_center(call);
-    }
     for (int n = 0; n < at->n; n++)
         forward_pixels(call, n, 0, (size_t)(at->h * at->w));
 }
@@ -348,12 +334,8 @@ static void transpose(const struct kernels_geometry *at, const engine_real *from
 {
     const int blocks = blocks_of(at->c_in), groups = blocks_of(at->c_out);
     for (int o = 0; o < groups; o++)
-        for (int b = 0; b < blocks; b++, from += LANES * LANES) {
-            engine_real *block = to + (size_t)(b * groups + o) * LANES * LANES;
-            for (int i = 0; i < LANES; i++)
-                for (int k = 0; k < LANES; k++)
-                    block[k * LANES + i] = from[i * LANES + k];
-        }
+        for (int b = 0; b < blocks; b++, from += LANES * LANES)
+            transpose_lanes(from, to + (size_t)(b * groups + o) * LANES * LANES);
 }
 
 static void input_gradient(const struct kernels_backward *call, const struct place *place, const engine_real *x,

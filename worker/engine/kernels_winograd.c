@@ -338,10 +338,6 @@ void KERNEL(winograd_forward)(const struct kernels_forward *call)
                                        .groups = cut.out_blocks,
                                        .room = cut.tiles,
                                        .ahead = &ahead};
-    if (call->sums) {
-        memset(call->sums, 0, (size_t)cut.out_blocks * LANES * sizeof *call->sums);
-        memset(call->squares, 0, (size_t)cut.out_blocks * LANES * sizeof *call->squares);
-    }
     all_weights(&cut, call->weights, w.weights);
     struct winograd_strip strip = {0};
     while (KERNEL(winograd_next)(at, &cut, &strip)) {

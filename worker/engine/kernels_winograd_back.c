@@ -2,12 +2,6 @@
  * input and the output's gradient at the points. Both meet the same D, and the input's gradient needs no border around dy. */
 #include "worker/engine/kernels_winograd.h"
 
-/* Accumulators of the weight gradient: input lanes for two output blocks at a time, and for one. */
-enum {
-    WIDTH_TWO = (int)LANES < (int)TILE_TWO ? (int)LANES : (int)TILE_TWO,
-    WIDTH_ONE = (int)LANES < (int)TILE_ONE ? (int)LANES : (int)TILE_ONE
-};
-
 /* What a backward pass keeps in scratch. */
 struct work {
     const struct kernels_backward *call;
@@ -44,31 +38,6 @@ size_t KERNEL(winograd_backward_scratch)(const struct kernels_geometry *at)
 
 /* --- the gradient at the points --- */
 
-struct gradient_map {
-    vec slope, pull, center, offset;
-};
-
-INLINE struct gradient_map gradient_map(const struct kernels_gradient *in, int block)
-{
-    struct gradient_map map = {{0}, {0}, {0}, {0}};
-    if (in->raw) {
-        map.slope = load(in->slope + block * LANES);
-        map.pull = load(in->pull + block * LANES);
-        map.center = load(in->center + block * LANES);
-        map.offset = load(in->offset + block * LANES);
-    }
-    return map;
-}
-
-/* The gradient of the convolution's output at element `at`. */
-INLINE vec gradient_at(const struct kernels_gradient *in, const struct gradient_map *map, size_t at, const int NORM)
-{
-    vec v = load(in->gradient + at);
-    if (NORM)
-        v = v * map->slope + ((load(in->raw + at) - map->center) * map->pull + map->offset);
-    return v;
-}
-
 /* The lines of one row of tiles of one block, `rows` of whose four rows of outputs exist; `at` is its first element. */
 INLINE void gradient_line(const struct kernels_gradient *in, const struct gradient_map *map, size_t at, const int rows, int width,
                           int columns, engine_real *line, const int NORM)
@@ -92,7 +61,7 @@ static void strip_gradient(const struct work *w, const struct winograd_strip *st
     const struct kernels_gradient *in = &w->call->gradient;
     const int blocks = w->cut.out_blocks, rows = strip->images * strip->rows, columns = winograd_columns(&w->cut);
     for (int g = 0; g < blocks; g++) {
-        const struct gradient_map map = gradient_map(in, g);
+        const struct gradient_map map = gradient_map(in, g * LANES);
         for (int q = 0; q < rows; q++) {
             const int image = strip->image + q / strip->rows, row = (strip->first + q % strip->rows) * OUT_TILE;
             const size_t first = (size_t)((image * blocks + g) * at->oh + row) * (size_t)at->ow * LANES;
@@ -133,7 +102,7 @@ static void bias_gradient(const struct kernels_backward *call)
     const struct kernels_geometry *at = &call->at;
     const int blocks = blocks_of(at->c_out);
     for (int g = 0; g < blocks; g++) {
-        const struct gradient_map map = gradient_map(&call->gradient, g);
+        const struct gradient_map map = gradient_map(&call->gradient, g * LANES);
         vec sum = {0};
         for (int row = 0; row < at->n * at->oh; row++) {
             const size_t first = (size_t)((row / at->oh * blocks + g) * at->oh + row % at->oh) * (size_t)at->ow * LANES;
@@ -180,12 +149,12 @@ static void gather(const struct work *w, int tiles, int step, struct ahead *ahea
         int group = 0;
         for (; group + 2 <= w->cut.out_blocks; group += 2)
             for (int b = 0; b < w->cut.in_blocks; b++)
-                for (int lane = 0; lane < lanes_in(c_in, b); lane += WIDTH_TWO)
-                    gather_tiles(2, WIDTH_TWO, w, tiles, step, k, group, b, lane, ahead);
+                for (int lane = 0; lane < lanes_in(c_in, b); lane += PAIR_LANES)
+                    gather_tiles(2, PAIR_LANES, w, tiles, step, k, group, b, lane, ahead);
         for (; group < w->cut.out_blocks; group++)
             for (int b = 0; b < w->cut.in_blocks; b++)
-                for (int lane = 0; lane < lanes_in(c_in, b); lane += WIDTH_ONE)
-                    gather_tiles(1, WIDTH_ONE, w, tiles, step, k, group, b, lane, ahead);
+                for (int lane = 0; lane < lanes_in(c_in, b); lane += SINGLE_LANES)
+                    gather_tiles(1, SINGLE_LANES, w, tiles, step, k, group, b, lane, ahead);
     }
 }
 
@@ -221,9 +190,7 @@ static void transposed_weights(const struct work *w)
         for (int b = 0; b < in; b++) {
             const engine_real *from = w->call->weights + (size_t)((g * in + b) * 9) * LANES * LANES;
             for (int k = 0; k < 9; k++)
-                for (int o = 0; o < LANES; o++)
-                    for (int i = 0; i < LANES; i++)
-                        block[(k * LANES + o) * LANES + i] = from[(k * LANES + i) * LANES + o];
+                transpose_lanes(from + k * LANES * LANES, block + k * LANES * LANES);
             KERNEL(winograd_weights)
             (block, w->weights + (size_t)(b * out + g) * LANES * LANES, winograd_weights_point(&w->cut));
         }

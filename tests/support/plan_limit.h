@@ -1,6 +1,7 @@
 /* plan_limit: how long a planned net takes at the least: every step at the peak of multiply-adds or at the rate of the memory that
  * its arrays fit into, whichever is longer. A limit for this plan of the net and for convolutions as defined; a plan that passes
- * over memory less often, or a Winograd convolution, may go below it. */
+ * over memory less often, or a Winograd convolution, may go below it. What a step reads to feed norms (kernels_feeds) is not
+ * counted: most of it the step reads anyway. */
 #ifndef HWNAS_TESTS_SUPPORT_PLAN_LIMIT_H
 #define HWNAS_TESTS_SUPPORT_PLAN_LIMIT_H
 

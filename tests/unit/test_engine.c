@@ -10,6 +10,7 @@
 #include "common/space.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/isa.h"
+#include "worker/engine/memory.h"
 
 enum { BATCH = 4, PIXELS = 3 * 16 * 16, CLASSES = 10 };
 
@@ -137,6 +138,44 @@ static void two_engines_do_not_live_in_one_memory(void **state)
     drop(&a);
     assert_false(memory.taken);
     engine_memory_free(&memory);
+}
+
+/* MiB of addresses this process has taken. */
+static long mapped_mib(void)
+{
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%ld", &pages), 1);
+    fclose(file);
+    return pages / ((1 << 20) / sysconf(_SC_PAGESIZE));
+}
+
+static void memory_grows_in_place_of_adding_up(void **state)
+{
+    (void)state;
+    struct engine_memory memory = {0};
+    const size_t huge = (SIZE_MAX / MEMORY_PAGE - 2) * MEMORY_PAGE; /* no machine has them */
+    int used;
+    const long before = mapped_mib();
+    for (size_t pages = 1; pages <= 8; pages++)
+        for (int again = 0; again <= 1; again++) {
+            void *mapping = memory_take(&memory, pages * MEMORY_PAGE, &used);
+            assert_non_null(mapping);
+            assert_int_equal((uintptr_t)mapping % MEMORY_PAGE, 0);
+            assert_int_equal(used, again);
+            memory_give(&memory, mapping, pages * MEMORY_PAGE);
+        }
+    assert_null(memory_take(&memory, huge, &used)); /* what there was is given up */
+    assert_false(memory.taken);
+    assert_true(memory.bytes == 0 && memory.mapping == NULL);
+    void *alone = memory_take(NULL, MEMORY_PAGE, &used);
+    assert_int_equal((uintptr_t)alone % MEMORY_PAGE, 0);
+    memory_give(NULL, alone, MEMORY_PAGE);
+    engine_memory_free(&memory);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    assert_in_range(mapped_mib(), 0, before + 8);
+#endif
 }
 
 /* One weight followed by hand through two steps of PyTorch's SGD. */
@@ -485,6 +524,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(equal_inputs_give_bitwise_equal_outputs),
         cmocka_unit_test(an_engine_in_used_memory_computes_the_same_bits),
         cmocka_unit_test(two_engines_do_not_live_in_one_memory),
+        cmocka_unit_test(memory_grows_in_place_of_adding_up),
         cmocka_unit_test(sgd_is_pytorchs),
         cmocka_unit_test(loading_weights_forgets_the_momentum),
         cmocka_unit_test(weights_come_back_as_they_went_in),

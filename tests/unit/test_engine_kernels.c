@@ -180,9 +180,55 @@ static void a_convolution_stays_within_its_scratch(void **state)
     run_on_every_layer(check_forward);
 }
 
+/* Around a center far from the mean the variance would drown in its square: a bias moves the center along. */
+static void check_sums(const struct kernels *k, const struct kernels_geometry *at)
+{
+    struct layer l;
+    enum { CHANNELS = 48 };
+    const size_t plane = (size_t)(at->oh * at->ow), lanes = (size_t)k->lanes, channels = (size_t)at->c_out;
+    double sums[CHANNELS], squares[CHANNELS];
+    layer_make(&l, k, at, 0);
+    engine_real *y = numbers(N * channels * plane, NULL), *bias = numbers(channels, NULL), *center = numbers(channels, NULL);
+    for (size_t c = 0; c < channels; c++)
+        bias[c] = (engine_real)(1000 + c);
+    k->conv_forward(&(struct kernels_forward){.at = *at,
+                                              .in = {.data = l.x},
+                                              .weights = l.w,
+                                              .bias = bias,
+                                              .out = y,
+                                              .sums = sums,
+                                              .squares = squares,
+                                              .center = center,
+                                              .scratch = l.work});
+    for (size_t c = 0; c < channels; c++) {
+        double sum = 0, square = 0;
+        for (size_t i = 0; i < N * plane; i++) {
+            const size_t block = i / plane * (channels / lanes) + c / lanes;
+            const double d = (double)y[(block * plane + i % plane) * lanes + c % lanes] - (double)center[c];
+            sum += d;
+            square += d * d;
+        }
+        assert_near(sums[c], sum, 1e-4, 1e-2);
+        assert_near(squares[c], square, 1e-4, 1e-2);
+        const double count = (double)(N * plane), mean = sum / count, variance = square / count - mean * mean;
+        assert_true(mean * mean < 9 * variance);
+    }
+    free(y);
+    free(bias);
+    free(center);
+    layer_free(&l);
+}
+
+static void sums_are_taken_around_a_center_near_the_mean(void **state)
+{
+    (void)state;
+    run_on_every_layer(check_sums);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(each_gradient_of_a_convolution_is_the_same_without_the_others),
-                                       cmocka_unit_test(a_convolution_stays_within_its_scratch)};
+                                       cmocka_unit_test(a_convolution_stays_within_its_scratch),
+                                       cmocka_unit_test(sums_are_taken_around_a_center_near_the_mean)};
     return TEST_RUN(tests);
 }

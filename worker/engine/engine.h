@@ -1,10 +1,10 @@
 /* engine: runs and trains one net on one thread, float32, in one memory arena planned before the first step.
  *
  * engine_create compiles a net for a batch size and a mode: dead nodes are dropped, ReLU, BN sums, BN apply and node sums are fused
- * where that saves a pass over memory, and every buffer gets its place in the arena. After that nothing allocates, locks or grows.
- * Activations live as [N][C/L][H][W][L] with L the vector lanes of the chosen ISA; callers see rows of features per image whose
- * order inside the row is the engine's own (linear CKA does not depend on it). An engine belongs to one thread at a time; several
- * engines do not share anything. No function below blocks except on computation. */
+ * where that saves a pass over memory, and every buffer gets its place in the arena. After that nothing here allocates, locks or
+ * grows (OpenBLAS allocates once). Activations live as [N][C/L][H][W][L] with L the vector lanes of the chosen ISA; callers see
+ * rows of features per image whose order inside the row is the engine's own (linear CKA does not depend on it). An engine belongs
+ * to one thread at a time; several engines do not share anything. No function below blocks except on computation. */
 #ifndef HWNAS_WORKER_ENGINE_ENGINE_H
 #define HWNAS_WORKER_ENGINE_ENGINE_H
 

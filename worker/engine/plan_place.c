@@ -87,8 +87,6 @@ static void find_lifetimes(struct plan *plan)
         touch(plan, step->out, i);
         if (step->op == PLAN_CONV_BACK && step->norm != PLAN_NONE)
             touch(plan, plan->norms[step->norm].source, i);
-        for (int k = 0; k < step->feed_count; k++)
-            touch(plan, plan->norms[step->feeds[k]].source, i);
     }
     for (int i = 0; i < plan->output_count; i++) {
         plan->buffers[plan->output_buffers[i]].last = plan->step_count;

@@ -1,4 +1,4 @@
-/* rank: see rank.h. Called by worker/calibrate.c and master/predictor_choose.c. */
+/* rank: see rank.h. Called by worker/calibrate.c, master/predictor_choose.c and master/trust.c. */
 #include "common/rank.h"
 
 #include <math.h>

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/median.h"
+#include "common/rank.h"
 
 static const double OFF_FLOOR = 0.05;
 static const double OFF_SIGMAS = 3.5;
@@ -354,37 +355,9 @@ void trust_canary(struct trust_board *board, double latency_ms, int64_t wall_ms,
 
 /* --- latency and MACs --- */
 
-/* Ranks from 0; equal values share their mean rank. */
-static void rank(const double *values, double ranks[TRUST_RANKED])
-{
-    for (int i = 0; i < TRUST_RANKED; i++) {
-        int below = 0, equal = 0;
-        for (int j = 0; j < TRUST_RANKED; j++) {
-            below += values[j] < values[i];
-            equal += values[j] == values[i];
-        }
-        ranks[i] = below + 0.5 * (equal - 1);
-    }
-}
-
-/* Spearman's; 0 when one of them does not vary. */
-static double rank_correlation(const double *a, const double *b)
-{
-    double x[TRUST_RANKED], y[TRUST_RANKED], xx = 0, yy = 0, xy = 0;
-    const double middle = 0.5 * (TRUST_RANKED - 1);
-    rank(a, x);
-    rank(b, y);
-    for (int i = 0; i < TRUST_RANKED; i++) {
-        xx += (x[i] - middle) * (x[i] - middle);
-        yy += (y[i] - middle) * (y[i] - middle);
-        xy += (x[i] - middle) * (y[i] - middle);
-    }
-    return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : 0;
-}
-
 bool trust_rank(struct trust_board *board, double macs, double latency_ms)
 {
-    double sorted[TRUST_RANKED];
+    double sorted[TRUST_RANKED], correlation;
     board->ranked_macs[board->ranked_count] = macs;
     board->ranked_ms[board->ranked_count] = latency_ms;
     if (++board->ranked_count < TRUST_RANKED)
@@ -392,5 +365,7 @@ bool trust_rank(struct trust_board *board, double macs, double latency_ms)
     board->ranked_count = 0;
     memcpy(sorted, board->ranked_macs, sizeof sorted);
     median_sort(sorted, TRUST_RANKED);
-    return sorted[TRUST_RANKED - 3] > RANK_SPREAD * sorted[2] && rank_correlation(board->ranked_macs, board->ranked_ms) < RANK_MIN;
+    /* Without memory nobody is accused, nor where one of them does not vary. */
+    return sorted[TRUST_RANKED - 3] > RANK_SPREAD * sorted[2] &&
+           rank_correlation(board->ranked_macs, board->ranked_ms, TRUST_RANKED, &correlation) && correlation < RANK_MIN;
 }

@@ -12,52 +12,54 @@
 /* A child that was looked at already gets another gene, so often; then it is left out. */
 enum { CHILD_TRIES = 20, OBJECTIVES_MAX = CONFIG_COSTS_MAX + 1 };
 
-/* The share of the feasible that are worse than what is infeasible counts with. As in strategy_surrogate.c; ours. */
-static const double POOR_SHARE = 0.2;
-
 /* DyNAS-T's settings. */
 static const double CROSSOVER = 0.9;
 
 /* --- learning --------------------------------------------------------------------------------------------- */
 
-static int by_value(const void *left, const void *right)
+/* Figure 0 is the fitness. Returns how many examples there are. */
+static size_t fill_fitness(const struct individual *told, size_t count, bool floor, struct arch *archs, double *values)
 {
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
+    double poor = individual_poor_fitness(told, count, values), least = floor ? poor : -INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        archs[i] = told[i].told.arch;
+        values[i] = told[i].told.feasible ? fmax(told[i].told.fitness, least) : poor;
+    }
+    return count;
 }
 
-/* What the infeasible count with: poor, but no worse than many that are feasible, or they would bend the model all around. `room`
- * for count numbers. */
-static double poor_fitness(const struct individual *told, size_t count, double *room)
-{
-    size_t feasible = 0;
-    for (size_t i = 0; i < count; i++)
-        if (told[i].told.feasible)
-            room[feasible++] = told[i].told.fitness;
-    qsort(room, feasible, sizeof *room, by_value);
-    return feasible > 0 ? room[(size_t)(POOR_SHARE * (double)feasible)] : 0;
-}
-
-/* Figure 0 is the fitness, figure i the i-th cost. Returns how many examples there are. */
-static size_t fill_examples(const struct individual *told, size_t count, size_t figure, bool floor, struct arch *archs,
-                            double *values)
+/* Figure i is the i-th cost. */
+static size_t fill_cost(const struct individual *told, size_t count, size_t figure, struct arch *archs, double *values)
 {
     size_t n = 0;
-    double poor = poor_fitness(told, count, values), least = floor ? poor : -INFINITY;
     for (size_t i = 0; i < count; i++) {
-        if (!told[i].told.feasible && figure > 0)
+        if (!told[i].told.feasible)
             continue;
         archs[n] = told[i].told.arch;
-        values[n++] = figure > 0 ? told[i].costs[figure - 1] : told[i].told.feasible ? fmax(told[i].told.fitness, least) : poor;
+        values[n++] = told[i].costs[figure - 1];
     }
     return n;
+}
+
+static size_t learned_from(size_t count)
+{
+    return count < FORESIGHT_EXAMPLES_MAX ? count : FORESIGHT_EXAMPLES_MAX;
+}
+
+bool foresight_possible(const struct individual *told, size_t count)
+{
+    for (size_t i = count - learned_from(count); i < count; i++)
+        if (told[i].told.feasible)
+            return true;
+    return false;
 }
 
 enum status_code foresight_learn(const struct strategy *strategy, const struct individual *told, size_t count,
                                  const struct foresight_kinds *kinds, struct rng *rng, struct foresight *out, struct status *status)
 {
     *out = (struct foresight){.strategy = strategy, .told = told, .told_count = count};
-    size_t used = count < FORESIGHT_EXAMPLES_MAX ? count : FORESIGHT_EXAMPLES_MAX;
+    size_t used = learned_from(count);
+    const struct individual *examined = told + count - used;
     struct arch *archs = calloc(used, sizeof *archs);
     double *values = calloc(used, sizeof *values);
     enum status_code code = STATUS_OK;
@@ -67,7 +69,8 @@ enum status_code foresight_learn(const struct strategy *strategy, const struct i
         struct predictor_examples examples = {strategy->space, archs, values, 0};
         struct predictor_settings settings;
         struct predictor_error expected;
-        examples.count = fill_examples(told + count - used, used, figure, kinds->floor, archs, values);
+        examples.count = figure > 0 ? fill_cost(examined, used, figure, archs, values)
+                                    : fill_fitness(examined, used, kinds->floor, archs, values);
         code = predictor_choose(&examples, figure > 0 ? kinds->costs : kinds->fitness, kinds->traits, rng, &settings, &expected,
                                 status);
         if (code == STATUS_OK)

@@ -21,8 +21,8 @@ struct foresight {
 };
 
 /* Learns all figures from what was told, of the last FORESIGHT_EXAMPLES_MAX results: which predictor, of these kinds (predictor.h),
- * is chosen anew for each figure. What is infeasible counts as a fitness that a fifth of the feasible are below, and teaches
- * nothing of costs. At least one result is feasible. STATUS_NO_MEMORY otherwise. Free with foresight_free, also after a failure. */
+ * is chosen anew for each figure. What is infeasible counts with a poor fitness (individual.h) and teaches nothing of costs. Only
+ * where foresight_possible. STATUS_NO_MEMORY otherwise. Free with foresight_free, also after a failure. */
 enum { FORESIGHT_EXAMPLES_MAX = 1000 };
 
 struct foresight_kinds {
@@ -34,6 +34,8 @@ struct foresight_kinds {
 enum status_code foresight_learn(const struct strategy *strategy, const struct individual *told, size_t count,
                                  const struct foresight_kinds *kinds, struct rng *rng, struct foresight *out,
                                  struct status *status);
+/* Is one of those results feasible? */
+bool foresight_possible(const struct individual *told, size_t count);
 void foresight_free(struct foresight *foresight);
 
 /* Looks at strategy.predicted different architectures and gives the `count` best of them that the search has not asked: by rank,

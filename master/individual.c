@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+static const double POOR_SHARE = 0.2;
+
 struct individual individual_of(const struct config_study *study, uint64_t ask, const struct arch *arch,
                                 const struct strategy_result *result)
 {
@@ -23,6 +25,22 @@ size_t individual_objectives(const struct config_study *study, const struct indi
         if (!study->costs[i].limit_only)
             objectives[m++] = individual->costs[i];
     return m;
+}
+
+static int by_value(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+double individual_poor_fitness(const struct individual *individuals, size_t count, double *room)
+{
+    size_t feasible = 0;
+    for (size_t i = 0; i < count; i++)
+        if (individuals[i].told.feasible)
+            room[feasible++] = individuals[i].told.fitness;
+    qsort(room, feasible, sizeof *room, by_value);
+    return feasible > 0 ? room[(size_t)(POOR_SHARE * (double)feasible)] : 0;
 }
 
 static bool make_room(struct individual_list *list, size_t count)

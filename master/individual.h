@@ -22,6 +22,10 @@ struct individual individual_of(const struct config_study *study, uint64_t ask, 
 size_t individual_objectives(const struct config_study *study, const struct individual *individual,
                              double objectives[CONFIG_COSTS_MAX + 1]);
 
+/* What an infeasible one counts with in a model of the fitness: a fifth of the feasible are below (ours). Poor, but no worse than
+ * many that are feasible, or it would bend the model all around. 0 where none is feasible. room: for count numbers. */
+double individual_poor_fitness(const struct individual *individuals, size_t count, double *room);
+
 /* Individuals that are added one by one. A zeroed list is empty. */
 struct individual_list {
     struct individual *list; /* owned */

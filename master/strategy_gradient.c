@@ -198,7 +198,7 @@ static bool descend(struct strategy *strategy, const struct foresight *foresight
     return true;
 }
 
-/* False without memory. The sample has a feasible member. */
+/* False without memory. Only where foresight_possible. */
 static bool make_sweep(struct strategy *strategy)
 {
     static const struct foresight_kinds kinds = {1 << PREDICTOR_MLP, PREDICTOR_FAST, false, true};
@@ -213,20 +213,12 @@ static bool make_sweep(struct strategy *strategy)
     return done;
 }
 
-static bool any_feasible(const struct gradient *search)
-{
-    for (size_t i = 0; i < search->told.count; i++)
-        if (search->told.list[i].told.feasible)
-            return true;
-    return false;
-}
-
 static enum strategy_answer ask_sweep(struct strategy *strategy, struct arch *out)
 {
     struct gradient *search = strategy->state;
     if (strategy->told < settings(strategy)->warmup)
         return STRATEGY_WAIT;
-    if (search->swept == 0 && !any_feasible(search))
+    if (search->swept == 0 && !foresight_possible(search->told.list, search->told.count))
         return STRATEGY_DONE;
     if (search->swept == 0 && !make_sweep(strategy)) {
         strategy->out_of_memory = true;

@@ -62,14 +62,6 @@ static enum status_code linas_open(struct strategy *strategy, struct status *sta
 
 /* --- proposing --- */
 
-static bool any_feasible(const struct linas *search)
-{
-    for (size_t i = 0; i < search->told.count; i++)
-        if (search->told.list[i].told.feasible)
-            return true;
-    return false;
-}
-
 /* False without memory. */
 static bool make_batch(struct strategy *strategy)
 {
@@ -79,7 +71,7 @@ static bool make_batch(struct strategy *strategy)
     struct status status = {0};
     struct rng rng;
     search->batch_count = 0;
-    if (!any_feasible(search))
+    if (!foresight_possible(search->told.list, search->told.count))
         return true;
     strategy_rng(strategy, strategy->asked, &rng);
     bool done = foresight_learn(strategy, search->told.list, search->told.count, &kinds, &rng, &foresight, &status) == STATUS_OK &&

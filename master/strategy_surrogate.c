@@ -22,10 +22,6 @@ enum { MODEL_MAX = 2000 };
 /* One ask in so many is a child of the front, unseen by the model. Ours. */
 enum { BLIND = 8 };
 
-/* Fitness below what this share of the feasible have is taken for that: chance-level architectures would bend the model where it
- * matters. Ours. */
-static const double FLOOR_SHARE = 0.2;
-
 /* Of the model: two that share no gene still correlate by 0.17 whatever the space. Ours. */
 static const double REACH = 1.8, NOISE = 0.01;
 
@@ -96,24 +92,8 @@ static enum status_code surrogate_open(struct strategy *strategy, struct status 
 
 /* --- the model --- */
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* The fitness that FLOOR_SHARE of the first n feasible stay below. */
-static double fitness_floor(const struct surrogate *search, size_t n, double *sorted)
-{
-    size_t feasible = 0;
-    for (size_t i = 0; i < n; i++)
-        if (search->told.list[i].told.feasible)
-            sorted[feasible++] = search->told.list[i].told.fitness;
-    qsort(sorted, feasible, sizeof *sorted, by_value);
-    return feasible > 0 ? sorted[(size_t)(FLOOR_SHARE * (double)feasible)] : 0;
-}
-
-/* What the model is told of the first n: what is infeasible has the least fitness, and costs what the feasible cost on average. */
+/* What the model is told of the first n: fitness below `least` is taken for that, since chance-level architectures would bend the
+ * model where it matters; what is infeasible has the least, and costs what the feasible cost on average. */
 static void fill_values(const struct strategy *strategy, size_t n, double least, double *values)
 {
     const struct surrogate *search = strategy->state;
@@ -142,7 +122,7 @@ static bool learn(struct strategy *strategy, double *least)
     while (learnt && gaussian_count(search->model) < n)
         learnt = gaussian_add(search->model, search->told.list[gaussian_count(search->model)].told.arch.genes, 1);
     if (learnt) {
-        *least = fitness_floor(search, n, values);
+        *least = individual_poor_fitness(search->told.list, n, values);
         fill_values(strategy, n, *least, values);
         gaussian_fit(search->model, values);
     }

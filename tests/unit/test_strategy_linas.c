@@ -108,6 +108,22 @@ static void where_nothing_is_feasible_it_goes_on_at_random(void **state)
     assert_int_equal(trial_count_distinct(asked, ASKS), ASKS);
 }
 
+static bool the_first_fifty(uint64_t ask)
+{
+    return ask < 50;
+}
+
+/* Predictors look at the last 1,000 results. */
+static void where_nothing_that_is_learned_from_is_feasible_it_goes_on_at_random(void **state)
+{
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    trial->feasible = the_first_fifty;
+    trial->study.strategy.population = trial->study.strategy.predicted = 1060;
+    trial->study.strategy.generations = 2;
+    assert_int_equal(trial_run_all(trial, asked), 2120);
+}
+
 static void settings_that_cannot_work_are_refused_with_their_values(void **state)
 {
     struct trial *trial = *state;
@@ -132,6 +148,7 @@ int main(void)
         in_trial(a_generation_waits_for_the_one_before),
         in_trial(limits_are_kept_to_as_soon_as_costs_are_known),
         in_trial(where_nothing_is_feasible_it_goes_on_at_random),
+        in_trial(where_nothing_that_is_learned_from_is_feasible_it_goes_on_at_random),
         in_trial(settings_that_cannot_work_are_refused_with_their_values),
         in_trial(trial_by_rmi_asks_no_two_that_are_isomorphic),
         TRIAL_GENERATIONS_TESTS(open_linas),

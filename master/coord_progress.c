@@ -88,13 +88,13 @@ void coord_print_progress(const struct coord *coord, int64_t now_ms)
     json_t *line =
         json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:f,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:f,s:o,s:s}", "study", config->name,
                   "state", finished ? "finished" : "running", "generation", (json_int_t)counts.generation, "generations",
-                  (json_int_t)(counts.total > 0 ? config->strategy.generations : 0), "asked", (json_int_t)counts.asked, "total",
-                  (json_int_t)counts.total, "done", far.done, "fraction", finished ? 1.0 : progress_fraction(&far), "scored",
-                  (json_int_t)scored, "distinct", (json_int_t)counts.distinct, "cached", (json_int_t)counts.cached, "running",
-                  (json_int_t)work.leased_rmi, "queued", (json_int_t)(work.waiting_rmi + work.waiting_measure), "measuring",
-                  (json_int_t)work.leased_measure, "workers", (json_int_t)work.workers, "agents", (json_int_t)work.agents, "best",
-                  best_json(coord), "seconds", search_seconds(coord->search, now_ms), "eta_seconds",
-                  eta < 0 ? json_null() : json_real(eta), "waiting_for", waiting_for);
+                  (json_int_t)strategy_generations(study_strategy(search_study(coord->search))), "asked", (json_int_t)counts.asked,
+                  "total", (json_int_t)counts.total, "done", far.done, "fraction", finished ? 1.0 : progress_fraction(&far),
+                  "scored", (json_int_t)scored, "distinct", (json_int_t)counts.distinct, "cached", (json_int_t)counts.cached,
+                  "running", (json_int_t)work.leased_rmi, "queued", (json_int_t)(work.waiting_rmi + work.waiting_measure),
+                  "measuring", (json_int_t)work.leased_measure, "workers", (json_int_t)work.workers, "agents",
+                  (json_int_t)work.agents, "best", best_json(coord), "seconds", search_seconds(coord->search, now_ms),
+                  "eta_seconds", eta < 0 ? json_null() : json_real(eta), "waiting_for", waiting_for);
     if (line == NULL)
         return;
     struct patience_counts strangers;

@@ -116,11 +116,12 @@ bool strategy_answer(const struct strategy *strategy, struct arch *out)
     return strategy->ops->answer != NULL && strategy->ops->answer(strategy, out);
 }
 
-bool strategy_answers(const char *name)
+bool strategy_answers(const struct config_strategy *settings)
 {
     for (size_t i = 0; i < KNOWN_STRATEGIES; i++)
-        if (strcmp(known_strategies[i]->name, name) == 0)
-            return known_strategies[i]->answer != NULL;
+        if (strcmp(known_strategies[i]->name, settings->name) == 0)
+            return known_strategies[i]->answer != NULL &&
+                   (known_strategies[i]->answers == NULL || known_strategies[i]->answers(settings));
     return false;
 }
 
@@ -132,6 +133,13 @@ bool strategy_boundary(const struct strategy *strategy)
 uint32_t strategy_generation(const struct strategy *strategy)
 {
     return strategy->ops->generation(strategy);
+}
+
+uint32_t strategy_generations(const struct strategy *strategy)
+{
+    if (strategy->ops->generations > 0)
+        return strategy->ops->generations;
+    return strategy_total(strategy) > 0 ? strategy->study->strategy.generations : 0;
 }
 
 uint64_t strategy_total(const struct strategy *strategy)

@@ -51,6 +51,9 @@ struct strategy_ops {
     bool (*member)(const struct strategy *strategy, size_t i, struct arch *out);
     /* The method's own answer where it is not the best candidate found; false while there is none; NULL where there never is. */
     bool (*answer)(const struct strategy *strategy, struct arch *out);
+    /* Is there one at the end, with these settings? NULL: always, where `answer` is given. */
+    bool (*answers)(const struct config_strategy *settings);
+    uint32_t generations; /* in all, where they are not strategy.generations; 0: they are */
 };
 
 struct strategy {
@@ -81,8 +84,8 @@ bool strategy_steady(const struct strategy *strategy);
 /* The population and the method's own answer, as the ops table says; false where there is none. */
 bool strategy_member(const struct strategy *strategy, size_t i, struct arch *out);
 bool strategy_answer(const struct strategy *strategy, struct arch *out);
-/* Has the strategy of that name an answer of its own when it gets to its end? */
-bool strategy_answers(const char *name);
+/* Has a strategy with these settings an answer of its own when it gets to its end? */
+bool strategy_answers(const struct config_strategy *settings);
 
 /* For modules that propose without generations: true when in_flight candidates are asked and not told; with strategy.mode
  * generations also when a batch of in_flight is asked and not all told, so that there are moments to save in. */
@@ -90,6 +93,7 @@ bool strategy_full(const struct strategy *strategy);
 
 bool strategy_boundary(const struct strategy *strategy);
 uint32_t strategy_generation(const struct strategy *strategy);
+uint32_t strategy_generations(const struct strategy *strategy); /* in all; 0 unknown */
 uint64_t strategy_total(const struct strategy *strategy);
 
 /* State as bytes (JSON) and back; asked, told and the archive included. Saved only when asked == told, or with steady between a

@@ -28,6 +28,7 @@ struct gradient {
 struct weighing {
     const struct strategy *strategy;
     const struct foresight *foresight;
+    size_t features;
     double lambda;
     double scale[CONFIG_COSTS_MAX + 1];
     double *slopes; /* (features) room */
@@ -85,9 +86,8 @@ static enum status_code gradient_open(struct strategy *strategy, struct status *
 /* Adds `times` the figure and its derivatives. */
 static double add_figure(const struct weighing *weighing, size_t figure, const double *shares, double times, double *gradient)
 {
-    size_t features = predictor_features(weighing->strategy->space);
     double value = predictor_relaxed(weighing->foresight->predictors[figure], shares, weighing->slopes);
-    for (size_t i = 0; i < features; i++)
+    for (size_t i = 0; i < weighing->features; i++)
         gradient[i] += times * weighing->slopes[i];
     return value;
 }
@@ -96,7 +96,7 @@ static double loss(void *context, const double *shares, double *gradient)
 {
     const struct weighing *weighing = context;
     const struct config_study *study = weighing->strategy->study;
-    for (size_t i = 0; i < predictor_features(weighing->strategy->space); i++)
+    for (size_t i = 0; i < weighing->features; i++)
         gradient[i] = 0;
     double sum = -add_figure(weighing, 0, shares, -1 / weighing->scale[0], gradient) / weighing->scale[0];
     for (uint32_t i = 0; i < study->cost_count; i++) {
@@ -106,7 +106,7 @@ static double loss(void *context, const double *shares, double *gradient)
         sum += weight * value;
         if (!cost->has_max || value <= cost->max)
             continue;
-        for (size_t j = 0; j < predictor_features(weighing->strategy->space); j++)
+        for (size_t j = 0; j < weighing->features; j++)
             gradient[j] += LIMIT_WEIGHT * unit * weighing->slopes[j];
         sum += LIMIT_WEIGHT * unit * (value - cost->max);
     }
@@ -138,7 +138,7 @@ static void measure_scales(const struct strategy *strategy, struct weighing *out
 static double loss_of(struct weighing *weighing, const struct arch *arch, double *shares, double *gradient)
 {
     size_t first = 0;
-    for (size_t i = 0; i < predictor_features(weighing->strategy->space); i++)
+    for (size_t i = 0; i < weighing->features; i++)
         shares[i] = 0;
     for (size_t gene = 0; gene < arch->length; gene++) {
         shares[first + arch->genes[gene]] = 1;
@@ -160,7 +160,7 @@ static void connect(struct weighing *weighing, double *room, struct arch *arch)
             neighbour.genes[gene] = (uint8_t)value;
             if (!space_connected(space, &neighbour))
                 continue;
-            double its = loss_of(weighing, &neighbour, room, room + predictor_features(space));
+            double its = loss_of(weighing, &neighbour, room, room + weighing->features);
             if (its >= least)
                 continue;
             least = its;
@@ -182,7 +182,8 @@ static bool descend(struct strategy *strategy, const struct foresight *foresight
 {
     struct gradient *search = strategy->state;
     size_t features = predictor_features(strategy->space);
-    struct weighing weighing = {.strategy = strategy, .foresight = foresight, .slopes = calloc(3 * features, sizeof(double))};
+    struct weighing weighing = {
+        .strategy = strategy, .foresight = foresight, .features = features, .slopes = calloc(3 * features, sizeof(double))};
     if (weighing.slopes == NULL)
         return false;
     measure_scales(strategy, &weighing);
@@ -268,9 +269,14 @@ static bool gradient_member(const struct strategy *strategy, size_t i, struct ar
 }
 
 /* Of a sweep the front is the answer. */
+static bool gradient_answers(const struct config_strategy *settings)
+{
+    return settings->sweep == 1;
+}
+
 static bool gradient_answer(const struct strategy *strategy, struct arch *out)
 {
-    return settings(strategy)->sweep == 1 && strategy->told == gradient_total(strategy) && gradient_member(strategy, 0, out);
+    return gradient_answers(settings(strategy)) && strategy->told == gradient_total(strategy) && gradient_member(strategy, 0, out);
 }
 
 /* --- saving --- */
@@ -320,4 +326,6 @@ const struct strategy_ops strategy_gradient = {
     .total = gradient_total,
     .member = gradient_member,
     .answer = gradient_answer,
+    .answers = gradient_answers,
+    .generations = 2, /* the sample and the sweep */
 };

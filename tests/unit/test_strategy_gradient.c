@@ -54,9 +54,15 @@ static void a_sweep_of_one_has_the_whole_weight_and_is_the_answer(void **state)
     static struct arch asked[TRIAL_ASKS_MAX + 1];
     struct arch answer, last;
     struct strategy strategy;
-    trial_run_all(trial, asked);
+    strategy = trial_strategy(trial);
+    assert_int_equal(trial_run(trial, &strategy, asked, TRIAL_ASKS_MAX), ASKS);
+    assert_int_equal(strategy_generation(&strategy), strategy_generations(&strategy));
+    assert_false(strategy_answer(&strategy, &answer));
+    assert_false(strategy_answers(&trial->study.strategy));
+    strategy_close(&strategy);
     last = asked[ASKS - 1];
     trial->study.strategy.sweep = 1;
+    assert_true(strategy_answers(&trial->study.strategy));
     strategy = trial_strategy(trial);
     assert_int_equal(trial_run(trial, &strategy, asked, SAMPLE), SAMPLE);
     assert_false(strategy_answer(&strategy, &answer));

@@ -169,9 +169,25 @@ static void figures_of(const struct outcome *outcome, double out[FIGURES])
 static void print_figure(double figure, enum cli_format format)
 {
     if (isnan(figure))
-        fputs(format == CLI_JSON ? "null" : format == CLI_CSV ? "" : "-", stdout);
+        fputs(format == CLI_JSON ? "null" : "", stdout);
     else
         printf("%.6g", figure);
+}
+
+/* A row for people; a dash for what there is not, as `table show` has it. The last figure is in the column's unit, of any size. */
+static void print_table_row(uint32_t samples, const double figures[FIGURES], const char *kinds)
+{
+    static const struct {
+        int width, digits;
+    } cells[FIGURES] = {{7, 2}, {7, 2}, {8, 2}, {6, 3}, {13, 4}};
+    printf("%7u", samples);
+    for (size_t i = 0; i < FIGURES; i++) {
+        if (isnan(figures[i]))
+            printf("  %*s", cells[i].width, "-");
+        else
+            printf(i + 1 < FIGURES ? "  %*.*f" : "  %*.*g", cells[i].width, cells[i].digits, figures[i]);
+    }
+    printf("  %s\n", kinds);
 }
 
 static void print_row(const struct outcome *outcome, enum cli_format format, bool first)
@@ -181,8 +197,7 @@ static void print_row(const struct outcome *outcome, enum cli_format format, boo
     print_kinds(outcome, kinds);
     figures_of(outcome, figures);
     if (format == CLI_TABLE) {
-        printf("%7u  %7.2f  %7.2f  %8.2f  %6.3f  %11.4g  %s\n", outcome->samples, figures[0], figures[1], figures[2], figures[3],
-               figures[4], kinds);
+        print_table_row(outcome->samples, figures, kinds);
         return;
     }
     printf(format == CLI_JSON ? "%s{\"samples\":%u" : "%s%u", format == CLI_JSON && !first ? "," : "", outcome->samples);

@@ -77,6 +77,8 @@ for ops in itertools.product("01234", repeat=6):
 same 'table predict learns sums from a sample' "$($hwnas table predict sums.csv --column ms --samples 200 --seeds 1 --model ridge -f json |
     python3 -c 'import json,sys; p=json.load(sys.stdin)["predictions"][0]; print(p["samples"], p["error_percent"] < 1, p["rank"] > .99, p["chosen"])')" \
     '200 True True ridge 1'
+same 'table predict has a dash for what there is not' "$($hwnas table predict sums.csv --column ms --samples 5 --seeds 1 --model ridge |
+    awk 'NR == 4 {print $1, $NF, $(NF - 1), $(NF - 2)}')" '5 1 ridge -'
 says 2 'leave fewer than 100 to predict' 'table predict needs rows to predict' "$hwnas" table predict sums.csv --column ms --samples 12450
 says 2 'none of ridge, kernel and mlp' 'table predict knows its models' "$hwnas" table predict sums.csv --column ms --model forest
 says 2 'belong to predict' 'table show has no samples' "$hwnas" table show sums.csv --column ms --samples 10

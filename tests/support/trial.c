@@ -56,6 +56,12 @@ double trial_cost(const struct arch *arch)
     return sum;
 }
 
+void trial_keep_fitter(const struct trial *trial, const struct arch *arch, struct arch *best)
+{
+    if (space_connected(&trial->space, arch) && trial_fitness(arch) > trial_fitness(best))
+        *best = *arch;
+}
+
 struct strategy trial_strategy(const struct trial *trial)
 {
     struct strategy strategy;
@@ -131,6 +137,12 @@ int trial_differing_genes(const struct arch *a, const struct arch *b)
     for (int gene = 0; gene < a->length; gene++)
         different += a->genes[gene] != b->genes[gene];
     return different;
+}
+
+bool trial_nothing_is_feasible(uint64_t ask)
+{
+    (void)ask;
+    return false;
 }
 
 size_t trial_count_distinct(const struct arch *archs, size_t count)
@@ -252,6 +264,24 @@ static void damage(struct trial *trial, const void *data, size_t size)
         free(bytes);
     }
     assert_true(refused > 1500);
+}
+
+void trial_asks_no_architecture_twice(void **state)
+{
+    static struct arch asked[TRIAL_ASKS_MAX + 1];
+    size_t count = trial_run_all(*state, asked);
+    assert_true(count > 50);
+    assert_int_equal(trial_count_distinct(asked, count), count);
+}
+
+void trial_searches_the_same_in_every_unit_of_fitness(void **state)
+{
+    struct trial *trial = *state;
+    static struct arch first[TRIAL_ASKS_MAX + 1], second[TRIAL_ASKS_MAX + 1];
+    size_t count = trial_run_all(trial, first);
+    trial->fitness_unit = 32;
+    assert_int_equal(trial_run_all(trial, second), count);
+    assert_memory_equal(first, second, count * sizeof *first);
 }
 
 void trial_by_rmi_asks_no_two_that_are_isomorphic(void **state)

@@ -31,6 +31,9 @@ int trial_close(void **state);
 double trial_fitness(const struct arch *arch);
 double trial_cost(const struct arch *arch);
 
+/* *best becomes *arch where that is connected and fitter. */
+void trial_keep_fitter(const struct trial *trial, const struct arch *arch, struct arch *best);
+
 struct strategy trial_strategy(const struct trial *trial);
 void trial_tell(const struct trial *trial, struct strategy *strategy, uint64_t ask, const struct arch *arch);
 
@@ -48,6 +51,9 @@ size_t trial_run_all(const struct trial *trial, struct arch *out);
 
 size_t trial_count_distinct(const struct arch *archs, size_t count);
 
+/* For trial.feasible. */
+bool trial_nothing_is_feasible(uint64_t ask);
+
 /* In how many genes the two differ. */
 int trial_differing_genes(const struct arch *a, const struct arch *b);
 
@@ -59,7 +65,9 @@ void trial_steady_never_has_more_in_flight_than_it_may(void **state);
 void trial_steady_goes_on_the_same_when_saved_after_any_tell(void **state);
 void trial_steady_survives_a_damaged_save(void **state);
 
-/* Not in the list below: only for strategies that propose nothing twice, or keep a population. */
+/* Not in the list below: only for strategies that propose nothing twice, have a penalty, or keep a population. */
+void trial_asks_no_architecture_twice(void **state);
+void trial_searches_the_same_in_every_unit_of_fitness(void **state);
 void trial_by_rmi_asks_no_two_that_are_isomorphic(void **state);
 void trial_refuses_a_save_of_another_population(void **state);
 

@@ -12,14 +12,6 @@ static int open_cmanas(void **state)
     return code;
 }
 
-static void no_architecture_is_asked_twice(void **state)
-{
-    static struct arch asked[TRIAL_ASKS_MAX + 1];
-    size_t count = trial_run_all(*state, asked);
-    assert_in_range(count, 60, 25 * 15);
-    assert_int_equal(trial_count_distinct(asked, count), count);
-}
-
 static void a_generation_is_fourteen_samples_and_the_mean(void **state)
 {
     struct trial *trial = *state;
@@ -136,7 +128,7 @@ static void steady_mode_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        in_trial(no_architecture_is_asked_twice),
+        in_trial(trial_asks_no_architecture_twice),
         in_trial(a_generation_is_fourteen_samples_and_the_mean),
         in_trial(the_answer_is_the_last_mean_which_was_scored),
         in_trial(its_mean_comes_near_the_best),

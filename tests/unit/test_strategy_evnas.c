@@ -11,14 +11,6 @@ static int open_evnas(void **state)
     return code;
 }
 
-static void no_architecture_is_asked_twice(void **state)
-{
-    static struct arch asked[TRIAL_ASKS_MAX + 1];
-    size_t count = trial_run_all(*state, asked);
-    assert_in_range(count, 60, 799);
-    assert_int_equal(trial_count_distinct(asked, count), count);
-}
-
 static void a_generation_waits_for_all_its_results(void **state)
 {
     struct trial *trial = *state;
@@ -100,8 +92,7 @@ static void as_many_rows_of_children_change_as_mutation_says(void **state)
     trial->study.strategy.tournament = 200;
     struct strategy strategy = trial_strategy(trial);
     while (strategy_generation(&strategy) == 0 && strategy_ask(&strategy, &arch) == STRATEGY_ASK) {
-        if (space_connected(&trial->space, &arch) && trial_fitness(&arch) > trial_fitness(&best))
-            best = arch;
+        trial_keep_fitter(trial, &arch, &best);
         trial_tell(trial, &strategy, strategy.told, &arch);
     }
     assert_int_equal(strategy_generation(&strategy), 1);
@@ -130,8 +121,7 @@ static void with_an_elite_the_best_told_is_always_a_member(void **state)
     struct strategy strategy = trial_strategy(trial);
     while (strategy_ask(&strategy, &arch) == STRATEGY_ASK) {
         uint32_t generation = strategy_generation(&strategy);
-        if (space_connected(&trial->space, &arch) && trial_fitness(&arch) > trial_fitness(&best))
-            best = arch;
+        trial_keep_fitter(trial, &arch, &best);
         trial_tell(trial, &strategy, strategy.told, &arch);
         assert_true(strategy_generation(&strategy) == generation || is_member(&strategy, &best));
     }
@@ -155,16 +145,6 @@ static void a_limit_draws_the_search_within_it(void **state)
     assert_true(within[1] > 20);
 }
 
-static void fitness_in_other_units_gives_the_same_search(void **state)
-{
-    struct trial *trial = *state;
-    static struct arch first[TRIAL_ASKS_MAX + 1], second[TRIAL_ASKS_MAX + 1];
-    size_t count = trial_run_all(trial, first);
-    trial->fitness_unit = 0.125;
-    assert_int_equal(trial_run_all(trial, second), count);
-    assert_memory_equal(first, second, count * sizeof *first);
-}
-
 static void settings_that_cannot_work_are_refused_with_their_values(void **state)
 {
     struct trial *trial = *state;
@@ -184,7 +164,7 @@ static void settings_that_cannot_work_are_refused_with_their_values(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        in_trial(no_architecture_is_asked_twice),
+        in_trial(trial_asks_no_architecture_twice),
         in_trial(a_generation_waits_for_all_its_results),
         in_trial(how_asks_and_tells_are_mixed_changes_nothing),
         in_trial(with_a_tournament_of_all_and_no_mutation_nothing_new_comes),
@@ -192,7 +172,7 @@ int main(void)
         in_trial(as_many_rows_of_children_change_as_mutation_says),
         in_trial(with_an_elite_the_best_told_is_always_a_member),
         in_trial(a_limit_draws_the_search_within_it),
-        in_trial(fitness_in_other_units_gives_the_same_search),
+        in_trial(trial_searches_the_same_in_every_unit_of_fitness),
         in_trial(settings_that_cannot_work_are_refused_with_their_values),
         in_trial(trial_by_rmi_asks_no_two_that_are_isomorphic),
         in_trial(trial_refuses_a_save_of_another_population),

@@ -148,16 +148,6 @@ static void an_infeasible_candidate_is_never_better_than_a_feasible_one(void **s
     assert_true(arch_equal(&got, &third));
 }
 
-static void lambda_means_the_same_in_every_unit_of_fitness(void **state)
-{
-    struct trial *trial = *state;
-    static struct arch first[TRIAL_ASKS_MAX + 1], second[TRIAL_ASKS_MAX + 1];
-    size_t count = trial_run_all(trial, first);
-    trial->fitness_unit = 32;
-    assert_int_equal(trial_run_all(trial, second), count);
-    assert_memory_equal(first, second, count * sizeof *first);
-}
-
 static void only_a_cost_above_its_limit_changes_anything(void **state)
 {
     struct trial *trial = *state;
@@ -338,7 +328,7 @@ int main(void)
         in_trial(a_large_lambda_prefers_what_satisfies),
         in_trial(a_lambda_of_zero_ignores_the_constraint),
         in_trial(an_infeasible_candidate_is_never_better_than_a_feasible_one),
-        in_trial(lambda_means_the_same_in_every_unit_of_fitness),
+        in_trial(trial_searches_the_same_in_every_unit_of_fitness),
         in_trial(only_a_cost_above_its_limit_changes_anything),
         in_trial(a_tournament_of_one_makes_parents_of_all_kinds),
         in_trial(screening_finds_the_best_within_the_limit_of_a_world_of_sums),

@@ -74,6 +74,23 @@ static void a_sweep_of_one_has_the_whole_weight_and_is_the_answer(void **state)
     strategy_close(&strategy);
 }
 
+/* Even steps of the cube root, and the same draws for all. */
+static void each_weight_of_a_sweep_decides_as_it_does_alone(void **state)
+{
+    struct trial *trial = *state;
+    static struct arch asked[TRIAL_ASKS_MAX + 1], alone[TRIAL_ASKS_MAX + 1];
+    const double lambda = trial->study.strategy.lambda;
+    trial->study.strategy.steps = 10; /* too few for chance not to matter */
+    trial_run_all(trial, asked);
+    trial->study.strategy.sweep = 1;
+    for (int i = 0; i < SWEEP; i++) {
+        double share = (double)i / (SWEEP - 1);
+        trial->study.strategy.lambda = lambda * share * share * share;
+        assert_int_equal(trial_run_all(trial, alone), SAMPLE + 1);
+        assert_true(arch_equal(&alone[SAMPLE], &asked[SAMPLE + i]));
+    }
+}
+
 static void a_limit_is_kept_to(void **state)
 {
     struct trial *trial = *state;
@@ -86,17 +103,11 @@ static void a_limit_is_kept_to(void **state)
         assert_in_range(10 * trial_cost(&asked[100 + i]), 40, 100); /* near it, not far below */
 }
 
-static bool nothing(uint64_t ask)
-{
-    (void)ask;
-    return false;
-}
-
 static void a_sample_where_nothing_is_feasible_is_the_end(void **state)
 {
     struct trial *trial = *state;
     static struct arch asked[TRIAL_ASKS_MAX + 1];
-    trial->feasible = nothing;
+    trial->feasible = trial_nothing_is_feasible;
     assert_int_equal(trial_run_all(trial, asked), SAMPLE);
 }
 
@@ -118,6 +129,7 @@ int main(void)
         in_trial(a_sample_of_different_architectures_then_one_for_each_weight),
         in_trial(the_more_the_weight_the_less_the_cost),
         in_trial(a_sweep_of_one_has_the_whole_weight_and_is_the_answer),
+        in_trial(each_weight_of_a_sweep_decides_as_it_does_alone),
         in_trial(a_limit_is_kept_to),
         in_trial(a_sample_where_nothing_is_feasible_is_the_end),
         in_trial(settings_that_cannot_work_are_refused_with_their_values),

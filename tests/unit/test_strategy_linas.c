@@ -93,17 +93,11 @@ static void limits_are_kept_to_as_soon_as_costs_are_known(void **state)
     assert_true(within[1] >= 27);
 }
 
-static bool nothing(uint64_t ask)
-{
-    (void)ask;
-    return false;
-}
-
 static void where_nothing_is_feasible_it_goes_on_at_random(void **state)
 {
     struct trial *trial = *state;
     static struct arch asked[TRIAL_ASKS_MAX + 1];
-    trial->feasible = nothing;
+    trial->feasible = trial_nothing_is_feasible;
     assert_int_equal(trial_run_all(trial, asked), ASKS);
     assert_int_equal(trial_count_distinct(asked, ASKS), ASKS);
 }

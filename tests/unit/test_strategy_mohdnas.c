@@ -247,16 +247,10 @@ static void what_is_infeasible_leaves_as_soon_as_there_is_enough_else(void **sta
     forget(ended);
 }
 
-static bool nothing(uint64_t ask)
-{
-    (void)ask;
-    return false;
-}
-
 static void a_search_where_nothing_works_comes_to_its_end(void **state)
 {
     struct trial *trial = *state;
-    trial->feasible = nothing;
+    trial->feasible = trial_nothing_is_feasible;
     struct ended *ended = run_to_the_end(trial);
     assert_int_equal(ended->count, 20 * 40);
     forget(ended);

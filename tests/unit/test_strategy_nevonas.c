@@ -17,14 +17,6 @@ static int open_nevonas(void **state)
     return code;
 }
 
-static void no_architecture_is_asked_twice(void **state)
-{
-    static struct arch asked[TRIAL_ASKS_MAX + 1];
-    size_t count = trial_run_all(*state, asked);
-    assert_in_range(count, 100, 800);
-    assert_int_equal(trial_count_distinct(asked, count), count);
-}
-
 static double fitness_of(const struct trial *trial, const struct arch *arch)
 {
     return space_connected(&trial->space, arch) ? trial_fitness(arch) : 0;
@@ -227,7 +219,7 @@ static void settings_that_cannot_work_are_refused_with_their_values(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        in_trial(no_architecture_is_asked_twice),
+        in_trial(trial_asks_no_architecture_twice),
         in_trial(the_answer_is_the_fittest_of_the_front),
         in_trial(novelty_keeps_the_search_moving),
         in_trial(alone_it_does_not_look_at_the_fitness),

@@ -170,17 +170,11 @@ static void what_is_over_a_limit_is_not_good(void **state)
     strategy_close(&strategy);
 }
 
-static bool nothing(uint64_t ask)
-{
-    (void)ask;
-    return false;
-}
-
 static void a_search_where_nothing_is_good_uses_the_space_up_and_has_no_answer(void **state)
 {
     struct trial *trial = *state;
     struct arch arch;
-    trial->feasible = nothing;
+    trial->feasible = trial_nothing_is_feasible;
     struct strategy strategy = trial_strategy(trial);
     arch = (struct arch){.length = 6};
     for (int i = 0; i < 15625; i++) { /* all but what can be asked in a moment */

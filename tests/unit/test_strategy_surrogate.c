@@ -135,17 +135,11 @@ static void a_limit_that_nothing_keeps_is_approached(void **state)
     assert_true(after < before / 2);
 }
 
-static bool nothing(uint64_t ask)
-{
-    (void)ask;
-    return false;
-}
-
 static void a_search_where_nothing_works_comes_to_its_end(void **state)
 {
     struct trial *trial = *state;
     static struct arch asked[TRIAL_ASKS_MAX + 1];
-    trial->feasible = nothing;
+    trial->feasible = trial_nothing_is_feasible;
     assert_int_equal(trial_run_all(trial, asked), ASKS);
 }
 

@@ -136,6 +136,20 @@ static void stray_values_do_not_bend_what_is_around_them(void **state)
     }
 }
 
+/* A network can go through strays among different architectures, but not of one. */
+static void a_network_does_not_follow_a_stray_seventh_of_one_architecture(void **state)
+{
+    struct world *world = *state;
+    fill(world, sum_of);
+    for (int i = 0; i < EXAMPLES; i++) {
+        world->archs[i] = world->archs[0];
+        world->values[i] = i % 7 == 0 ? 14 : 10;
+    }
+    struct predictor *predictor = fit(world, &kinds[PREDICTOR_MLP]);
+    assert_near(predictor_predict(predictor, &world->archs[0]), 10, 0, 0.15); /* the mean is 10.57 */
+    predictor_free(predictor);
+}
+
 /* Shares of one are an architecture, and between them the gradient is that of the value. */
 static void gradients_are_those_of_finite_differences(void **state)
 {
@@ -249,6 +263,7 @@ int main(void)
         in_world(every_kind_learns_a_sum),
         in_world(a_kernel_learns_what_ridge_cannot),
         in_world(stray_values_do_not_bend_what_is_around_them),
+        in_world(a_network_does_not_follow_a_stray_seventh_of_one_architecture),
         in_world(gradients_are_those_of_finite_differences),
         in_world(what_is_disconnected_is_a_class_of_its_own),
         in_world(cross_validation_chooses_what_predicts_best_and_says_how_well),

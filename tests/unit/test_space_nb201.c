@@ -108,6 +108,46 @@ static void cells_that_are_connected_number_15284(void **state)
     assert_int_equal(connected, 15284);
 }
 
+/* --- traits ------------------------------------------------------------------------------------------------- */
+
+static void traits_are_below_their_choices_in_every_cell(void **state)
+{
+    (void)state;
+    size_t count = space_trait_count(&space);
+    assert_in_range(count, 1, SPACE_TRAITS_MAX);
+    for (int i = 0; i < NB201_CELLS; i++) {
+        struct arch arch = cell(i);
+        uint8_t traits[SPACE_TRAITS_MAX];
+        space_traits(&space, &arch, traits);
+        for (size_t trait = 0; trait < count; trait++)
+            assert_true(traits[trait] < space_trait_choices(&space, trait));
+    }
+}
+
+/* Each edge by what reaches the output, then also by whether the rest is dropped (2: it is), then degrees. */
+static void traits_are_those_found_by_hand(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *cell;
+        uint8_t traits[19];
+    } known[] = {
+        {"333333", {3, 3, 3, 3, 3, 3, /**/ 3, 3, 3, 3, 3, 3, /**/ 1, 2, 3, 1, 2, 2, 3}},
+        {"320100",
+         {8, 7, 5, 1, 5, 5, /**/ 16, 13, 7, 1, 7, 7, /**/ 1, 1, 1, 0, 0, 0, 3}}, /* no one wants the convolution in node 1 */
+        {"120100", {6, 7, 5, 1, 5, 5, /**/ 9, 12, 6, 1, 6, 6, /**/ 1, 1, 1, 0, 0, 0, 3}},  /* one operation, computed */
+        {"323010", {3, 7, 8, 5, 1, 5, /**/ 3, 13, 16, 7, 1, 7, /**/ 1, 2, 1, 0, 1, 2, 2}}, /* a sum in node 2 */
+        {"001300", {5, 5, 6, 3, 5, 5, /**/ 5, 5, 8, 3, 5, 5, /**/ 0, 0, 1, 0, 0, 1, 1}},   /* a skip of nothing */
+    };
+    assert_int_equal(space_trait_count(&space), 19);
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        struct arch arch = parsed(known[i].cell);
+        uint8_t traits[SPACE_TRAITS_MAX];
+        space_traits(&space, &arch, traits);
+        assert_memory_equal(traits, known[i].traits, 19);
+    }
+}
+
 /* --- classes --------------------------------------------------------------------------------------------- */
 
 static void classes_number_the_published_6466(void **state)
@@ -445,6 +485,8 @@ int main(void)
         cmocka_unit_test(all_15625_cells_print_and_parse_back),
         cmocka_unit_test(parse_errors_name_the_place_and_what_was_expected),
         cmocka_unit_test(architectures_of_wrong_length_or_gene_are_not_valid),
+        cmocka_unit_test(traits_are_below_their_choices_in_every_cell),
+        cmocka_unit_test(traits_are_those_found_by_hand),
         cmocka_unit_test(cells_that_are_connected_number_15284),
         cmocka_unit_test(classes_number_the_published_6466),
         cmocka_unit_test(a_representative_is_its_own_and_has_the_smallest_genes),

@@ -168,6 +168,28 @@ static void survivors_keep_the_novelty_they_had_when_they_were_scored(void **sta
     strategy_close(&strategy);
 }
 
+/* Every fourth child would be its parent once more. */
+static void no_two_matrices_are_the_same(void **state)
+{
+    struct trial *trial = *state;
+    struct arch arch;
+    double alpha[20 * 30], parents[20 * 30];
+    trial->study.strategy.mutation = 0;
+    struct strategy strategy = trial_strategy(trial);
+    while (strategy_generation(&strategy) < 3 && strategy_ask(&strategy, &arch) == STRATEGY_ASK)
+        trial_tell(trial, &strategy, strategy.told, &arch);
+    json_t *saved = state_of(&strategy);
+    assert_true(jsontext_take_numbers(json_object_get(json_object_get(saved, "cohort"), "alpha"), alpha, 20 * 30));
+    assert_true(jsontext_take_numbers(json_object_get(saved, "parents"), parents, 20 * 30));
+    for (int i = 0; i < 20; i++)
+        for (int k = 0; k < 20; k++) {
+            assert_true(i == k || memcmp(alpha + 30 * i, alpha + 30 * k, 30 * sizeof *alpha) != 0);
+            assert_true(memcmp(alpha + 30 * i, parents + 30 * k, 30 * sizeof *alpha) != 0);
+        }
+    json_decref(saved);
+    strategy_close(&strategy);
+}
+
 static void what_is_over_a_limit_is_not_in_the_front(void **state)
 {
     struct trial *trial = *state;
@@ -224,6 +246,7 @@ int main(void)
         in_trial(novelty_keeps_the_search_moving),
         in_trial(alone_it_does_not_look_at_the_fitness),
         in_trial(survivors_keep_the_novelty_they_had_when_they_were_scored),
+        in_trial(no_two_matrices_are_the_same),
         in_trial(what_is_over_a_limit_is_not_in_the_front),
         in_trial(a_cost_can_be_a_third_objective),
         in_trial(settings_that_cannot_work_are_refused_with_their_values),

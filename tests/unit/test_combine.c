@@ -53,6 +53,8 @@ static void a_phi_at_its_maximum_is_finite_and_the_best_there_is(void **state)
     double most = combine_macs(scale, scale->taps, 4e7);
     assert_true(isfinite(most));
     assert_true(most > combine_macs(scale, scale->taps - 1e-4, 4e7));
+    assert_true(most > combine_macs(scale, scale->taps * (1 - 2e-6), 4e7));
+    assert_near(combine_macs(scale, scale->taps * (1 - 5e-7), 4e7), most, 0, 0);
     assert_near(combine_macs(scale, scale->taps * (1 + 1e-7), 4e7), most, 0, 0);
     assert_true(isfinite(combine_macs_deep(scale, 0, 0, 4e7)));
 }

@@ -28,9 +28,10 @@ static void digests_of_presets_are_those_in_existing_databases(void **state)
 {
     (void)state;
     struct protocol full = preset("nb201", "rmi-full"), first = preset("nb201", "rmi-fast-1");
-    struct protocol second = preset("nb201", "rmi-fast-2");
+    struct protocol second = preset("nb201", "rmi-fast-2"), deep = preset("nb201", "rmi-deep-1");
     assert_digest(&full, "a8750f881af55a6627374ae6f60cb7bb04f4f08b3053822e5035572fb17fcc50");
     assert_digest(&second, "918c0fac42f916dc3842b1a513cd1fc20cae01a8aaef1e4cb769988f06f61336");
+    assert_digest(&deep, "43850fcdadd1f2bdde41fbc85d38814bddffbf4503d5150afd02f10167afd96c");
     assert_digest(&first, "19d6ac29f215a35dcbf39ee2c7babfe16bd8cd0e1f8dc93c00974000588bf360");
 }
 
@@ -57,6 +58,7 @@ static void a_preset_that_has_changed_is_kept_by_its_number(void **state)
     assert_string_equal(protocol_kept_name("darts", "rmi-fast", false), "rmi-fast");
     assert_string_equal(protocol_kept_name("darts", "rmi-fast", true), "rmi-fast");
     assert_string_equal(preset("nb201", "rmi-fast").name, "rmi-fast-2");
+    assert_string_equal(preset("nb201", "rmi-deep").name, "rmi-deep-1");
 }
 
 static void the_full_protocol_of_darts_is_the_published_one(void **state)

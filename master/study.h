@@ -23,23 +23,47 @@
 #include "common/tables.h"
 #include "master/strategy.h"
 
-enum study_want_kind { STUDY_WANT_RMI, STUDY_WANT_MEASURE };
+enum study_want_kind {
+    STUDY_WANT_RMI,
+    STUDY_WANT_MEASURE,
+    STUDY_WANT_ONESHOT_TRAIN, /* a one-shot net goes through one shard of one epoch: what comes is a loss and new weights */
+    STUDY_WANT_ONESHOT_SCORE  /* an architecture is scored with the weights of a one-shot net */
+};
 
 /* Part of the keys: raised when the rule behind a value changes, so that old rows of the store are not taken for new ones. The
  * second is MEASURE_PROTOCOL_VERSION of worker/measure.h, which a test compares. */
 enum { STUDY_WEIGHT_SEED_VERSION = 1, STUDY_MEASUREMENT_VERSION = 2 };
 
+struct oneshot_protocol; /* common/oneshot.h */
+struct space_mask;       /* common/space.h */
+
+/* What ONESHOT_TRAIN and ONESHOT_SCORE need besides the architecture. What is pointed at is the study's and stays as it is until
+ * the value of that key was provided, or the study is closed: all shards of an epoch, and all copies of a want, share it. */
+struct study_oneshot {
+    struct digest images;  /* of the images that are trained or scored on */
+    bool has_weights;      /* else they are drawn (TRAIN: the first epoch of a stage that inherits nothing) */
+    struct digest weights; /* what is gone on from, or scored with */
+    const struct oneshot_protocol *protocol;
+    const struct space_mask *mask; /* the operations that are left */
+    uint32_t stage;
+    uint32_t epoch, shard;       /* TRAIN: from 0 */
+    const struct arch *schedule; /* TRAIN: step b trains entry b mod schedule_count */
+    size_t schedule_count;       /* at most ONESHOT_SCHEDULE_MAX; 0: drawn at every step */
+};
+
 /* A value to be supplied. Two candidates with the same key share one want. */
 struct study_want {
     char key[DIGEST_HEX_BYTES]; /* evaluation key, or measurement key (device key and measurement protocol version included) */
     enum study_want_kind kind;
-    struct arch arch; /* canonical: what is to be evaluated or measured */
+    struct arch arch; /* canonical: what is to be evaluated or measured; exact with ONESHOT_SCORE, none with ONESHOT_TRAIN */
     char arch_text[ARCH_TEXT_BYTES];
-    char device[128];         /* MEASURE: the study's device word: a device key or "host" */
-    struct protocol protocol; /* RMI: how it is scored */
+    char device[128];             /* MEASURE: the study's device word: a device key or "host" */
+    struct protocol protocol;     /* RMI: how it is scored */
+    struct study_oneshot oneshot; /* ONESHOT_*; zeros otherwise */
 };
 
-/* A supplied value: phi of an RMI evaluation, latency_ms of a measurement. */
+/* A supplied value: phi of an RMI evaluation, latency_ms of a measurement, the mean loss of a one-shot net's training, the
+ * accuracy in percent of an architecture by a one-shot net's weights. */
 struct study_value {
     bool feasible;
     double value;

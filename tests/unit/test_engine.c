@@ -1,5 +1,5 @@
 /* engine: what its header promises beside the operators (test_engine_ops): SGD, running statistics, weights in and out,
- * determinism, no allocation in the loop, refusals, the loss. */
+ * determinism, no allocation in the loop, masks, refusals, the loss. */
 #include "tests/support/test.h"
 
 #include <malloc.h>
@@ -52,14 +52,19 @@ static void drop(struct fixture *f)
 static const struct engine_sgd sgd = {.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 5e-4};
 static const struct engine_options training = {.mode = ENGINE_TRAIN, .batch = BATCH};
 
-static double train_step(struct fixture *f)
+static double train_step_with(struct fixture *f, const struct engine_sgd *how)
 {
     engine_forward(f->engine, f->images);
     struct engine_rows gradient = engine_output_gradient(f->engine, 0);
     const double loss = engine_cross_entropy(engine_output(f->engine, 0), f->labels, CLASSES, 1, &gradient, NULL);
     engine_backward(f->engine);
-    engine_step(f->engine, &sgd);
+    engine_step(f->engine, how);
     return loss;
+}
+
+static double train_step(struct fixture *f)
+{
+    return train_step_with(f, &sgd);
 }
 
 static void training_on_one_batch_brings_the_loss_down(void **state)
@@ -515,6 +520,135 @@ static int tell_warning(int argc, char **argv)
     return settles && (argc != 4 || strcmp(argv[2], "two words") != 0 || argv[3][0] != '\0');
 }
 
+/* --- masks --- */
+
+/* A mask over every tensor that is a convolution's or the dense layer's weight: two elements of three are dropped. */
+static unsigned char *pattern(size_t count)
+{
+    unsigned char *kept = malloc(count);
+    assert_non_null(kept);
+    for (size_t i = 0; i < count; i++)
+        kept[i] = i % 3 == 1;
+    return kept;
+}
+
+static bool is_masked(const struct net_tensor *t)
+{
+    return t->rank > 1;
+}
+
+static void mask_all(struct fixture *f)
+{
+    for (int t = 0; t < f->net.tensor_count; t++)
+        if (is_masked(&f->net.tensors[t])) {
+            unsigned char *kept = pattern(f->net.tensors[t].count);
+            assert_ok(engine_set_mask(f->engine, t, kept, &status), status);
+            free(kept);
+        }
+}
+
+static void zero_by_hand(struct net *net)
+{
+    for (int t = 0; t < net->tensor_count; t++)
+        for (size_t i = 0; is_masked(&net->tensors[t]) && i < net->tensors[t].count; i++)
+            if (i % 3 != 1)
+                net->tensors[t].data[i] = 0;
+}
+
+/* Without momentum, loading weights in which the same places were zeroed by hand is what a mask must come to. */
+static void a_masked_step_is_a_step_with_those_weights_zeroed(void **state)
+{
+    (void)state;
+    const struct engine_sgd plain = {.learning_rate = 0.1, .weight_decay = 5e-4};
+    for (enum engine_isa isa = isa_next(ENGINE_ISA_AUTO); isa != ENGINE_ISA_AUTO; isa = isa_next(isa)) {
+        struct fixture a, b;
+        const struct engine_options options = {.mode = ENGINE_TRAIN, .batch = BATCH, .isa = isa};
+        make(&a, "342123", &options);
+        make(&b, "342123", &options);
+        mask_all(&a);
+        zero_by_hand(&b.net);
+        engine_load_weights(b.engine, &b.net);
+        for (int i = 0; i < 3; i++) {
+            const double one = train_step_with(&a, &plain), other = train_step_with(&b, &plain);
+            assert_memory_equal(&one, &other, sizeof one);
+            engine_store_weights(b.engine, &b.net);
+            zero_by_hand(&b.net);
+            engine_load_weights(b.engine, &b.net);
+        }
+        engine_store_weights(a.engine, &a.net);
+        for (int t = 0; t < a.net.tensor_count; t++)
+            assert_memory_equal(a.net.tensors[t].data, b.net.tensors[t].data, a.net.tensors[t].count * sizeof(float));
+        drop(&a);
+        drop(&b);
+    }
+}
+
+static size_t zeros_of(const struct net *net, size_t *total)
+{
+    size_t zeros = 0;
+    *total = 0;
+    for (int t = 0; t < net->tensor_count; t++)
+        for (size_t i = 0; is_masked(&net->tensors[t]) && i < net->tensors[t].count; i++, ++*total)
+            zeros += net->tensors[t].data[i] == 0;
+    return zeros;
+}
+
+static void masked_weights_stay_zero_under_momentum_and_the_others_move(void **state)
+{
+    (void)state;
+    struct fixture f;
+    size_t total, dropped = 0;
+    make(&f, "342123", &training);
+    for (int i = 0; i < 3; i++) /* the momentum that a mask must put an end to */
+        train_step(&f);
+    mask_all(&f);
+    const double first = train_step(&f);
+    double last = first;
+    for (int i = 0; i < 20; i++)
+        last = train_step(&f);
+    assert_true(last < first);
+    engine_store_weights(f.engine, &f.net);
+    for (int t = 0; t < f.net.tensor_count; t++)
+        for (size_t i = 0; is_masked(&f.net.tensors[t]) && i < f.net.tensors[t].count; i++) {
+            dropped += i % 3 != 1;
+            assert_true(i % 3 == 1 || f.net.tensors[t].data[i] == 0);
+        }
+    assert_int_equal(zeros_of(&f.net, &total), dropped);
+    drop(&f);
+}
+
+static void loaded_weights_are_masked_until_the_mask_is_lifted(void **state)
+{
+    (void)state;
+    struct fixture f;
+    size_t total;
+    make(&f, "342123", &training);
+    mask_all(&f);
+    engine_load_weights(f.engine, &f.net);
+    engine_store_weights(f.engine, &f.net);
+    assert_true(zeros_of(&f.net, &total) > total / 2);
+    for (int t = 0; t < f.net.tensor_count; t++)
+        if (is_masked(&f.net.tensors[t]))
+            assert_ok(engine_set_mask(f.engine, t, NULL, &status), status);
+    train_step(&f);
+    engine_store_weights(f.engine, &f.net);
+    assert_true(zeros_of(&f.net, &total) < total / 10);
+    drop(&f);
+}
+
+static void a_mask_over_what_is_not_trained_is_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    unsigned char kept[64] = {0};
+    make(&f, "342123", &training);
+    const int t = net_find_tensor(&f.net, "stem.1.running_mean");
+    assert_true(t >= 0);
+    assert_int_equal(engine_set_mask(f.engine, t, kept, &status), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status.message, "not trained"));
+    drop(&f);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -541,6 +675,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(cross_entropy_and_its_gradient_are_right_and_stable),
         cmocka_unit_test(sizes_of_a_large_net_do_not_wrap_around),
         cmocka_unit_test(openblas_is_as_wide_as_the_cpu_when_the_environment_is_clean),
+        cmocka_unit_test(a_masked_step_is_a_step_with_those_weights_zeroed),
+        cmocka_unit_test(masked_weights_stay_zero_under_momentum_and_the_others_move),
+        cmocka_unit_test(loaded_weights_are_masked_until_the_mask_is_lifted),
+        cmocka_unit_test(a_mask_over_what_is_not_trained_is_refused),
         cmocka_unit_test(a_forced_narrow_openblas_is_warned_of_on_a_wide_cpu),
     };
     return TEST_RUN(tests);

@@ -1,5 +1,5 @@
 /* engine: makes an engine from a net and drives its steps. The rule it keeps: all memory is taken in engine_create; nothing after
- * it allocates. */
+ * it allocates, but engine_set_mask. */
 #include "worker/engine/engine.h"
 
 #include <assert.h>
@@ -10,6 +10,7 @@
 #include "worker/engine/blas.h"
 #include "worker/engine/engine_inner.h"
 #include "worker/engine/isa.h"
+#include "worker/engine/mask.h"
 #include "worker/engine/memory.h"
 #include "worker/engine/weights.h"
 
@@ -128,6 +129,7 @@ void engine_free(struct engine *engine)
 {
     if (!engine)
         return;
+    mask_free(engine);
     memory_give(engine->memory, engine->arena, engine->arena_bytes);
     plan_free(&engine->plan);
     free(engine);
@@ -193,6 +195,7 @@ void engine_step(struct engine *engine, const struct engine_sgd *sgd)
 {
     engine->kernels->sgd(engine->plan.trainable_elements, engine->weights, engine->gradients, engine->velocity,
                          (engine_real)sgd->learning_rate, (engine_real)sgd->momentum, (engine_real)sgd->weight_decay);
+    mask_apply(engine);
 }
 
 void engine_gradient(const struct engine *engine, int tensor, engine_real *out)
@@ -209,4 +212,11 @@ void engine_store_weights(const struct engine *engine, struct net *net)
 void engine_load_weights(struct engine *engine, const struct net *net)
 {
     weights_load(engine, net);
+    mask_apply(engine);
+}
+
+enum status_code engine_set_mask(struct engine *engine, int tensor, const unsigned char *kept, struct status *status)
+{
+    assert(engine->plan.mode == ENGINE_TRAIN && tensor >= 0 && tensor < engine->plan.tensor_count);
+    return mask_set(engine, tensor, kept, status);
 }

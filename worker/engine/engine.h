@@ -2,9 +2,10 @@
  *
  * engine_create compiles a net for a batch size and a mode: dead nodes are dropped, ReLU, BN sums, BN apply and node sums are fused
  * where that saves a pass over memory, and every buffer gets its place in the arena. After that nothing here allocates, locks or
- * grows (OpenBLAS allocates once). Activations live as [N][C/L][H][W][L] with L the vector lanes of the chosen ISA; callers see
- * rows of features per image whose order inside the row is the engine's own (linear CKA does not depend on it). An engine belongs
- * to one thread at a time; several engines do not share anything. No function below blocks except on computation. */
+ * grows (OpenBLAS allocates once; a mask takes memory when it is set). Activations live as [N][C/L][H][W][L] with L the vector
+ * lanes of the chosen ISA; callers see rows of features per image whose order inside the row is the engine's own (linear CKA does
+ * not depend on it). An engine belongs to one thread at a time; several engines do not share anything. No function below blocks
+ * except on computation. */
 #ifndef HWNAS_WORKER_ENGINE_ENGINE_H
 #define HWNAS_WORKER_ENGINE_ENGINE_H
 
@@ -129,8 +130,14 @@ void engine_gradient(const struct engine *engine, int tensor, engine_real *out);
  * or a copy. */
 void engine_store_weights(const struct engine *engine, struct net *net);
 
-/* Loads weights from a net of the same structure and forgets the momentum. */
+/* Loads weights from a net of the same structure and forgets the momentum. What is masked stays 0. */
 void engine_load_weights(struct engine *engine, const struct net *net);
+
+/* Prunes weights of tensor t (TRAIN only): the elements i, in its plain order, with kept[i] == 0 become 0 at once and stay exactly
+ * 0 through every later step, whatever gradient, momentum and weight decay say. A second call takes the place of the first for that
+ * tensor; kept NULL lifts its mask. Copies kept. On failure nothing has changed: STATUS_NO_MEMORY, or STATUS_BAD_INPUT for a tensor
+ * that is not trained. */
+enum status_code engine_set_mask(struct engine *engine, int tensor, const unsigned char *kept, struct status *status);
 
 /* Returns the mean cross-entropy of logits (N,classes) against labels (N). Its gradient, times `weight`, is ADDED to `gradient`
  * when that is not NULL. per_image (N) receives each image's own cross-entropy when not NULL. Computed stably, sums in double. */

@@ -4,6 +4,12 @@
 
 #include "worker/engine/plan.h"
 
+/* Where one parameter's masked weights stand among all trainable elements. */
+struct engine_mask {
+    size_t *places; /* owned; NULL: nothing is masked */
+    size_t count;
+};
+
 struct engine {
     struct plan plan;
     const struct kernels *kernels;
@@ -16,6 +22,7 @@ struct engine {
     double *sums;                                /* 2 * norm_elements */
     engine_real *scratch, *buffers;
     const engine_real *images; /* the caller's, during a forward */
+    struct engine_mask *masks; /* owned, plan.param_count; NULL: none was ever set */
 };
 
 /* Carry out one step. */

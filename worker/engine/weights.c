@@ -99,3 +99,16 @@ void weights_gradient(const struct engine *e, int tensor, engine_real *out)
         for (size_t k = 0; k < s.count; k++)
             out[s.plain + k] = e->gradients[p->offset + s.place + k * s.step];
 }
+
+size_t weights_places(const struct engine *e, int tensor, const unsigned char *kept, size_t *places)
+{
+    const struct plan_param *p = &e->plan.params[e->plan.param_of_tensor[tensor]];
+    struct walk w = walk_start(&e->plan, p);
+    struct stretch s;
+    size_t count = 0;
+    while (walk_next(&w, &s))
+        for (size_t k = 0; k < s.count; k++)
+            if (!kept[s.plain + k])
+                places[count++] = p->offset + s.place + k * s.step;
+    return count;
+}

@@ -13,4 +13,8 @@ void weights_store(const struct engine *engine, struct net *net);
 /* Gradient of tensor `tensor` in plain order; zeros where it has none. */
 void weights_gradient(const struct engine *engine, int tensor, engine_real *out);
 
+/* Writes where the elements with kept[i] == 0 stand among the trainable elements, and returns how many there are. kept: of a
+ * trained tensor, in its plain order. */
+size_t weights_places(const struct engine *engine, int tensor, const unsigned char *kept, size_t *places);
+
 #endif

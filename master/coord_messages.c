@@ -378,7 +378,7 @@ void coord_post_task(struct coord *coord, const struct dispatch_action *grant, u
         task->kind = WIRE_RMI;
         task->bundle_digest = *digest;
         task->protocol = want->protocol;
-        task->seed = config->seed;
+        task->seed = want->seed;
     } else {
         task->kind = WIRE_MEASURE;
         task->network = (struct wire_network){.channels = (uint32_t)config->network.channels,

@@ -36,7 +36,8 @@ void study_name_candidate(const struct study *study, const struct arch *arch, ui
     if (study->fitness_table != NULL)
         study_key_table(study->config, out->arch_text, table_digest(study->fitness_table), out->fitness_key);
     else
-        study_key_rmi(study->config, out->canonical_text, &study->bundle, &study->first.digest, out->fitness_key);
+        study_key_rmi(study->config, out->canonical_text, &study->bundle, &study->first.digest, study->config->seed,
+                      out->fitness_key);
     for (size_t i = 0; i < CONFIG_COSTS_MAX; i++)
         out->result.costs[i] = NAN;
 }
@@ -108,10 +109,8 @@ static void queue_want(struct study *study, struct value *value)
     study->last_want = value;
 }
 
-/* The value of that key; wanted from outside when it is new: of an agent on that device, or of a worker (device NULL) in that way.
- * NULL without memory. */
-static struct value *need_value(struct study *study, const struct study_candidate *candidate, const char *key, const char *device,
-                                const struct protocol *protocol)
+struct value *study_need(struct study *study, const struct study_candidate *candidate, const char *key, const char *device,
+                         const struct protocol *protocol, uint64_t seed)
 {
     struct value *value = NULL;
     HASH_FIND(hh, study->values, key, DIGEST_HEX_BYTES - 1, value);
@@ -129,10 +128,12 @@ static struct value *need_value(struct study *study, const struct study_candidat
     want->kind = device != NULL ? STUDY_WANT_MEASURE : STUDY_WANT_RMI;
     space_canonical(study->space, &candidate->arch, &want->arch);
     memcpy(want->arch_text, candidate->canonical_text, sizeof want->arch_text);
-    if (device != NULL)
+    if (device != NULL) {
         snprintf(want->device, sizeof want->device, "%s", device);
-    else
+    } else {
         want->protocol = *protocol;
+        want->seed = seed;
+    }
     value->want = want;
     queue_want(study, value);
     return value;
@@ -149,11 +150,12 @@ static bool need_scores(struct study *study, struct pending *pending)
     char key[DIGEST_HEX_BYTES];
     if (study->scale != NULL && study_own_macs(study, &candidate->arch, &pending->macs, NULL) != STATUS_OK)
         return false;
-    pending->fitness = need_value(study, candidate, candidate->fitness_key, NULL, &study->first.protocol);
+    uint64_t seed = study->config->seed;
+    pending->fitness = study_need(study, candidate, candidate->fitness_key, NULL, &study->first.protocol, seed);
     if (pending->fitness == NULL || !study->has_second)
         return pending->fitness != NULL;
-    study_key_rmi(study->config, candidate->canonical_text, &study->bundle, &study->second.digest, key);
-    pending->deep = need_value(study, candidate, key, NULL, &study->second.protocol);
+    study_key_rmi(study->config, candidate->canonical_text, &study->bundle, &study->second.digest, seed, key);
+    pending->deep = study_need(study, candidate, key, NULL, &study->second.protocol, seed);
     return pending->deep != NULL;
 }
 
@@ -177,7 +179,7 @@ static bool need_values(struct study *study, struct pending *pending)
         if (study->config->costs[i].source != CONFIG_COST_AGENT)
             continue;
         study_key_measure(study->config, candidate->canonical_text, study->config->costs[i].device, key);
-        pending->costs[i] = need_value(study, candidate, key, study->config->costs[i].device, NULL);
+        pending->costs[i] = study_need(study, candidate, key, study->config->costs[i].device, NULL, 0);
         if (pending->costs[i] == NULL)
             return false;
     }

@@ -12,7 +12,7 @@ static void end_hex(struct digest_stream *stream, char out[DIGEST_HEX_BYTES])
 }
 
 void study_key_rmi(const struct config_study *config, const char *canonical, const struct digest *bundle,
-                   const struct digest *protocol, char out[DIGEST_HEX_BYTES])
+                   const struct digest *protocol, uint64_t seed, char out[DIGEST_HEX_BYTES])
 {
     struct digest_stream stream;
     digest_begin(&stream);
@@ -21,9 +21,24 @@ void study_key_rmi(const struct config_study *config, const char *canonical, con
     digest_text(&stream, canonical);
     digest_bytes(&stream, bundle->bytes, DIGEST_BYTES);
     digest_bytes(&stream, protocol->bytes, DIGEST_BYTES);
-    digest_u64(&stream, config->seed);
+    digest_u64(&stream, seed);
     digest_u64(&stream, STUDY_WEIGHT_SEED_VERSION);
     end_hex(&stream, out);
+}
+
+uint64_t study_key_draw_seed(uint64_t study_seed, uint32_t draw)
+{
+    struct digest_stream stream;
+    struct digest digest;
+    uint64_t seed = 0;
+    digest_begin(&stream);
+    digest_text(&stream, "hwnas draw");
+    digest_u64(&stream, study_seed);
+    digest_u64(&stream, draw);
+    digest_end(&stream, &digest);
+    for (int i = 0; i < 8; i++)
+        seed = seed << 8 | digest.bytes[i];
+    return seed;
 }
 
 void study_key_table(const struct config_study *config, const char *exact, const struct digest *table, char out[DIGEST_HEX_BYTES])

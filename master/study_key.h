@@ -7,10 +7,14 @@
 #include "common/config.h"
 #include "common/digest.h"
 
-/* An RMI evaluation: space, canonical architecture's text, bundle, protocol, study seed and the rule that makes a weight seed of
- * it. */
+/* An RMI evaluation: space, canonical architecture's text, bundle, protocol, seed (the study's, or a draw's) and the rule that
+ * makes a weight seed of it. */
 void study_key_rmi(const struct config_study *config, const char *canonical, const struct digest *bundle,
-                   const struct digest *protocol, char out[DIGEST_HEX_BYTES]);
+                   const struct digest *protocol, uint64_t seed, char out[DIGEST_HEX_BYTES]);
+
+/* The seed of a fresh draw of initial weights: of the study's seed and the draw's number, from 1. A number that `hwnas rmi --seed`
+ * takes. */
+uint64_t study_key_draw_seed(uint64_t study_seed, uint32_t draw);
 
 /* A look-up: the table's contents and column, exact architecture's text. */
 void study_key_table(const struct config_study *config, const char *exact, const struct digest *table, char out[DIGEST_HEX_BYTES]);

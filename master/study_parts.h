@@ -83,6 +83,11 @@ void study_name_candidate(const struct study *study, const struct arch *arch, ui
  * that equal keys have equal fitness whatever the study's network is. */
 enum status_code study_own_macs(const struct study *study, const struct arch *arch, double *macs, struct status *status);
 
+/* The value of that key; wanted from outside when it is new: of an agent on that device, or of a worker (device NULL) that scores
+ * with weights of that seed. NULL without memory. */
+struct value *study_need(struct study *study, const struct study_candidate *candidate, const char *key, const char *device,
+                         const struct protocol *protocol, uint64_t seed);
+
 /* A candidate to be told later, all but its values known; whether it is ruled out without an evaluation comes out of its costs, and
  * what was known before is the caller's to say. Asks come in order. NULL without memory. */
 struct pending *study_expect(struct study *study, const struct arch *arch, uint64_t ask);

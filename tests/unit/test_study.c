@@ -8,6 +8,7 @@
 #include "common/combine.h"
 #include "common/fileio.h"
 #include "common/rng.h"
+#include "master/study_key.h"
 #include "tests/support/study_world.h"
 #include "worker/measure.h"
 
@@ -358,6 +359,21 @@ static void keys_change_with_what_the_value_depends_on_and_with_nothing_else(voi
     assert_string_not_equal(other, rmi);
 }
 
+/* Stored evaluations are found again by their keys, and a key by its draw's seed: the numbers stay what they are. */
+static void draws_have_seeds_of_their_own_which_stay(void **state)
+{
+    struct world *world = *state;
+    struct digest bundle, protocol;
+    char first[DIGEST_HEX_BYTES], second[DIGEST_HEX_BYTES];
+    assert_int_equal(study_key_draw_seed(0, 1), UINT64_C(16535295761565250286));
+    assert_int_equal(study_key_draw_seed(7, 3), UINT64_C(6399539815585318351));
+    digest_of("bundle", 6, &bundle);
+    digest_of("protocol", 8, &protocol);
+    study_key_rmi(&world->config, "cell", &bundle, &protocol, 1, first);
+    study_key_rmi(&world->config, "cell", &bundle, &protocol, study_key_draw_seed(1, 1), second);
+    assert_string_not_equal(first, second);
+}
+
 /* MACs of what is evaluated, in the space's own network; the world's has fewer cells. */
 static double own_macs(const struct world *world, const struct arch *arch)
 {
@@ -420,6 +436,8 @@ static void a_second_network_is_a_second_want_and_the_candidate_waits_for_both(v
         assert_int_equal(count, 2);
         assert_string_not_equal(scores[0].key, scores[1].key);
         assert_string_equal(scores[0].arch_text, scores[1].arch_text);
+        assert_int_equal(scores[0].seed, world->config.seed);
+        assert_int_equal(scores[1].seed, world->config.seed);
         assert_string_equal(scores[0].protocol.name, "rmi-fast-2");
         assert_string_equal(scores[1].protocol.name, scale->deep);
         study_provide(study, scores[early].key, &(struct study_value){.feasible = true, .value = phi[early]});
@@ -842,6 +860,7 @@ int main(void)
         in_world(the_order_of_arrival_changes_nothing),
         in_world(a_value_that_is_not_a_number_is_infeasible),
         in_world(unknown_keys_are_ignored),
+        in_world(draws_have_seeds_of_their_own_which_stay),
         in_world(keys_change_with_what_the_value_depends_on_and_with_nothing_else),
         in_world(combining_changes_the_fitness_and_nothing_that_is_wanted),
         in_world(a_second_network_is_a_second_want_and_the_candidate_waits_for_both),

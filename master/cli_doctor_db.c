@@ -16,16 +16,16 @@ static void look_inside(struct store *store, const char *path, struct doctor_rep
     struct store_study *studies = NULL;
     struct status status = {0};
     size_t count = 0;
-    int64_t rmi = 0, measured = 0;
+    int64_t computed = 0, measured = 0;
     enum status_code code = store_study_list(store, &studies, &count, &status);
     if (code == STATUS_OK)
-        code = store_evaluation_count(store, &rmi, &measured, &status);
+        code = store_evaluation_count(store, &computed, &measured, &status);
     if (code != STATUS_OK)
         doctor_say(report, DOCTOR_WRONG, "database", NULL, "%s", status.message);
     else
         doctor_say(report, DOCTOR_FINE, "database", NULL,
-                   "%.300s: sound, of this version; %zu studies, %lld evaluations, %lld measurements", path, count, (long long)rmi,
-                   (long long)measured);
+                   "%.300s: sound, of this version; %zu studies, %lld evaluations, %lld measurements", path, count,
+                   (long long)computed, (long long)measured);
     for (size_t i = 0; i < count; i++)
         store_study_free(&studies[i]);
     free(studies);

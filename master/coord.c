@@ -313,7 +313,7 @@ static enum status_code give_up(struct coord *coord, const struct dispatch_actio
     const char *device_key = coord_board_device(coord, action->board);
     snprintf(row.device_key, sizeof row.device_key, "%s", device_key != NULL ? device_key : want->device);
     line_of(action->reason, row.why_not, sizeof row.why_not);
-    return search_accept(coord->search, &row, status);
+    return search_accept(coord->search, &row, NULL, status);
 }
 
 /* *freed: something was given up, so the study may go on. */

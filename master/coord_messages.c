@@ -130,7 +130,7 @@ static enum status_code store_result(struct coord *coord, uint32_t link, const s
         return status_set(status, STATUS_NO_MEMORY, "no memory for a result");
     enum status_code code = search_begin(coord->search, status);
     if (code == STATUS_OK)
-        code = search_accept(coord->search, &row, status);
+        code = search_accept(coord->search, &row, NULL, status);
     store_evaluation_free(&row);
     return code;
 }
@@ -231,16 +231,21 @@ static void on_result(struct coord *coord, uint32_t link, struct wire_result *re
 
 static void on_bundle_request(struct coord *coord, uint32_t link, const struct wire_bundle_request *request)
 {
-    const struct digest *digest;
-    size_t size;
-    const uint8_t *bundle = search_bundle(coord->search, &size, &digest);
+    const void *data = NULL;
+    size_t size = 0;
+    struct status status = {0};
     struct wire_bundle_chunk *out = &coord->answer.bundle_chunk;
+    enum status_code code = search_blob(coord->search, &request->digest, &data, &size, &status);
+    if (code != STATUS_OK && code != STATUS_NOT_FOUND) {
+        log_event(coord->logger, LOG_WARN, "what a peer asked for cannot be read now", log_text("reason", status.message));
+        return; /* it asks again */
+    }
     *out = (struct wire_bundle_chunk){.digest = request->digest};
-    if (bundle != NULL && memcmp(digest, &request->digest, sizeof *digest) == 0 && request->offset_bytes < size) {
+    if (code == STATUS_OK && request->offset_bytes < size) {
         size_t left = size - (size_t)request->offset_bytes;
         out->total_bytes = size;
         out->offset_bytes = request->offset_bytes;
-        out->data = bundle + request->offset_bytes;
+        out->data = (const uint8_t *)data + request->offset_bytes;
         out->size = left < WIRE_CHUNK_MAX ? left : WIRE_CHUNK_MAX;
     }
     coord->answer.type = WIRE_BUNDLE_CHUNK;
@@ -372,11 +377,8 @@ void coord_post_task(struct coord *coord, const struct dispatch_action *grant, u
     strncpy(task->space, config->space, sizeof task->space - 1);
     memcpy(task->arch, want->arch_text, sizeof task->arch);
     if (want->kind == STUDY_WANT_RMI) {
-        const struct digest *digest;
-        size_t size;
-        search_bundle(coord->search, &size, &digest);
         task->kind = WIRE_RMI;
-        task->bundle_digest = *digest;
+        task->bundle_digest = *search_bundle(coord->search);
         task->protocol = want->protocol;
         task->seed = want->seed;
     } else {

@@ -26,11 +26,9 @@ struct store *search_store(struct search *search)
     return search->store;
 }
 
-const void *search_bundle(const struct search *search, size_t *size, const struct digest **digest)
+const struct digest *search_bundle(const struct search *search)
 {
-    *size = search->bundle_size;
-    *digest = &search->bundle_digest;
-    return search->bundle;
+    return search->bundle != NULL ? &search->bundle_digest : NULL;
 }
 
 bool search_finished(const struct search *search)
@@ -126,20 +124,36 @@ static enum status_code make_task(struct search *search, const struct study_want
     return STATUS_OK;
 }
 
+/* The training of a one-shot net whose weights were dropped since has to be done again. */
+static enum status_code weights_are_here(struct search *search, const struct study_want *want, bool *here, struct status *status)
+{
+    struct store_weights weights = {0};
+    bool found = false;
+    *here = true;
+    if (want->kind != STUDY_WANT_ONESHOT_TRAIN)
+        return STATUS_OK;
+    enum status_code code = store_weights_find(search->store, want->key, &weights, &found, status);
+    *here = found && weights.here;
+    return code;
+}
+
 /* A want is met from the architecture-fitness table, or becomes a task. */
 static enum status_code meet_want(struct search *search, const struct study_want *want, search_task task, void *context,
                                   struct status *status)
 {
     struct store_evaluation evaluation;
-    bool found;
+    bool found, here = true;
     enum status_code code = store_evaluation_find(search->store, want->key, &evaluation, &found, status);
     if (code != STATUS_OK)
         return code;
     if (!found)
         return make_task(search, want, task, context, status);
-    provide(search, want->key, &evaluation);
+    if (evaluation.feasible)
+        code = weights_are_here(search, want, &here, status);
+    if (code == STATUS_OK && here)
+        provide(search, want->key, &evaluation);
     store_evaluation_free(&evaluation);
-    return STATUS_OK;
+    return code == STATUS_OK && !here ? make_task(search, want, task, context, status) : code;
 }
 
 /* --- going on --- */
@@ -240,10 +254,13 @@ enum status_code search_pause(struct search *search, struct status *status)
     return search->finished ? STATUS_OK : mark(search, status);
 }
 
-enum status_code search_accept(struct search *search, const struct store_evaluation *evaluation, struct status *status)
+enum status_code search_accept(struct search *search, const struct store_evaluation *evaluation,
+                               const struct search_artifact *artifact, struct status *status)
 {
     bool inserted;
     enum status_code code = store_evaluation_put(search->store, evaluation, &inserted, status);
+    if (code == STATUS_OK && artifact != NULL)
+        code = store_weights_put(search->store, evaluation->key, &artifact->digest, artifact->data, artifact->size, status);
     crash_point("result-stored");
     if (code == STATUS_OK)
         provide(search, evaluation->key, evaluation);

@@ -16,6 +16,7 @@
 #include "common/digest.h"
 #include "common/log.h"
 #include "master/store.h"
+#include "master/store_weights.h"
 #include "master/study.h"
 
 struct search_options {
@@ -44,8 +45,25 @@ const struct config_study *search_config(const struct search *search);
 const struct study *search_study(const struct search *search);
 struct store *search_store(struct search *search);
 
-/* RMI studies: the bundle's bytes and address; NULL for other studies. */
-const void *search_bundle(const struct search *search, size_t *size, const struct digest **digest);
+/* RMI studies: the address of the bundle; NULL for other studies. */
+const struct digest *search_bundle(const struct search *search);
+
+/* The bytes of that digest that peers may ask for: the bundle, or weights of the store, of which the last few are kept in memory.
+ * *data is good until the next call of any function here. STATUS_NOT_FOUND: there are none. STATUS_IO, STATUS_NO_MEMORY: it may
+ * come later. */
+enum status_code search_blob(struct search *search, const struct digest *digest, const void **data, size_t *size,
+                             struct status *status);
+
+/* Weights by the key of the training that ended with them, or that search_keep_weights was given: what store_weights_find says. */
+enum status_code search_weights(struct search *search, const char *key, struct store_weights *out, bool *found,
+                                struct status *status);
+
+/* Keeps weights that were made of others under a key of their own. In a transaction. data is not kept. */
+enum status_code search_keep_weights(struct search *search, const char *key, const void *data, size_t size, struct digest *digest,
+                                     struct status *status);
+
+/* Nothing goes on from the weights of that key any more: their bytes are dropped. In a transaction. */
+enum status_code search_drop_weights(struct search *search, const char *key, struct status *status);
 
 /* Every candidate was told and the study is marked finished. */
 bool search_finished(const struct search *search);
@@ -66,8 +84,17 @@ enum status_code search_advance(struct search *search, size_t limit, search_task
 /* The want of that key that was handed out as a task and has no value yet, or NULL. */
 const struct study_want *search_wanted(const struct search *search, const char *key);
 
-/* The value of a wanted key has come: stores the row and provides it. In a transaction. */
-enum status_code search_accept(struct search *search, const struct store_evaluation *evaluation, struct status *status);
+/* What came with a value: the weights that a training ended with. */
+struct search_artifact {
+    struct digest digest; /* of data */
+    const void *data;     /* borrowed */
+    size_t size;
+};
+
+/* The value of a wanted key has come: stores the row, and what came with it (NULL: nothing) under the same key, and provides it. In
+ * a transaction. */
+enum status_code search_accept(struct search *search, const struct store_evaluation *evaluation,
+                               const struct search_artifact *artifact, struct status *status);
 
 /* Nobody can supply it: the candidates that wait for it are infeasible. Leaves no row: another study may have more luck. */
 void search_give_up(struct search *search, const char *key);

@@ -254,6 +254,7 @@ void search_close(struct search *search)
     store_close(search->store);
     if (search->space_open)
         space_close(&search->space);
+    search_forget_weights(search);
     free(search->bundle);
     config_free(search->config);
     free(search);

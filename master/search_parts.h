@@ -14,6 +14,16 @@ struct wanted {
     UT_hash_handle hh;
 };
 
+enum { SEARCH_WEIGHTS_KEPT = 4, SEARCH_WEIGHTS_BYTES = 256 << 20 };
+
+/* Weights in memory. */
+struct search_weights {
+    struct digest digest;
+    void *data; /* owned; NULL: a free place */
+    size_t size;
+    uint64_t last_used;
+};
+
 struct search {
     const struct logger *logger;
     const struct clock *clock;
@@ -26,7 +36,9 @@ struct search {
     struct store *store;
     int64_t id; /* of the study in the store */
     struct study *study;
-    struct wanted *wanted; /* hash by key */
+    struct wanted *wanted;                              /* hash by key */
+    struct search_weights weights[SEARCH_WEIGHTS_KEPT]; /* those peers asked for last */
+    uint64_t weights_uses;
     bool finished, in_transaction;
     double seconds_before; /* of earlier starts */
     double seconds_in_all; /* when finished */
@@ -45,5 +57,8 @@ static inline int64_t search_wall_ms(const struct search *search)
 
 /* Frees the table of wants. */
 void search_forget_wanted(struct search *search);
+
+/* Frees the weights in memory. */
+void search_forget_weights(struct search *search);
 
 #endif

@@ -68,12 +68,12 @@ const char *store_study_state_name(enum store_study_state state);
 struct store_evaluation {
     char key[DIGEST_HEX_BYTES];
     enum study_want_kind kind;
-    char arch[ARCH_TEXT_BYTES]; /* canonical text */
+    char arch[ARCH_TEXT_BYTES]; /* as in struct study_want; empty for the training of a one-shot net */
     bool feasible;
-    char why_not[128];    /* empty when feasible */
-    double value;         /* phi, or latency_ms */
-    char *detail;         /* JSON: the whole trace, or raw samples, statistics and conditions; owned */
-    char node[64];        /* who computed it */
+    char why_not[128]; /* empty when feasible */
+    double value;      /* as in struct study_value */
+    char *detail;  /* JSON: the whole trace, raw samples, statistics and conditions, or what is known of a one-shot net; owned */
+    char node[64]; /* who computed it */
     char device_key[128]; /* measurements: what it ran on */
     double seconds;       /* spent by the node */
     int64_t wall_ms;      /* when it was accepted */
@@ -97,7 +97,8 @@ enum status_code store_evaluation_get(struct store *store, const char *key, stru
 /* Inserts; *inserted is false (and nothing changes) when the key is already there. */
 enum status_code store_evaluation_put(struct store *store, const struct store_evaluation *evaluation, bool *inserted,
                                       struct status *status);
-enum status_code store_evaluation_count(struct store *store, int64_t *rmi, int64_t *measure, struct status *status);
+/* Rows that workers computed, and rows that agents measured. */
+enum status_code store_evaluation_count(struct store *store, int64_t *computed, int64_t *measured, struct status *status);
 
 /* --- candidates told, in the order they were, and snapshots --- */
 enum status_code store_candidate_put(struct store *store, int64_t study_id, const struct study_candidate *candidate,

@@ -10,7 +10,11 @@
     "key, kind, arch, feasible, why_not, value, detail, node, device_key, seconds, wall_ms, board, failure, queue_seconds, "       \
     "build_seconds, run_seconds, energy_mj, after_canary, samples_digest"
 
-static const char *const kind_names[] = {[STUDY_WANT_RMI] = "rmi", [STUDY_WANT_MEASURE] = "measure"};
+static const char *const kind_names[] = {[STUDY_WANT_RMI] = "rmi",
+                                         [STUDY_WANT_MEASURE] = "measure",
+                                         [STUDY_WANT_ONESHOT_TRAIN] = "train",
+                                         [STUDY_WANT_ONESHOT_SCORE] = "score"};
+enum { KINDS = sizeof kind_names / sizeof kind_names[0] };
 
 void store_evaluation_free(struct store_evaluation *evaluation)
 {
@@ -20,13 +24,24 @@ void store_evaluation_free(struct store_evaluation *evaluation)
     evaluation->detail = NULL;
 }
 
+static void read_kind(struct query *query, int column, enum study_want_kind *out)
+{
+    char word[16];
+    sql_column_text(query, column, word, sizeof word);
+    for (int kind = 0; kind < KINDS; kind++) {
+        if (strcmp(word, kind_names[kind]) == 0) {
+            *out = (enum study_want_kind)kind;
+            return;
+        }
+    }
+    sql_fail(query, STATUS_BAD_INPUT, "an evaluation is of a kind that this hwnas does not know");
+}
+
 static void read_evaluation(struct query *query, struct store_evaluation *out)
 {
-    char kind[16];
     memset(out, 0, sizeof *out);
     sql_column_text(query, 0, out->key, sizeof out->key);
-    sql_column_text(query, 1, kind, sizeof kind);
-    out->kind = strcmp(kind, kind_names[STUDY_WANT_MEASURE]) == 0 ? STUDY_WANT_MEASURE : STUDY_WANT_RMI;
+    read_kind(query, 1, &out->kind);
     sql_column_text(query, 2, out->arch, sizeof out->arch);
     out->feasible = sql_column_int(query, 3) != 0;
     sql_column_text(query, 4, out->why_not, sizeof out->why_not);
@@ -103,14 +118,14 @@ enum status_code store_evaluation_put(struct store *store, const struct store_ev
     return sql_end(&query);
 }
 
-enum status_code store_evaluation_count(struct store *store, int64_t *rmi, int64_t *measure, struct status *status)
+enum status_code store_evaluation_count(struct store *store, int64_t *computed, int64_t *measured, struct status *status)
 {
     struct query query;
     sql_begin(&query, store,
-              "SELECT count(*) FILTER (WHERE kind = 'rmi'), count(*) FILTER (WHERE kind = 'measure') FROM evaluation", status);
+              "SELECT count(*) FILTER (WHERE kind <> 'measure'), count(*) FILTER (WHERE kind = 'measure') FROM evaluation", status);
     if (sql_row(&query)) {
-        *rmi = sql_column_int(&query, 0);
-        *measure = sql_column_int(&query, 1);
+        *computed = sql_column_int(&query, 0);
+        *measured = sql_column_int(&query, 1);
     }
     return sql_end(&query);
 }

@@ -229,7 +229,8 @@ static enum status_code finish(struct turns *turns, struct turns_task *task, str
         return STATUS_OK;
     }
     struct store_evaluation row = answer_of(turns, task);
-    code = row.detail != NULL ? search_accept(turns->search, &row, status) : status_set(status, STATUS_NO_MEMORY, "no memory");
+    code =
+        row.detail != NULL ? search_accept(turns->search, &row, NULL, status) : status_set(status, STATUS_NO_MEMORY, "no memory");
     store_evaluation_free(&row);
     return code;
 }

@@ -2,6 +2,7 @@
 #include "tests/support/store_case.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -248,6 +249,7 @@ static void every_column_of_the_schema_has_a_comment(void **state)
     assert_int_equal(commented_columns("master/schema_2.sql"), 18);
     assert_int_equal(commented_columns("master/schema_3.sql"), 59);
     assert_int_equal(commented_columns("master/schema_4.sql"), 11);
+    assert_int_equal(commented_columns("master/schema_5.sql"), 23);
 }
 
 /* A database of an older version: its schemas, and what that version would have written. */
@@ -304,6 +306,40 @@ static void measurements_and_leases_of_version_2_stay_what_they_were(void **stat
     assert_ok(store_lease_attempts(store, key, &attempts, &status), status);
     assert_int_equal(attempts.failures, 1);
     assert_int_equal(attempts.places, 1);
+    store_close(store);
+}
+
+static const char version_4_rows[] =
+    "INSERT INTO evaluation (key, kind, arch, feasible, why_not, value, detail, node, device_key, seconds, wall_ms, board, "
+    "failure, "
+    "queue_seconds, build_seconds, run_seconds, energy_mj, after_canary, samples_digest) VALUES "
+    "(printf('%064d', 7), 'measure', 'canonical', 1, '', 0.25, '{}', 'a-1', 'host-x-y-f32', 2.0, 9, 'kitchen', '', 1.5, 0.5, 0.75, "
+    "3.25, 12, printf('%064d', 9)), "
+    "(printf('%064d', 8), 'rmi', 'other', 0, 'why', NULL, '{\"a\":1}', 'w-1', '', 3.0, 10, '', '', NULL, NULL, NULL, NULL, 0, '');";
+
+static void evaluations_of_version_4_stay_what_they_were_to_the_last_column(void **state)
+{
+    struct case_folder *folder = *state;
+    struct store_evaluation got;
+    struct status status = {0};
+    char key[DIGEST_HEX_BYTES], text[4 * ARCH_TEXT_BYTES];
+    snprintf(key, sizeof key, "%064d", 7);
+    make_version(4, folder->db, version_4_rows);
+    struct store *store = case_open(folder->db, STORE_WRITE);
+    assert_ok(store_evaluation_get(store, key, &got, &status), status);
+    snprintf(text, sizeof text, "%d %s %d '%s' %g %s %s %s %g %" PRId64 " %s '%s' %g %g %g %g %" PRId64 " %.4s%s", got.kind,
+             got.arch, got.feasible, got.why_not, got.value, got.detail, got.node, got.device_key, got.seconds, got.wall_ms,
+             got.board, got.failure, got.queue_seconds, got.build_seconds, got.run_seconds, got.energy_mj, got.after_canary,
+             got.samples_digest, got.samples_digest + 63);
+    assert_string_equal(text, "1 canonical 1 '' 0.25 {} a-1 host-x-y-f32 2 9 kitchen '' 1.5 0.5 0.75 3.25 12 00009");
+    store_evaluation_free(&got);
+    snprintf(key, sizeof key, "%064d", 8);
+    assert_ok(store_evaluation_get(store, key, &got, &status), status);
+    snprintf(text, sizeof text, "%d %s %d '%s' %s %s '%s' %g %" PRId64, got.kind, got.arch, got.feasible, got.why_not, got.detail,
+             got.node, got.device_key, got.seconds, got.wall_ms);
+    assert_string_equal(text, "0 other 0 'why' {\"a\":1} w-1 '' 3 10");
+    assert_true(isnan(got.queue_seconds) && isnan(got.energy_mj));
+    store_evaluation_free(&got);
     store_close(store);
 }
 
@@ -364,17 +400,17 @@ static void a_reader_leaves_version_1_alone_and_says_what_to_do(void **state)
     assert_non_null(strstr(status.message, "hwnas study resume"));
 }
 
-static const char to_version_5[] = "ALTER TABLE study ADD COLUMN owner TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 5;";
-static const char half_way_to_version_5[] =
-    "CREATE TABLE extra (x INTEGER) STRICT; SELECT no_such_function(); PRAGMA user_version = 5;";
+static const char to_version_6[] = "ALTER TABLE study ADD COLUMN owner TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 6;";
+static const char half_way_to_version_6[] =
+    "CREATE TABLE extra (x INTEGER) STRICT; SELECT no_such_function(); PRAGMA user_version = 6;";
 
-static enum status_code open_as_version_5(const char *path, const char *sql, struct store **out, struct status *status)
+static enum status_code open_as_version_6(const char *path, const char *sql, struct store **out, struct status *status)
 {
     size_t count;
     const struct store_migration *now = store_migrations(&count);
-    assert_int_equal(count, 4);
-    struct store_migration next[] = {now[0], now[1], now[2], now[3], {5, sql}};
-    return store_open_with(path, STORE_WRITE, next, 5, out, status);
+    assert_int_equal(count, 5);
+    struct store_migration next[] = {now[0], now[1], now[2], now[3], now[4], {6, sql}};
+    return store_open_with(path, STORE_WRITE, next, 6, out, status);
 }
 
 static void the_next_version_migrates_this_one_and_keeps_a_copy(void **state)
@@ -387,12 +423,12 @@ static void the_next_version_migrates_this_one_and_keeps_a_copy(void **state)
     case_put(store, 1);
     case_commit(store);
     store_close(store);
-    assert_ok(open_as_version_5(folder->db, to_version_5, &store, &status), status);
+    assert_ok(open_as_version_6(folder->db, to_version_6, &store, &status), status);
     assert_int_equal(case_count(store), 1);
     store_close(store);
     assert_int_equal(store_open(folder->db, STORE_WRITE, &store, &status), STATUS_BAD_INPUT);
     assert_non_null(strstr(status.message, "newer"));
-    snprintf(copy, sizeof copy, "%s.schema4", folder->db);
+    snprintf(copy, sizeof copy, "%s.schema5", folder->db);
     store = case_open(copy, STORE_WRITE);
     assert_int_equal(case_count(store), 1);
     store_close(store);
@@ -407,11 +443,11 @@ static void a_migration_that_fails_leaves_the_old_version(void **state)
     case_put(store, 1);
     case_commit(store);
     store_close(store);
-    assert_true(open_as_version_5(folder->db, half_way_to_version_5, &store, &status) != STATUS_OK);
+    assert_true(open_as_version_6(folder->db, half_way_to_version_6, &store, &status) != STATUS_OK);
     store = case_open(folder->db, STORE_WRITE);
     assert_int_equal(case_count(store), 1);
     store_close(store);
-    assert_ok(open_as_version_5(folder->db, to_version_5, &store, &status), status);
+    assert_ok(open_as_version_6(folder->db, to_version_6, &store, &status), status);
     store_close(store);
 }
 
@@ -432,6 +468,7 @@ int main(void)
         cmocka_unit_test(every_column_of_the_schema_has_a_comment),
         case_in_folder(candidates_of_version_1_were_told_in_ask_order),
         case_in_folder(measurements_and_leases_of_version_2_stay_what_they_were),
+        case_in_folder(evaluations_of_version_4_stay_what_they_were_to_the_last_column),
         case_in_folder(a_reader_leaves_version_1_alone_and_says_what_to_do),
         case_in_folder(the_next_version_migrates_this_one_and_keeps_a_copy),
         case_in_folder(a_migration_that_fails_leaves_the_old_version),

@@ -10,12 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/expect.h"
 #include "common/fileio.h"
 #include "common/tensorfile.h"
 
 #define BUNDLE_FORMAT "hwnas-bundle-1"
 
-enum { CLASSES_MAX = 65536, NUMBERS_TEXT_BYTES = BUNDLE_CHANNELS_MAX * 32 };
+_Static_assert((int)BUNDLE_CHANNELS_MAX <= (int)EXPECT_NUMBERS_MAX, "a number a channel fits");
 
 void bundle_free(struct bundle *bundle)
 {
@@ -35,120 +36,21 @@ static size_t image_bytes(const struct bundle *bundle)
 
 /* --- reading --- */
 
-/* The tensor of that name with exactly that type and shape (a dimension of -1 may have any size), or NULL with the sentence. */
-static const struct tensorfile_entry *expect_tensor(const struct tensorfile *file, const char *name, enum tensorfile_dtype dtype,
-                                                    int rank, const int64_t *dims, struct status *status)
+static void read_metadata(struct expect *expect, struct bundle *bundle)
 {
-    const struct tensorfile_entry *entry = tensorfile_find(file, name);
-    if (entry == NULL) {
-        status_set(status, STATUS_BAD_INPUT, "bundle: there is no tensor \"%s\"", name);
-        return NULL;
-    }
-    int fits = entry->dtype == dtype && entry->rank == rank;
-    for (int d = 0; fits && d < rank; d++)
-        fits = dims[d] < 0 || entry->dims[d] == dims[d];
-    if (!fits) {
-        status_set(status, STATUS_BAD_INPUT, "bundle: tensor \"%s\" has another type or shape than the images ask for", name);
-        return NULL;
-    }
-    return entry;
+    expect_text(expect, "dataset", bundle->dataset, sizeof bundle->dataset);
+    expect_text(expect, "reference", bundle->reference, sizeof bundle->reference);
+    expect_classes(expect, &bundle->classes);
+    expect_normalisation(expect, bundle->shape.c, bundle->mean, bundle->std);
 }
 
-static void *copy_tensor(const struct tensorfile_entry *entry, enum status_code *code, struct status *status)
+static void read_images(struct expect *expect, struct bundle *bundle)
 {
-    void *copy = malloc(entry->bytes > 0 ? entry->bytes : 1);
-    if (copy == NULL)
-        *code = status_set(status, STATUS_NO_MEMORY, "bundle: no memory for tensor \"%s\" of %zu bytes", entry->name, entry->bytes);
-    else
-        memcpy(copy, entry->data, entry->bytes);
-    return copy;
-}
-
-/* expect_tensor and copy_tensor in one; does nothing when *code already tells of a failure. */
-static void *take_tensor(const struct tensorfile *file, const char *name, enum tensorfile_dtype dtype, int rank,
-                         const int64_t *dims, enum status_code *code, struct status *status)
-{
-    if (*code != STATUS_OK)
-        return NULL;
-    const struct tensorfile_entry *entry = expect_tensor(file, name, dtype, rank, dims, status);
-    if (entry == NULL)
-        *code = STATUS_BAD_INPUT;
-    return entry == NULL ? NULL : copy_tensor(entry, code, status);
-}
-
-static enum status_code read_text(const struct tensorfile *file, const char *key, char *out, size_t size, struct status *status)
-{
-    const char *text = tensorfile_metadata(file, key);
-    if (text == NULL)
-        return status_set(status, STATUS_BAD_INPUT, "bundle: the metadata lack \"%s\"", key);
-    if (strlen(text) >= size)
-        return status_set(status, STATUS_BAD_INPUT, "bundle: \"%s\" has more than %zu bytes", key, size - 1);
-    strcpy(out, text);
-    return STATUS_OK;
-}
-
-/* Exactly `count` comma-separated finite numbers. */
-static enum status_code read_numbers(const struct tensorfile *file, const char *key, int count, float *out, struct status *status)
-{
-    char text[NUMBERS_TEXT_BYTES];
-    enum status_code code = read_text(file, key, text, sizeof text, status);
-    if (code != STATUS_OK)
-        return code;
-    const char *at = text;
-    for (int i = 0; i < count; i++) {
-        char *end;
-        out[i] = strtof(at, &end);
-        if (end == at || !isfinite(out[i]) || *end != (i + 1 < count ? ',' : '\0'))
-            return status_set(status, STATUS_BAD_INPUT, "bundle: \"%s\" is \"%s\"; it must be %d numbers, one a channel", key, text,
-                              count);
-        at = end + 1;
-    }
-    return STATUS_OK;
-}
-
-static enum status_code read_metadata(const struct tensorfile *file, struct bundle *bundle, struct status *status)
-{
-    char classes[16];
-    enum status_code code = read_text(file, "dataset", bundle->dataset, sizeof bundle->dataset, status);
-    if (code == STATUS_OK)
-        code = read_text(file, "reference", bundle->reference, sizeof bundle->reference, status);
-    if (code == STATUS_OK)
-        code = read_text(file, "classes", classes, sizeof classes, status);
-    if (code == STATUS_OK) {
-        char *end;
-        long value = strtol(classes, &end, 10);
-        if (end == classes || *end != '\0' || value < 2 || value > CLASSES_MAX)
-            return status_set(status, STATUS_BAD_INPUT, "bundle: \"classes\" is \"%s\"; it must be a number from 2 to %d", classes,
-                              CLASSES_MAX);
-        bundle->classes = (int)value;
-    }
-    if (code == STATUS_OK)
-        code = read_numbers(file, "mean", bundle->shape.c, bundle->mean, status);
-    if (code == STATUS_OK)
-        code = read_numbers(file, "std", bundle->shape.c, bundle->std, status);
-    for (int c = 0; code == STATUS_OK && c < bundle->shape.c; c++)
-        if (!(bundle->std[c] > 0))
-            code = status_set(status, STATUS_BAD_INPUT, "bundle: std of channel %d is %g; it must be above 0", c,
-                              (double)bundle->std[c]);
-    return code;
-}
-
-static enum status_code read_images(const struct tensorfile *file, struct bundle *bundle, struct status *status)
-{
-    const int64_t any[4] = {-1, -1, -1, -1};
-    const struct tensorfile_entry *entry = expect_tensor(file, "images", TENSORFILE_U8, 4, any, status);
-    if (entry == NULL)
-        return STATUS_BAD_INPUT;
     const int64_t limits[4] = {BUNDLE_BATCH_MAX, BUNDLE_CHANNELS_MAX, NET_DIMENSION_MAX, NET_DIMENSION_MAX};
-    for (int d = 0; d < 4; d++)
-        if (entry->dims[d] < (d == 0 ? 2 : 1) || entry->dims[d] > limits[d])
-            return status_set(status, STATUS_BAD_INPUT, "bundle: dimension %d of the images (N,C,H,W) is %lld, outside %d..%lld", d,
-                              (long long)entry->dims[d], d == 0 ? 2 : 1, (long long)limits[d]);
-    bundle->batch = (int)entry->dims[0];
-    bundle->shape = (struct net_shape){(int)entry->dims[1], (int)entry->dims[2], (int)entry->dims[3]};
-    enum status_code code = STATUS_OK;
-    bundle->images = copy_tensor(entry, &code, status);
-    return code;
+    int dims[4] = {0};
+    bundle->images = expect_images(expect, 2, limits, dims);
+    bundle->batch = dims[0];
+    bundle->shape = (struct net_shape){dims[1], dims[2], dims[3]};
 }
 
 /* A teacher's Gram must be finite, symmetric, centred (rows sum to 0) and not zero, or every candidate's RMI would be wrong or NaN
@@ -177,31 +79,26 @@ static enum status_code check_gram(const float *gram, int n, int tap, struct sta
     return STATUS_OK;
 }
 
-static enum status_code read_grams(const struct tensorfile *file, struct bundle *bundle, struct status *status)
+static void read_grams(struct expect *expect, struct bundle *bundle)
 {
     const int64_t square[2] = {bundle->batch, bundle->batch};
     for (int tap = 0; tap < BUNDLE_TAPS_MAX; tap++) {
         char name[16];
         snprintf(name, sizeof name, "gram%d", tap + 1);
-        if (tap > 0 && tensorfile_find(file, name) == NULL)
+        if (tap > 0 && tensorfile_find(expect->file, name) == NULL)
             break;
-        enum status_code code = STATUS_OK;
-        bundle->grams[tap] = take_tensor(file, name, TENSORFILE_F32, 2, square, &code, status);
-        if (code == STATUS_OK)
-            code = check_gram(bundle->grams[tap], bundle->batch, tap, status);
+        bundle->grams[tap] = expect_copy(expect, name, TENSORFILE_F32, 2, square);
+        if (expect->code == STATUS_OK)
+            expect->code = check_gram(bundle->grams[tap], bundle->batch, tap, expect->status);
         bundle->taps = tap + 1;
-        if (code != STATUS_OK)
-            return code;
+        if (expect->code != STATUS_OK)
+            return;
     }
-    return STATUS_OK;
 }
 
 static enum status_code check_per_image(const struct bundle *bundle, struct status *status)
 {
     for (int i = 0; i < bundle->batch; i++) {
-        if (bundle->labels[i] < 0 || bundle->labels[i] >= bundle->classes)
-            return status_set(status, STATUS_BAD_INPUT, "bundle: label %d is %d; there are %d classes", i, bundle->labels[i],
-                              bundle->classes);
         if (bundle->indices[i] < 0)
             return status_set(status, STATUS_BAD_INPUT, "bundle: index %d is negative", i);
         if (!(bundle->cross_entropy[i] >= 0) || !isfinite(bundle->cross_entropy[i]))
@@ -211,52 +108,45 @@ static enum status_code check_per_image(const struct bundle *bundle, struct stat
     return STATUS_OK;
 }
 
-static enum status_code read_per_image(const struct tensorfile *file, struct bundle *bundle, struct status *status)
+static void read_per_image(struct expect *expect, struct bundle *bundle)
 {
     const int64_t n[1] = {bundle->batch};
-    enum status_code code = STATUS_OK;
-    bundle->labels = take_tensor(file, "labels", TENSORFILE_I32, 1, n, &code, status);
-    bundle->indices = take_tensor(file, "indices", TENSORFILE_I32, 1, n, &code, status);
-    bundle->cross_entropy = take_tensor(file, "cross_entropy", TENSORFILE_F64, 1, n, &code, status);
-    return code == STATUS_OK ? check_per_image(bundle, status) : code;
+    bundle->labels = expect_copy(expect, "labels", TENSORFILE_I32, 1, n);
+    bundle->indices = expect_copy(expect, "indices", TENSORFILE_I32, 1, n);
+    bundle->cross_entropy = expect_copy(expect, "cross_entropy", TENSORFILE_F64, 1, n);
+    if (expect_labels(expect, bundle->labels, bundle->batch, bundle->classes) == STATUS_OK)
+        expect->code = check_per_image(bundle, expect->status);
 }
 
 enum status_code bundle_read(const void *data, size_t size, struct bundle *out, struct status *status)
 {
     struct tensorfile file = {0};
     struct bundle bundle = {0};
-    char format[sizeof BUNDLE_FORMAT];
+    struct expect expect = {.file = &file, .what = "bundle", .status = status};
     if (size > BUNDLE_BYTES_MAX)
         return status_set(status, STATUS_BAD_INPUT, "bundle: has %zu bytes, more than the %d a bundle may have", size,
                           BUNDLE_BYTES_MAX);
-    enum status_code code = tensorfile_read(data, size, &file, status);
-    if (code != STATUS_OK) {
+    expect.code = tensorfile_read(data, size, &file, status);
+    if (expect.code != STATUS_OK) {
         status_prefix(status, "bundle");
-        return code;
+        return expect.code;
     }
-    code = read_text(&file, "format", format, sizeof format, status);
-    if (code != STATUS_OK || strcmp(format, BUNDLE_FORMAT) != 0) {
-        code = status_set(status, STATUS_BAD_INPUT,
-                          "bundle: the metadata do not say format " BUNDLE_FORMAT "; make one with `hwnas reference build`");
-        goto done;
-    }
-    code = read_images(&file, &bundle, status);
-    if (code == STATUS_OK)
-        code = read_metadata(&file, &bundle, status);
-    if (code == STATUS_OK)
-        code = read_per_image(&file, &bundle, status);
-    if (code == STATUS_OK)
-        code = read_grams(&file, &bundle, status);
-    if (code == STATUS_OK && file.entry_count != (size_t)bundle.taps + 4)
-        code = status_set(status, STATUS_BAD_INPUT, "bundle: holds %zu tensors where %d belong: a newer format, or not a bundle",
-                          file.entry_count, bundle.taps + 4);
-done:
+    expect_format(&expect, BUNDLE_FORMAT, "hwnas reference build");
+    read_images(&expect, &bundle);
+    read_metadata(&expect, &bundle);
+    read_per_image(&expect, &bundle);
+    if (expect.code == STATUS_OK)
+        read_grams(&expect, &bundle);
+    if (expect.code == STATUS_OK && file.entry_count != (size_t)bundle.taps + 4)
+        expect.code =
+            status_set(status, STATUS_BAD_INPUT, "bundle: holds %zu tensors where %d belong: a newer format, or not a bundle",
+                       file.entry_count, bundle.taps + 4);
     tensorfile_free(&file);
-    if (code != STATUS_OK)
+    if (expect.code != STATUS_OK)
         bundle_free(&bundle);
     else
         *out = bundle;
-    return code;
+    return expect.code;
 }
 
 enum status_code bundle_load(const char *path, struct bundle *out, struct status *status)
@@ -275,20 +165,12 @@ enum status_code bundle_load(const char *path, struct bundle *out, struct status
 
 /* --- writing --- */
 
-/* "%.9g" carries every float32 through text unchanged. */
-static void print_numbers(const float *values, int count, char out[NUMBERS_TEXT_BYTES])
-{
-    size_t used = 0;
-    for (int i = 0; i < count; i++)
-        used += (size_t)snprintf(out + used, NUMBERS_TEXT_BYTES - used, "%s%.9g", i > 0 ? "," : "", (double)values[i]);
-}
-
 static enum status_code add_metadata(const struct bundle *bundle, struct tensorfile *file, struct status *status)
 {
-    char classes[16], mean[NUMBERS_TEXT_BYTES], deviation[NUMBERS_TEXT_BYTES];
+    char classes[16], mean[EXPECT_NUMBERS_BYTES], deviation[EXPECT_NUMBERS_BYTES];
     snprintf(classes, sizeof classes, "%d", bundle->classes);
-    print_numbers(bundle->mean, bundle->shape.c, mean);
-    print_numbers(bundle->std, bundle->shape.c, deviation);
+    expect_print_numbers(bundle->mean, bundle->shape.c, mean);
+    expect_print_numbers(bundle->std, bundle->shape.c, deviation);
     const char *const pairs[][2] = {{"format", BUNDLE_FORMAT},
                                     {"dataset", bundle->dataset},
                                     {"reference", bundle->reference},

@@ -86,23 +86,27 @@ static void fill_uniform(struct net_tensor *tensor, double bound, struct rng *rn
         tensor->data[i] = (float)((2.0 * rng_uniform(rng) - 1.0) * bound);
 }
 
+void net_init_node(struct net *net, int node, struct rng *rng)
+{
+    static const float initial[NET_PARAMS_MAX] = {1.0F, 0.0F, 0.0F, 1.0F};
+    const struct net_node *from = &net->nodes[node];
+    struct net_tensor *tensors = net->tensors;
+    if (from->op == NET_CONV || from->op == NET_DENSE) {
+        struct net_tensor *weight = &tensors[from->params[0]];
+        double fan_in = (double)(weight->count / (size_t)weight->dims[0]);
+        fill_uniform(weight, 1.0 / sqrt(fan_in), rng);
+        if (from->params[1] >= 0)
+            fill_uniform(&tensors[from->params[1]], 1.0 / sqrt(fan_in), rng);
+    } else if (from->op == NET_BATCH_NORM) {
+        for (int p = 0; p < NET_PARAMS_MAX; p++)
+            fill(&tensors[from->params[p]], initial[p]);
+    }
+}
+
 void net_init(struct net *net, struct rng *rng)
 {
-    for (int i = 0; i < net->node_count; i++) {
-        const struct net_node *node = &net->nodes[i];
-        struct net_tensor *tensors = net->tensors;
-        if (node->op == NET_CONV || node->op == NET_DENSE) {
-            struct net_tensor *weight = &tensors[node->params[0]];
-            double fan_in = (double)(weight->count / (size_t)weight->dims[0]);
-            fill_uniform(weight, 1.0 / sqrt(fan_in), rng);
-            if (node->params[1] >= 0)
-                fill_uniform(&tensors[node->params[1]], 1.0 / sqrt(fan_in), rng);
-        } else if (node->op == NET_BATCH_NORM) {
-            static const float initial[NET_PARAMS_MAX] = {1.0F, 0.0F, 0.0F, 1.0F};
-            for (int p = 0; p < NET_PARAMS_MAX; p++)
-                fill(&tensors[node->params[p]], initial[p]);
-        }
-    }
+    for (int i = 0; i < net->node_count; i++)
+        net_init_node(net, i, rng);
 }
 
 const char *net_op_name(enum net_op op)
@@ -121,6 +125,7 @@ const char *net_op_name(enum net_op op)
         [NET_MAX_POOL] = "max_pool",
         [NET_CONCAT] = "concat",
         [NET_CHANNEL_SHUFFLE] = "channel_shuffle",
+        [NET_MIX] = "mix",
     };
     _Static_assert(sizeof names / sizeof names[0] == NET_OP_COUNT, "every op has a name");
     return (unsigned)op < NET_OP_COUNT ? names[op] : "unknown";

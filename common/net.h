@@ -26,13 +26,14 @@ enum net_op {
     NET_MAX_POOL,        /* padding never wins */
     NET_CONCAT,          /* channels of two or more inputs of one height and width, in order; one node may stand among them twice */
     NET_CHANNEL_SHUFFLE, /* channel g*(C/groups) + k becomes channel k*groups + g (ShuffleNet, Zhang et al. 2018, section 3.1) */
+    NET_MIX, /* one or more inputs of one shape, each times a coefficient of the net that is set at run time, added up */
     NET_OP_COUNT
 };
 
-enum { NET_INPUTS_MAX = 8, NET_PARAMS_MAX = 4, NET_OUTPUTS_MAX = 8, NET_NAME_BYTES = 96, NET_RANK_MAX = 4 };
+enum { NET_INPUTS_MAX = 12, NET_PARAMS_MAX = 4, NET_OUTPUTS_MAX = 8, NET_NAME_BYTES = 96, NET_RANK_MAX = 4 };
 
 /* Limits on hostile files: no dimension, channel count, kernel or node count beyond these is accepted anywhere. */
-enum { NET_DIMENSION_MAX = 65536, NET_NODES_MAX = 16384, NET_ELEMENTS_MAX = 1 << 28 };
+enum { NET_DIMENSION_MAX = 65536, NET_NODES_MAX = 16384, NET_ELEMENTS_MAX = 1 << 28, NET_MIX_MAX = 1024 };
 
 /* One image's (C,H,W). Vectors are (C,1,1). */
 struct net_shape {
@@ -46,7 +47,7 @@ struct net_tensor {
     int dims[NET_RANK_MAX];
     size_t count;  /* product of dims */
     float *data;   /* owned; never NULL */
-    int trainable; /* 0 for running_mean and running_var */
+    int trainable; /* 0 for running_mean and running_var, and for the weight and bias of a BATCH_NORM that is fixed */
 };
 
 struct net_node {
@@ -63,6 +64,7 @@ struct net_node {
     int offset;                 /* SUBSAMPLE: the first row and column taken */
     int pad_before, pad_after;  /* CHANNEL_PAD */
     float epsilon;              /* BATCH_NORM */
+    int mix[NET_INPUTS_MAX];    /* MIX: the coefficient of each input, below mix_count */
     struct net_shape shape;     /* of the output */
 };
 
@@ -73,7 +75,8 @@ struct net {
     int tensor_count, tensor_capacity;
     int outputs[NET_OUTPUTS_MAX]; /* node indices: the logits first, then the taps */
     int output_count;
-    int classes; /* length of the logits */
+    int classes;   /* length of the logits */
+    int mix_count; /* coefficients of the MIX nodes; several may name one; 0: there are none */
 };
 
 /* The empty net; net_free releases all and leaves it empty again. net_free on an empty net is fine. */
@@ -96,10 +99,17 @@ int net_add_conv(struct net *net, const char *name, int input, int out_channels,
                  int with_bias, struct status *status);
 int net_add_conv_with(struct net *net, const char *name, int input, const struct net_conv *conv, struct status *status);
 int net_add_batch_norm(struct net *net, const char *name, int input, float epsilon, struct status *status);
+
+/* The same with a scale of 1 and a shift of 0 that no training changes (PyTorch: affine=False; here they are there to be read). */
+int net_add_batch_norm_fixed(struct net *net, const char *name, int input, float epsilon, struct status *status);
 int net_add_relu(struct net *net, const char *name, int input, struct status *status);
 int net_add_avg_pool(struct net *net, const char *name, int input, int kernel, int stride, int pad, struct status *status);
 int net_add_max_pool(struct net *net, const char *name, int input, int kernel, int stride, int pad, struct status *status);
 int net_add_add(struct net *net, const char *name, const int *inputs, int input_count, struct status *status);
+
+/* coefficients (input_count): which of the net's coefficients each input is multiplied with. net->mix_count grows to hold them. */
+int net_add_mix(struct net *net, const char *name, const int *inputs, const int *coefficients, int input_count,
+                struct status *status);
 int net_add_concat(struct net *net, const char *name, const int *inputs, int input_count, struct status *status);
 int net_add_channel_shuffle(struct net *net, const char *name, int input, int groups, struct status *status);
 int net_add_subsample(struct net *net, const char *name, int input, int stride, struct status *status);
@@ -123,6 +133,9 @@ int net_find_node(const struct net *net, const char *name);
 /* PyTorch's default initialisation: conv and dense weights and biases U(-1/sqrt(fan_in), 1/sqrt(fan_in)), BN 1/0, running 0/1.
  * Tensors are drawn in index order from one generator, so the same rng state gives the same weights on every machine. */
 void net_init(struct net *net, struct rng *rng);
+
+/* The same for the parameters of one node alone. */
+void net_init_node(struct net *net, int node, struct rng *rng);
 
 /* Checks every invariant stated in this file (topological order, shapes, params present, limits). For what came from outside. */
 enum status_code net_check(const struct net *net, struct status *status);

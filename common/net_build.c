@@ -193,7 +193,7 @@ int net_add_conv(struct net *net, const char *name, int input, int out_channels,
     return net_add_conv_with(net, name, input, &conv, status);
 }
 
-int net_add_batch_norm(struct net *net, const char *name, int input, float epsilon, struct status *status)
+static int add_batch_norm(struct net *net, const char *name, int input, float epsilon, int fixed, struct status *status)
 {
     static const struct {
         const char *suffix;
@@ -208,12 +208,23 @@ int net_add_batch_norm(struct net *net, const char *name, int input, float epsil
     node.epsilon = epsilon;
     int tensors = net->tensor_count;
     for (int i = 0; i < NET_PARAMS_MAX; i++) {
-        node.params[i] = add_tensor(net, name, params[i].suffix, 1, &node.shape.c, params[i].value, params[i].trainable, status);
+        node.params[i] =
+            add_tensor(net, name, params[i].suffix, 1, &node.shape.c, params[i].value, params[i].trainable && !fixed, status);
         if (node.params[i] < 0)
             return give_up(net, tensors);
     }
     int index = finish(net, &node, status);
     return index >= 0 ? index : give_up(net, tensors);
+}
+
+int net_add_batch_norm(struct net *net, const char *name, int input, float epsilon, struct status *status)
+{
+    return add_batch_norm(net, name, input, epsilon, 0, status);
+}
+
+int net_add_batch_norm_fixed(struct net *net, const char *name, int input, float epsilon, struct status *status)
+{
+    return add_batch_norm(net, name, input, epsilon, 1, status);
 }
 
 int net_add_relu(struct net *net, const char *name, int input, struct status *status)
@@ -254,26 +265,56 @@ static int shapes_differ(const struct net *net, const char *name, const char *wh
     return -1;
 }
 
-int net_add_add(struct net *net, const char *name, const int *inputs, int input_count, struct status *status)
+/* A node that adds its inputs up, `op`, of which it has at least `least`. */
+static int start_sum(const struct net *net, struct net_node *node, enum net_op op, const char *name, const int *inputs,
+                     int input_count, int least, struct status *status)
 {
-    struct net_node node;
-    if (input_count < 2 || input_count > NET_INPUTS_MAX)
-        return fail(status, STATUS_BAD_INPUT, name, "a sum has 2 to 8 inputs");
-    if (start(net, &node, NET_ADD, name, inputs, input_count, status) != 0)
+    char what[64];
+    snprintf(what, sizeof what, "a sum has %d to %d inputs", least, NET_INPUTS_MAX);
+    if (input_count < least || input_count > NET_INPUTS_MAX)
+        return fail(status, STATUS_BAD_INPUT, name, what);
+    if (start(net, node, op, name, inputs, input_count, status) != 0)
         return -1;
     for (int i = 1; i < input_count; i++) {
-        struct net_shape a = node.shape, b = net->nodes[inputs[i]].shape;
+        struct net_shape a = node->shape, b = net->nodes[inputs[i]].shape;
         if (a.c != b.c || a.h != b.h || a.w != b.w)
             return shapes_differ(net, name, "add", inputs[0], inputs[i], status);
     }
-    return finish(net, &node, status);
+    return 0;
+}
+
+int net_add_add(struct net *net, const char *name, const int *inputs, int input_count, struct status *status)
+{
+    struct net_node node;
+    return start_sum(net, &node, NET_ADD, name, inputs, input_count, 2, status) != 0 ? -1 : finish(net, &node, status);
+}
+
+int net_add_mix(struct net *net, const char *name, const int *inputs, const int *coefficients, int input_count,
+                struct status *status)
+{
+    struct net_node node;
+    int count = net->mix_count;
+    if (start_sum(net, &node, NET_MIX, name, inputs, input_count, 1, status) != 0)
+        return -1;
+    for (int i = 0; i < input_count; i++) {
+        if (coefficients[i] < 0 || coefficients[i] >= NET_MIX_MAX)
+            return fail(status, STATUS_BAD_INPUT, name, "the number of a coefficient is negative or too large");
+        node.mix[i] = coefficients[i];
+        count = coefficients[i] < count ? count : coefficients[i] + 1;
+    }
+    int index = finish(net, &node, status);
+    if (index >= 0)
+        net->mix_count = count;
+    return index;
 }
 
 int net_add_concat(struct net *net, const char *name, const int *inputs, int input_count, struct status *status)
 {
     struct net_node node;
+    char what[64];
+    snprintf(what, sizeof what, "a concatenation has 2 to %d inputs", NET_INPUTS_MAX);
     if (input_count < 2 || input_count > NET_INPUTS_MAX)
-        return fail(status, STATUS_BAD_INPUT, name, "a concatenation has 2 to 8 inputs");
+        return fail(status, STATUS_BAD_INPUT, name, what);
     if (start(net, &node, NET_CONCAT, name, inputs, input_count, status) != 0)
         return -1;
     for (int i = 1; i < input_count; i++) {

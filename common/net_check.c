@@ -145,8 +145,9 @@ static enum status_code check_params(const struct net *net, const struct net_nod
         good = param_is(net, node, 0, 2, dims, 1) && param_is(net, node, 1, 1, dims, 1);
         allowed = 2;
     } else if (node->op == NET_BATCH_NORM) {
+        const int fixed = param_is(net, node, 0, 1, &in.c, 0);
         for (int p = 0; p < NET_PARAMS_MAX; p++)
-            good = good && param_is(net, node, p, 1, &in.c, p < 2);
+            good = good && param_is(net, node, p, 1, &in.c, p < 2 && !fixed);
         allowed = NET_PARAMS_MAX;
     }
     for (int p = allowed; p < NET_PARAMS_MAX; p++)
@@ -161,13 +162,16 @@ static enum status_code check_node(const struct net *net, int index, struct stat
         return status_set(status, STATUS_BAD_INPUT, "node %d of the net has no proper name or operator", index);
     if ((node->op == NET_INPUT) != (index == 0))
         return wrong(node, "the input, and only the input, is the first node", status);
-    int joins = node->op == NET_ADD || node->op == NET_CONCAT;
-    int least = node->op == NET_INPUT ? 0 : joins ? 2 : 1, most = joins ? NET_INPUTS_MAX : least;
+    int joins = node->op == NET_ADD || node->op == NET_CONCAT, mixes = node->op == NET_MIX;
+    int least = node->op == NET_INPUT ? 0 : joins ? 2 : 1, most = joins || mixes ? NET_INPUTS_MAX : least;
     if (node->input_count < least || node->input_count > most)
         return wrong(node, "it has the wrong number of inputs", status);
     for (int i = 0; i < node->input_count; i++)
         if (node->inputs[i] < 0 || node->inputs[i] >= index)
             return wrong(node, "an input does not stand before it", status);
+    for (int i = 0; mixes && i < node->input_count; i++)
+        if (node->mix[i] < 0 || node->mix[i] >= net->mix_count)
+            return wrong(node, "it names a coefficient that the net does not have", status);
     struct net_shape s = node->shape;
     if (s.c < 1 || s.h < 1 || s.w < 1 || s.c > NET_DIMENSION_MAX || s.h > NET_DIMENSION_MAX || s.w > NET_DIMENSION_MAX ||
         (int64_t)s.c * s.h > NET_ELEMENTS_MAX || (int64_t)s.c * s.h * s.w > NET_ELEMENTS_MAX)
@@ -225,6 +229,9 @@ enum status_code net_check(const struct net *net, struct status *status)
 {
     if (net->node_count < 1 || net->node_count > NET_NODES_MAX)
         return status_set(status, STATUS_BAD_INPUT, "the net has %d nodes; 1 to %d are possible", net->node_count, NET_NODES_MAX);
+    if (net->mix_count < 0 || net->mix_count > NET_MIX_MAX)
+        return status_set(status, STATUS_BAD_INPUT, "the net has %d coefficients; 0 to %d are possible", net->mix_count,
+                          NET_MIX_MAX);
     enum status_code code = STATUS_OK;
     for (int i = 0; i < net->tensor_count && code == STATUS_OK; i++)
         code = check_tensor(net, i, status);

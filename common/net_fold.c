@@ -104,11 +104,16 @@ static int fold_node(const struct net *net, const struct fold_plan *plan, int in
     switch (node->op) {
     case NET_INPUT: return net_add_input(out, node->shape, status);
     case NET_CONV: return fold_conv(net, plan, index, inputs[0], out, status);
-    case NET_BATCH_NORM: twin = net_add_batch_norm(out, node->name, inputs[0], node->epsilon, status); break;
+    case NET_BATCH_NORM:
+        twin = net->tensors[node->params[0]].trainable
+                   ? net_add_batch_norm(out, node->name, inputs[0], node->epsilon, status)
+                   : net_add_batch_norm_fixed(out, node->name, inputs[0], node->epsilon, status);
+        break;
     case NET_RELU: return net_add_relu(out, node->name, inputs[0], status);
     case NET_AVG_POOL: return net_add_avg_pool(out, node->name, inputs[0], node->kernel_h, node->stride, node->pad, status);
     case NET_MAX_POOL: return net_add_max_pool(out, node->name, inputs[0], node->kernel_h, node->stride, node->pad, status);
     case NET_ADD: return net_add_add(out, node->name, inputs, node->input_count, status);
+    case NET_MIX: return net_add_mix(out, node->name, inputs, node->mix, node->input_count, status);
     case NET_SUBSAMPLE: return net_add_subsample_from(out, node->name, inputs[0], node->stride, node->offset, status);
     case NET_CONCAT: return net_add_concat(out, node->name, inputs, node->input_count, status);
     case NET_CHANNEL_SHUFFLE: return net_add_channel_shuffle(out, node->name, inputs[0], node->groups, status);
@@ -152,5 +157,7 @@ enum status_code net_fold(const struct net *net, struct net *out, struct status 
     free(numbers);
     if (code != STATUS_OK)
         net_free(out);
+    else
+        out->mix_count = net->mix_count;
     return code;
 }

@@ -369,6 +369,12 @@ static int write_node(struct writer *writer, int index)
     case NET_CHANNEL_PAD: write_channel_pad(writer, node, input, output); break;
     case NET_GLOBAL_AVG_POOL: write_plain(writer, "GlobalAveragePool", node, input, output); break;
     case NET_DENSE: write_dense(writer, node, input, output); break;
+    case NET_MIX:
+        status_set(
+            writer->status, STATUS_UNSUPPORTED,
+            "node %s (mix): the net is a one-shot net, whose coefficients are no part of it: export an architecture's own net",
+            node->name);
+        return -1;
     case NET_OP_COUNT: break;
     }
     return writer->arena.failed ? no_memory(writer) : 0;

@@ -14,11 +14,15 @@
 #include "common/status.h"
 
 struct space;
+struct space_mask;
+
+enum { SPACE_ROWS_MAX = 64, SPACE_MATRIX_MAX = 256, SPACE_NOT_CHOSEN = -1 };
 
 /* How a matrix of real numbers is an architecture, where that is not gene by gene (space_decode). */
 struct space_matrix {
     size_t rows, columns;
     void (*decode)(const struct space *space, const double *values, struct arch *out);
+    void (*chosen)(const struct arch *arch, int *columns); /* (rows); SPACE_NOT_CHOSEN where a row is not selected */
     size_t parts;
     size_t (*alike)(const struct space *space, const struct arch *a, const struct arch *b);
 };
@@ -51,6 +55,8 @@ struct space_ops {
     void (*traits)(const struct arch *arch, uint8_t *out);
     enum status_code (*build)(const struct space *space, const struct arch *arch, const struct space_build *build, struct net *out,
                               struct status *status);
+    enum status_code (*build_oneshot)(const struct space *space, const struct space_build *build, const struct space_mask *mask,
+                                      struct net *out, struct status *status); /* NULL: there is none */
     const struct space_matrix *matrix; /* NULL: a row for each gene, of which the largest number decides */
 };
 
@@ -112,7 +118,6 @@ void space_mutate(const struct space *space, struct rng *rng, double probability
  * operations, and the largest is chosen. nb201, fbnet: a row is a gene. darts: a row is one of the 14 edges of a cell, those of the
  * normal cell first, and its columns are `none` and the seven operations; a node keeps the two edges whose best operation other
  * than `none` has the largest numbers. */
-enum { SPACE_ROWS_MAX = 64, SPACE_MATRIX_MAX = 256 };
 size_t space_rows(const struct space *space);
 size_t space_columns(const struct space *space, size_t row);
 
@@ -124,6 +129,48 @@ void space_decode(const struct space *space, const double *values, struct arch *
  * on one state, in the same node of the same cell. */
 size_t space_parts(const struct space *space);
 size_t space_parts_alike(const struct space *space, const struct arch *a, const struct arch *b);
+
+/* The column that the architecture has in each row (space_rows of them); SPACE_NOT_CHOSEN in a row that it does not select (an edge
+ * of darts beyond a node's two). */
+void space_chosen(const struct space *space, const struct arch *arch, int columns[SPACE_ROWS_MAX]);
+
+/* The operations that are left in a space that shrinks (pEvoNAS): bit o of rows[r] is set when column o of row r of the matrix form
+ * is there. */
+struct space_mask {
+    uint32_t rows[SPACE_ROWS_MAX];
+};
+
+/* Everything is there. */
+void space_mask_all(const struct space *space, struct space_mask *out);
+
+/* Each row has something left, and no bit stands beyond its columns or beyond the rows: what the wire and the store check. */
+bool space_mask_valid(const struct space *space, const struct space_mask *mask);
+
+/* Whether all that the architecture has chosen is there. */
+bool space_mask_allows(const struct space *space, const struct space_mask *mask, const struct arch *arch);
+
+/* What the architecture has chosen and nothing else: of a row that it does not select the first column, `none` in darts. The
+ * one-shot net of such a mask is the architecture's own: there is nothing to mix in it. */
+void space_mask_of(const struct space *space, const struct arch *arch, struct space_mask *out);
+
+/* What the operations of an edge weigh in a one-shot net (docs/SYSTEMS.md): per row the softmax of the values, in matrix form, over
+ * the columns that the mask has; 0 in all others. */
+void space_soften(const struct space *space, const struct space_mask *mask, const double *values, double out[SPACE_MATRIX_MAX]);
+
+/* The same of a decoded architecture: of 1 where it has chosen and 0 elsewhere (EvNAS: e/(e+k-1) and 1/(e+k-1) of k operations). A
+ * row that it does not select, or whose choice the mask lacks, weighs its operations evenly. */
+void space_mixture(const struct space *space, const struct space_mask *mask, const struct arch *arch, double out[SPACE_MATRIX_MAX]);
+
+/* Builds the one-shot net: on every edge every operation of the mask, weighed by NET_MIX with the coefficient that has its place in
+ * the matrix form (row by row, all columns); plainly added up where every edge of a node has one operation left, which weighs 1.
+ * Its one output are the logits. The batch norms of the searched operations have a fixed scale of 1 and shift of 0; parameters of
+ * nb201 are named as space_build_net names those of the same operation on the same edge; those of an edge of darts as the search
+ * network of its public code does, cells.C._ops.EDGE._ops.COLUMN, where pools too have a batch norm. Operations that cannot reach
+ * the output are left out. The caller frees *out with net_free; weights are not initialised. STATUS_UNSUPPORTED for a space without
+ * one (fbnet) or a mask that leaves no way from the input to the output, STATUS_BAD_INPUT for a mask that is not valid or sizes
+ * that do not fit. */
+enum status_code space_build_oneshot(const struct space *space, const struct space_build *build, const struct space_mask *mask,
+                                     struct net *out, struct status *status);
 
 /* Builds the network: outputs logits first, then the taps in order (nb201: after the last cell of stages 1 and 2, after the last
  * BN+ReLU). Edges that cannot reach the output are left out. The caller frees *out with net_free. Weights are not initialised

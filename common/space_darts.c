@@ -216,8 +216,6 @@ static void darts_canonical(const struct space *space, const struct arch *arch, 
 
 /* --- the matrix form ------------------------------------------------------------------------------------- */
 
-enum { DARTS_CELL_EDGES = 14, DARTS_COLUMNS = DARTS_OPERATIONS + 1 }; /* column 0 is `none` */
-
 /* The best operation of an edge that is not `none`, the first of equals. */
 static uint8_t best_operation(const double values[DARTS_COLUMNS])
 {
@@ -261,6 +259,21 @@ static void darts_decode(const struct space *space, const double *values, struct
     *out = arch;
 }
 
+static void darts_chosen(const struct arch *arch, int *columns)
+{
+    for (int kind = 0; kind < DARTS_KINDS; kind++) {
+        struct darts_cell cell;
+        darts_cell_of(arch, (enum darts_kind)kind, &cell);
+        for (int node = 0; node < DARTS_NODES; node++) {
+            for (int state = 0; state < node + 2; state++)
+                columns[state] = SPACE_NOT_CHOSEN;
+            for (int i = 0; i < 2; i++)
+                columns[cell.edges[node][i].state] = cell.edges[node][i].operation + 1;
+            columns += node + 2;
+        }
+    }
+}
+
 static size_t nodes_alike(const struct darts_edge a[2], const struct darts_edge b[2])
 {
     size_t alike = 0;
@@ -288,6 +301,7 @@ static const struct space_matrix darts_matrix = {
     .rows = DARTS_KINDS * DARTS_CELL_EDGES,
     .columns = DARTS_COLUMNS,
     .decode = darts_decode,
+    .chosen = darts_chosen,
     .parts = DARTS_KINDS * DARTS_NODES * 2,
     .alike = darts_alike,
 };
@@ -303,5 +317,6 @@ const struct space_ops space_darts = {
     .connected = darts_connected,
     .canonical = darts_canonical,
     .build = darts_build_net,
+    .build_oneshot = darts_build_oneshot,
     .matrix = &darts_matrix,
 };

@@ -8,6 +8,9 @@ enum darts_kind { DARTS_NORMAL, DARTS_REDUCE, DARTS_KINDS };
 
 enum { DARTS_STATES = DARTS_NODES + 2 };
 
+/* Of the matrix form. Column 0 is `none`. */
+enum { DARTS_CELL_EDGES = 14, DARTS_COLUMNS = DARTS_OPERATIONS + 1 };
+
 /* An operation on a state. */
 struct darts_edge {
     uint8_t state, operation;
@@ -24,5 +27,9 @@ void darts_cell_of(const struct arch *arch, enum darts_kind kind, struct darts_c
 /* space_ops.build. */
 enum status_code darts_build_net(const struct space *space, const struct arch *arch, const struct space_build *build,
                                  struct net *out, struct status *status);
+
+/* space_ops.build_oneshot. */
+enum status_code darts_build_oneshot(const struct space *space, const struct space_build *build, const struct space_mask *mask,
+                                     struct net *out, struct status *status);
 
 #endif

@@ -320,4 +320,5 @@ const struct space_ops space_nb201 = {
     .trait_choices = nb201_trait_choices,
     .traits = nb201_traits,
     .build = nb201_build_net,
+    .build_oneshot = nb201_build_oneshot,
 };

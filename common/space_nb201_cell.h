@@ -20,4 +20,8 @@ unsigned nb201_live_edges(const struct arch *arch);
 enum status_code nb201_build_net(const struct space *space, const struct arch *arch, const struct space_build *build,
                                  struct net *out, struct status *status);
 
+/* space_ops.build_oneshot. */
+enum status_code nb201_build_oneshot(const struct space *space, const struct space_build *build, const struct space_mask *mask,
+                                     struct net *out, struct status *status);
+
 #endif

@@ -18,7 +18,10 @@ int space_net_conv(const struct space_net *b, const char *prefix, const char *re
 int space_net_batch_norm(const struct space_net *b, const char *prefix, const char *rest, int input)
 {
     char name[NET_NAME_BYTES];
-    return input < 0 || !name_node(name, prefix, rest) ? -1 : net_add_batch_norm(b->net, name, input, 1e-5F, b->status);
+    if (input < 0 || !name_node(name, prefix, rest))
+        return -1;
+    return b->fixed ? net_add_batch_norm_fixed(b->net, name, input, 1e-5F, b->status)
+                    : net_add_batch_norm(b->net, name, input, 1e-5F, b->status);
 }
 
 int space_net_relu(const struct space_net *b, const char *prefix, const char *rest, int input)
@@ -59,6 +62,15 @@ int space_net_add(const struct space_net *b, const char *prefix, const char *res
     if (!name_joint(name, prefix, rest, inputs, input_count))
         return -1;
     return net_add_add(b->net, name, inputs, input_count, b->status);
+}
+
+int space_net_mix(const struct space_net *b, const char *prefix, const char *rest, const int *inputs, const int *coefficients,
+                  int input_count)
+{
+    char name[NET_NAME_BYTES];
+    if (!name_joint(name, prefix, rest, inputs, input_count))
+        return -1;
+    return net_add_mix(b->net, name, inputs, coefficients, input_count, b->status);
 }
 
 int space_net_concat(const struct space_net *b, const char *prefix, const char *rest, const int *inputs, int input_count)

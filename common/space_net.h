@@ -11,6 +11,7 @@
 struct space_net {
     struct net *net;
     struct status *status;
+    bool fixed; /* batch norms are made with a scale and shift that are not trained */
 };
 
 int space_net_conv(const struct space_net *b, const char *prefix, const char *rest, int input, const struct net_conv *conv);
@@ -20,6 +21,8 @@ int space_net_shuffle(const struct space_net *b, const char *prefix, const char 
 int space_net_pool(const struct space_net *b, enum net_op average_or_max, const char *prefix, const char *rest, int input,
                    int kernel, int stride, int pad);
 int space_net_add(const struct space_net *b, const char *prefix, const char *rest, const int *inputs, int input_count);
+int space_net_mix(const struct space_net *b, const char *prefix, const char *rest, const int *inputs, const int *coefficients,
+                  int input_count);
 int space_net_concat(const struct space_net *b, const char *prefix, const char *rest, const int *inputs, int input_count);
 
 /* A square convolution without bias, padded to keep the size at stride 1, and the batch norm behind it. */

@@ -140,14 +140,14 @@ static void what_does_not_fit_is_refused_by_name_and_leaves_the_net_alone(void *
     assert_builder_fails(&net, net_add_conv(&net, "c", 0, 1 << 20, 3, 1, 1, 1, 0, &status), "c", "too large");
     assert_builder_fails(&net, net_add_avg_pool(&net, "p", 0, 3, 1, 2, &status), "p", "half");
     assert_builder_fails(&net, net_add_add(&net, "s", (const int[]){0, sub}, 2, &status), "s", "(3,4,4)");
-    assert_builder_fails(&net, net_add_add(&net, "s", (const int[]){0}, 1, &status), "s", "2 to 8");
+    assert_builder_fails(&net, net_add_add(&net, "s", (const int[]){0}, 1, &status), "s", "2 to 12");
     assert_builder_fails(&net, net_add_dense(&net, "d", 0, 10, &status), "d", "vector");
     assert_builder_fails(&net, net_add_batch_norm(&net, "b", 0, 0.0F, &status), "b", "epsilon");
     assert_builder_fails(&net, net_add_subsample(&net, "u", 0, 0, &status), "u", "stride");
     assert_builder_fails(&net, net_add_subsample_from(&net, "u", 0, 2, 8, &status), "u", "outside");
     assert_builder_fails(&net, net_add_max_pool(&net, "m", 0, 3, 1, 2, &status), "m", "half");
     assert_builder_fails(&net, net_add_concat(&net, "j", (const int[]){0, sub}, 2, &status), "j", "(3,4,4)");
-    assert_builder_fails(&net, net_add_concat(&net, "j", (const int[]){0}, 1, &status), "j", "2 to 8");
+    assert_builder_fails(&net, net_add_concat(&net, "j", (const int[]){0}, 1, &status), "j", "2 to 12");
     assert_builder_fails(&net, net_add_concat(&net, "j", (const int[]){0, 9}, 2, &status), "j", "before");
     assert_builder_fails(&net, net_add_channel_shuffle(&net, "x", 0, 2, &status), "x", "groups");
     assert_builder_fails(&net, net_add_channel_shuffle(&net, "x", 0, 0, &status), "x", "groups");
@@ -363,7 +363,7 @@ static void every_broken_invariant_is_found(void **state)
     net.nodes[3].op = NET_INPUT;
     assert_broken(&net, "only the input");
     net = zoo(1);
-    net.nodes[8].input_count = 9;
+    net.nodes[8].input_count = NET_INPUTS_MAX + 1;
     assert_broken(&net, "wrong number of inputs");
     net = zoo(1);
     net.outputs[0] = 1;

@@ -59,6 +59,7 @@ struct engine_options {
     enum engine_isa isa;
     enum engine_convolutions convolutions;
     int track_running_stats;      /* TRAIN only: keep running_mean/var with momentum 0.1, as reference training needs */
+    int mix_gradient;             /* TRAIN only: engine_backward also computes the gradient of the coefficients, for a pass more */
     struct engine_memory *memory; /* borrowed until engine_free; NULL: memory of its own. Results do not depend on it */
 };
 
@@ -106,6 +107,9 @@ const char *engine_blas_warning(void);
  * when there is nothing to mend, or nothing that helps. */
 void engine_blas_settle(void);
 
+/* The coefficients of the net's MIX nodes, net->mix_count of them, for the passes to come. All are 1 until they are set. */
+void engine_set_mix(struct engine *engine, const double *coefficients);
+
 /* Runs the net on images (N,C,H,W), plain order. */
 void engine_forward(struct engine *engine, const engine_real *images);
 
@@ -118,6 +122,15 @@ struct engine_rows engine_output_gradient(struct engine *engine, int output);
 
 /* Gradients of all parameters from the output gradients. After a forward in TRAIN mode. */
 void engine_backward(struct engine *engine);
+
+/* d loss / d coefficient of the last backward, net->mix_count numbers (0 where no MIX node that reaches an output names it). The
+ * engine was made with mix_gradient. */
+void engine_mix_gradient(const struct engine *engine, double *out);
+
+/* The Euclidean norm of the gradients of all parameters of the last backward, and their multiplication with a factor: what clips
+ * them (Pascanu, Mikolov and Bengio, ICML 2013, algorithm 1). */
+double engine_gradient_norm(const struct engine *engine);
+void engine_scale_gradients(struct engine *engine, double factor);
 
 /* One SGD step with the gradients of the last backward. */
 void engine_step(struct engine *engine, const struct engine_sgd *sgd);

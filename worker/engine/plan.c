@@ -336,6 +336,8 @@ static enum status_code check_supported(const struct net *net, struct status *st
 {
     for (int i = 0; i < net->node_count; i++) {
         const struct net_node *n = &net->nodes[i];
+        if (n->op == NET_MIX)
+            return status_set(status, STATUS_UNSUPPORTED, "node %s: the engine cannot mix", n->name);
         if (n->op == NET_CONV && n->kernel_h * n->kernel_w > KERNEL_AREA_MAX)
             return status_set(status, STATUS_UNSUPPORTED,
                               "node %s: a %dx%d kernel is too large for the engine (at most %d weights)", n->name, n->kernel_h,

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/wire_parts.h"
 #include "common/wire_scan.h"
-#include "hwnas.pb-c.h"
 
 /* --- a budget for unpacking --- */
 
@@ -32,33 +32,7 @@ static void budget_free(void *context, void *block)
     free(block);
 }
 
-/* --- texts --- */
-
-static bool take_text(const char *text, char *out, size_t size)
-{
-    size_t length = text == NULL ? 0 : strlen(text);
-    if (length >= size)
-        return false;
-    memcpy(out, text == NULL ? "" : text, length + 1);
-    return true;
-}
-
-static bool take_digest(const ProtobufCBinaryData *bytes, struct digest *out)
-{
-    if (bytes->len != DIGEST_BYTES)
-        return false;
-    memcpy(out->bytes, bytes->data, DIGEST_BYTES);
-    return true;
-}
-
-static bool take_key(const ProtobufCBinaryData *bytes, char out[DIGEST_HEX_BYTES])
-{
-    struct digest digest;
-    if (!take_digest(bytes, &digest))
-        return false;
-    digest_hex(&digest, out);
-    return true;
-}
+/* --- lists --- */
 
 static bool take_held(size_t count, Hwnas__Held *const *held, struct wire_held_list *out)
 {
@@ -93,7 +67,7 @@ static bool take_board(const Hwnas__Board *from, struct wire_board *out)
     return take_text(from->name, out->name, sizeof out->name) && take_text(from->runner, out->runner, sizeof out->runner);
 }
 
-/* --- unpacking: each returns the name of the field that does not fit, or NULL --- */
+/* --- unpacking: each returns the name of the field that does not fit, or NULL (wire_task.c does that of a Task) --- */
 
 static const char *take_hello(const Hwnas__Hello *from, struct wire_hello *out)
 {
@@ -116,42 +90,6 @@ static const char *take_hello(const Hwnas__Hello *from, struct wire_hello *out)
     if (!take_board(from->board, &out->board))
         return "board";
     return take_held(from->n_held, from->held, &out->held) ? NULL : "held";
-}
-
-static const char *take_task(const Hwnas__Task *from, struct wire_task *out)
-{
-    out->lease_id = from->lease_id;
-    out->epoch = from->epoch;
-    out->attempt = from->attempt;
-    out->lease_ms = from->lease_ms;
-    out->sequence = from->sequence;
-    out->kind = (enum wire_kind)from->kind;
-    out->seed = from->seed;
-    if (!take_key(&from->key, out->key))
-        return "key";
-    if (!take_text(from->space, out->space, sizeof out->space))
-        return "space";
-    if (!take_text(from->arch, out->arch, sizeof out->arch))
-        return "arch";
-    if (out->kind != WIRE_RMI) {
-        out->network = (struct wire_network){.channels = from->network_channels,
-                                             .cells = from->network_cells,
-                                             .classes = from->network_classes,
-                                             .input_channels = from->network_input_channels,
-                                             .input_size = from->network_input_size};
-        return NULL;
-    }
-    if (!take_digest(&from->bundle_digest, &out->bundle_digest))
-        return "bundle_digest";
-    /* Values above INT32_MAX become negative, which protocol_check refuses. */
-    out->protocol = (struct protocol){.steps = (int32_t)from->protocol_steps,
-                                      .channels = (int32_t)from->protocol_channels,
-                                      .cells = (int32_t)from->protocol_cells,
-                                      .learning_rate = from->protocol_learning_rate,
-                                      .momentum = from->protocol_momentum,
-                                      .weight_decay = from->protocol_weight_decay,
-                                      .beta = from->protocol_beta};
-    return NULL;
 }
 
 /* The bytes change hands: what was unpacked no longer owns them. */
@@ -181,6 +119,9 @@ static const char *take_result(Hwnas__Result *from, struct wire_message *message
         return "sentence";
     if (from->detail.len > WIRE_DETAIL_MAX)
         return "detail";
+    out->artifact_bytes = from->artifact_bytes;
+    if (from->artifact_digest.len > 0 && !take_digest(&from->artifact_digest, &out->artifact_digest))
+        return "artifact_digest";
     out->detail_size = from->detail.len;
     take_bytes(&from->detail, &message->memory);
     out->detail = message->memory;
@@ -259,7 +200,7 @@ static const char *take_body(Hwnas__Frame *frame, struct wire_message *out)
                         &out->heartbeat_answer.drop)
                    ? NULL
                    : "drop_lease_ids";
-    case HWNAS__FRAME__BODY_TASK: out->type = WIRE_TASK; return take_task(frame->task, &out->task);
+    case HWNAS__FRAME__BODY_TASK: out->type = WIRE_TASK; return wire_take_task(frame->task, out);
     case HWNAS__FRAME__BODY_RESULT: out->type = WIRE_RESULT; return take_result(frame->result, out);
     case HWNAS__FRAME__BODY_RESULT_ACK:
         out->type = WIRE_RESULT_ACK;
@@ -292,6 +233,8 @@ static const char *take_body(Hwnas__Frame *frame, struct wire_message *out)
 static enum status_code take_frame(Hwnas__Frame *frame, struct wire_message *out, struct status *status)
 {
     const char *field = take_body(frame, out);
+    if (field == wire_no_memory)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for message %s", wire_type_name(out->type));
     if (field != NULL)
         return status_set(status, STATUS_BAD_INPUT, "message %s: field %s is missing, too long or malformed",
                           wire_type_name(out->type), field);
@@ -342,17 +285,6 @@ struct packing {
     Hwnas__Held *held;
     Hwnas__Held **held_pointers;
 };
-
-static ProtobufCBinaryData digest_data(struct digest *digest)
-{
-    return (ProtobufCBinaryData){.len = DIGEST_BYTES, .data = digest->bytes};
-}
-
-static ProtobufCBinaryData key_data(const char *key, struct digest *digest)
-{
-    digest_parse(key, digest); /* checked by wire_check */
-    return digest_data(digest);
-}
 
 static bool pack_held(const struct wire_held_list *held, struct packing *packing)
 {
@@ -461,41 +393,18 @@ static enum status_code encode_heartbeat_answer(const struct wire_heartbeat_answ
     return pack_frame(&frame, data, size, status);
 }
 
-static enum status_code encode_task(const struct wire_task *from, struct packing *packing, void **data, size_t *size,
-                                    struct status *status)
+static enum status_code encode_task(const struct wire_task *from, void **data, size_t *size, struct status *status)
 {
-    Hwnas__Task task = HWNAS__TASK__INIT;
-    struct digest bundle = from->bundle_digest;
-    task.lease_id = from->lease_id;
-    task.epoch = from->epoch;
-    task.attempt = from->attempt;
-    task.lease_ms = from->lease_ms;
-    task.sequence = from->sequence;
-    task.kind = (Hwnas__Kind)from->kind;
-    task.key = key_data(from->key, &packing->key);
-    task.space = (char *)from->space;
-    task.arch = (char *)from->arch;
-    if (from->kind == WIRE_RMI) {
-        task.bundle_digest = digest_data(&bundle);
-        task.protocol_steps = (uint32_t)from->protocol.steps;
-        task.protocol_channels = (uint32_t)from->protocol.channels;
-        task.protocol_cells = (uint32_t)from->protocol.cells;
-        task.protocol_learning_rate = from->protocol.learning_rate;
-        task.protocol_momentum = from->protocol.momentum;
-        task.protocol_weight_decay = from->protocol.weight_decay;
-        task.protocol_beta = from->protocol.beta;
-        task.seed = from->seed;
-    } else {
-        task.network_channels = from->network.channels;
-        task.network_cells = from->network.cells;
-        task.network_classes = from->network.classes;
-        task.network_input_channels = from->network.input_channels;
-        task.network_input_size = from->network.input_size;
+    struct wire_packed_task packed;
+    enum status_code code = wire_pack_task(from, &packed, status);
+    if (code == STATUS_OK) {
+        Hwnas__Frame frame = HWNAS__FRAME__INIT;
+        frame.body_case = HWNAS__FRAME__BODY_TASK;
+        frame.task = &packed.task;
+        code = pack_frame(&frame, data, size, status);
     }
-    Hwnas__Frame frame = HWNAS__FRAME__INIT;
-    frame.body_case = HWNAS__FRAME__BODY_TASK;
-    frame.task = &task;
-    return pack_frame(&frame, data, size, status);
+    free(packed.schedule);
+    return code;
 }
 
 static enum status_code encode_result(const struct wire_result *from, struct packing *packing, void **data, size_t *size,
@@ -515,6 +424,10 @@ static enum status_code encode_result(const struct wire_result *from, struct pac
     result.energy_mj = from->energy_mj;
     result.sentence = (char *)from->sentence;
     result.detail = (ProtobufCBinaryData){.len = from->detail_size, .data = (uint8_t *)from->detail};
+    struct digest artifact = from->artifact_digest;
+    result.artifact_bytes = from->artifact_bytes;
+    if (from->artifact_bytes > 0)
+        result.artifact_digest = digest_data(&artifact);
     Hwnas__Frame frame = HWNAS__FRAME__INIT;
     frame.body_case = HWNAS__FRAME__BODY_RESULT;
     frame.result = &result;
@@ -626,7 +539,7 @@ enum status_code wire_encode(const struct wire_message *message, void **data, si
     case WIRE_WELCOME: code = encode_welcome(&message->welcome, data, size, status); break;
     case WIRE_HEARTBEAT: code = encode_heartbeat(&message->heartbeat, &packing, data, size, status); break;
     case WIRE_HEARTBEAT_ANSWER: code = encode_heartbeat_answer(&message->heartbeat_answer, data, size, status); break;
-    case WIRE_TASK: code = encode_task(&message->task, &packing, data, size, status); break;
+    case WIRE_TASK: code = encode_task(&message->task, data, size, status); break;
     case WIRE_RESULT: code = encode_result(&message->result, &packing, data, size, status); break;
     case WIRE_BUNDLE_REQUEST:
     case WIRE_BUNDLE_CHUNK: code = encode_bundle(message, data, size, status); break;
@@ -656,6 +569,20 @@ const char *wire_failure_name(enum wire_failure failure)
         [WIRE_FAILURE_LOST] = "lost",
     };
     return failure >= WIRE_FAILURE_NONE && failure < WIRE_FAILURES ? names[failure] : "";
+}
+
+const char *wire_kind_name(enum wire_kind kind)
+{
+    static const char *const names[WIRE_KINDS] = {[WIRE_RMI] = "rmi",
+                                                  [WIRE_MEASURE] = "measure",
+                                                  [WIRE_ONESHOT_TRAIN] = "oneshot_train",
+                                                  [WIRE_ONESHOT_SCORE] = "oneshot_score"};
+    return kind >= WIRE_RMI && kind < WIRE_KINDS ? names[kind] : "unknown";
+}
+
+enum wire_role wire_role_of(enum wire_kind kind)
+{
+    return kind == WIRE_RMI || kind == WIRE_ONESHOT_TRAIN || kind == WIRE_ONESHOT_SCORE ? WIRE_WORKER : WIRE_AGENT;
 }
 
 const char *wire_type_name(enum wire_type type)

@@ -12,15 +12,19 @@
 
 #include "common/arch.h"
 #include "common/digest.h"
+#include "common/oneshot.h"
 #include "common/protocol.h"
+#include "common/space.h"
 #include "common/status.h"
 
 enum {
-    WIRE_VERSION = 2,
-    WIRE_FRAME_MAX = 1 << 20,   /* bytes of a frame that carries a result or a chunk */
+    WIRE_VERSION = 3,
+    WIRE_FRAME_MAX = 1 << 20,   /* bytes of a frame that carries a task, a result or a chunk */
     WIRE_CONTROL_MAX = 1 << 16, /* bytes of any other frame */
     WIRE_DETAIL_MAX = 768 << 10,
     WIRE_CHUNK_MAX = 512 << 10,
+    WIRE_BLOB_MAX = 192 << 20, /* bytes of what is fetched by digest: a reference bundle, images, weights */
+    WIRE_SCHEDULE_MAX = ONESHOT_SCHEDULE_MAX,
     WIRE_SLOTS_MAX = 256,
     WIRE_HELD_MAX = 512, /* tasks being computed plus results not acknowledged */
     WIRE_NAME_BYTES = 64,
@@ -31,7 +35,7 @@ enum {
 };
 
 enum wire_role { WIRE_WORKER = 1, WIRE_AGENT = 2 };
-enum wire_kind { WIRE_RMI = 1, WIRE_MEASURE = 2 };
+enum wire_kind { WIRE_RMI = 1, WIRE_MEASURE, WIRE_ONESHOT_TRAIN, WIRE_ONESHOT_SCORE, WIRE_KINDS };
 enum wire_outcome { WIRE_OK = 1, WIRE_INFEASIBLE = 2, WIRE_FAILED = 3 };
 /* Why a task failed, beside the sentence. UNSUPPORTED_OP and CONVERT_FAILED are true whoever tries; IMPOSSIBLE and LOST are the
  * master's own words. */
@@ -164,6 +168,19 @@ struct wire_network {
     uint32_t channels, cells, classes, input_channels, input_size; /* 1.. 1024, 100, 65536, 16, 4096 */
 };
 
+/* What a one-shot net is trained or scored with, besides the images and the seed. */
+struct wire_oneshot {
+    bool has_weights;                 /* SCORE: always */
+    struct digest weights;            /* zeros without */
+    struct oneshot_protocol protocol; /* oneshot_protocol_check holds */
+    uint32_t mask_rows;               /* 1 .. SPACE_ROWS_MAX: how many travel; zeros behind them */
+    struct space_mask mask;           /* whether the space has such operations, the space says */
+    uint32_t stage;
+    uint32_t epoch, shard;   /* TRAIN: below the protocol's; SCORE: 0 */
+    uint32_t schedule_count; /* TRAIN: 0 .. WIRE_SCHEDULE_MAX; SCORE: 0 */
+    const char *schedule;    /* so many texts as in struct wire_task's arch, one behind the other, each with its NUL; NULL: none */
+};
+
 struct wire_task {
     uint64_t lease_id, epoch; /* > 0 */
     uint32_t attempt;         /* > 0 */
@@ -172,11 +189,12 @@ struct wire_task {
     enum wire_kind kind;
     char key[DIGEST_HEX_BYTES];
     char space[WIRE_NAME_BYTES]; /* [A-Za-z0-9._-]+ */
-    char arch[ARCH_TEXT_BYTES];  /* printable ASCII; whether it is an architecture, the space says */
-    struct digest bundle_digest; /* RMI; zeros otherwise */
+    char arch[ARCH_TEXT_BYTES];  /* printable ASCII; whether it is an architecture, the space says. ONESHOT_TRAIN: empty */
+    struct digest bundle_digest; /* RMI; ONESHOT_*: of the images; zeros otherwise */
     struct protocol protocol;    /* RMI: protocol_check holds; its name does not travel */
-    uint64_t seed;
+    uint64_t seed;               /* RMI, ONESHOT_* */
     struct wire_network network; /* MEASURE; zeros otherwise */
+    struct wire_oneshot oneshot; /* ONESHOT_*; zeros otherwise */
 };
 
 struct wire_result {
@@ -192,6 +210,8 @@ struct wire_result {
     char sentence[WIRE_SENTENCE_BYTES]; /* one line of UTF-8; not empty unless OK */
     const char *detail;                 /* a JSON object (UTF-8, checked), detail_size bytes; NULL when empty */
     size_t detail_size;
+    uint64_t artifact_bytes;       /* of what came out besides and is fetched: 0 .. WIRE_BLOB_MAX; 0: nothing, or not OK */
+    struct digest artifact_digest; /* zeros without */
 };
 
 struct wire_result_ack {
@@ -206,7 +226,7 @@ struct wire_bundle_request {
 
 struct wire_bundle_chunk {
     struct digest digest;
-    uint64_t total_bytes; /* 0: not there; else at most BUNDLE_BYTES_MAX, offset + size <= total, size > 0 */
+    uint64_t total_bytes; /* 0: not there; else at most WIRE_BLOB_MAX, offset + size <= total, size > 0 */
     uint64_t offset_bytes;
     const uint8_t *data;
     size_t size; /* 0 .. WIRE_CHUNK_MAX */
@@ -267,7 +287,7 @@ struct wire_message {
         struct wire_question question;
         struct wire_answer answer;
     };
-    void *memory; /* owned by a decoded message: what detail, data and text point into; NULL in messages to be encoded */
+    void *memory; /* owned by a decoded message: what detail, data, text and schedule point into; NULL in messages to be encoded */
 };
 
 /* Reads one frame; of a list only what it holds is set. STATUS_OK: *out is checked and must be given to wire_free.
@@ -288,6 +308,12 @@ const char *wire_type_name(enum wire_type type);
 
 /* "timeout", "out_of_memory", ...; "" for NONE. Never NULL. */
 const char *wire_failure_name(enum wire_failure failure);
+
+/* "rmi", "measure", "oneshot_train", "oneshot_score"; "unknown" for anything else. Never NULL. */
+const char *wire_kind_name(enum wire_kind kind);
+
+/* Who does tasks of that kind. What is not known (0) counts as a measurement: nothing runs beside one. */
+enum wire_role wire_role_of(enum wire_kind kind);
 
 /* The checks of wire_decode on a plain message (wire_check.c). STATUS_BAD_INPUT names message and field. */
 enum status_code wire_check(const struct wire_message *message, struct status *status);

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "common/bundle.h"
+#include "common/images.h"
 #include "common/line.h"
 
 static bool is_name(const char *text)
@@ -140,6 +141,51 @@ static bool between(uint32_t value, uint32_t low, uint32_t high)
     return value >= low && value <= high;
 }
 
+_Static_assert((int)WIRE_BLOB_MAX >= BUNDLE_BYTES_MAX && (int)WIRE_BLOB_MAX >= IMAGES_BYTES_MAX &&
+                   (int)WIRE_BLOB_MAX >= ONESHOT_BYTES_MAX,
+               "whatever is fetched fits");
+
+static bool is_zero(const struct digest *digest)
+{
+    static const struct digest zero;
+    return memcmp(digest, &zero, sizeof zero) == 0;
+}
+
+static bool schedule_is_fine(const struct wire_oneshot *oneshot)
+{
+    const char *text = oneshot->schedule;
+    if (oneshot->schedule_count > WIRE_SCHEDULE_MAX || (oneshot->schedule_count > 0) != (text != NULL))
+        return false;
+    for (uint32_t i = 0; i < oneshot->schedule_count; i++, text += strlen(text) + 1) {
+        if (text[0] == '\0' || strlen(text) >= ARCH_TEXT_BYTES || !is_printable(text))
+            return false;
+    }
+    return true;
+}
+
+static bool mask_is_fine(const struct wire_oneshot *oneshot)
+{
+    if (!between(oneshot->mask_rows, 1, SPACE_ROWS_MAX))
+        return false;
+    for (uint32_t r = oneshot->mask_rows; r < SPACE_ROWS_MAX; r++) {
+        if (oneshot->mask.rows[r] != 0)
+            return false;
+    }
+    return true;
+}
+
+static enum status_code check_oneshot(const struct wire_oneshot *oneshot, bool train, struct status *status)
+{
+    if (oneshot_protocol_check(&oneshot->protocol, status) != STATUS_OK)
+        return status_prefix(status, "message Task");
+    REQUIRE(oneshot->has_weights ? !is_zero(&oneshot->weights) : train && is_zero(&oneshot->weights), "Task", "weights_digest");
+    REQUIRE(mask_is_fine(oneshot), "Task", "oneshot_mask");
+    REQUIRE(train ? oneshot->epoch < oneshot->protocol.epochs : oneshot->epoch == 0, "Task", "oneshot_epoch");
+    REQUIRE(train ? oneshot->shard < oneshot->protocol.shards : oneshot->shard == 0, "Task", "oneshot_shard");
+    REQUIRE(schedule_is_fine(oneshot) && (train || oneshot->schedule_count == 0), "Task", "oneshot_schedule");
+    return STATUS_OK;
+}
+
 static enum status_code check_task(const struct wire_task *task, struct status *status)
 {
     REQUIRE(task->lease_id > 0, "Task", "lease_id");
@@ -149,7 +195,10 @@ static enum status_code check_task(const struct wire_task *task, struct status *
     REQUIRE(task->sequence > 0, "Task", "sequence");
     REQUIRE(key_is_fine(task->key), "Task", "key");
     REQUIRE(is_name(task->space), "Task", "space");
-    REQUIRE(task->arch[0] != '\0' && is_printable(task->arch), "Task", "arch");
+    bool train = task->kind == WIRE_ONESHOT_TRAIN;
+    REQUIRE((task->arch[0] == '\0') == train && is_printable(task->arch), "Task", "arch");
+    if (train || task->kind == WIRE_ONESHOT_SCORE)
+        return check_oneshot(&task->oneshot, train, status);
     if (task->kind == WIRE_RMI) {
         if (protocol_check(&task->protocol, status) != STATUS_OK)
             return status_prefix(status, "message Task");
@@ -219,13 +268,15 @@ static enum status_code check_result(const struct wire_result *result, struct st
     REQUIRE(is_line(result->sentence), "Result", "sentence");
     REQUIRE(result->outcome == WIRE_OK || result->sentence[0] != '\0', "Result", "sentence");
     REQUIRE(result->detail_size <= WIRE_DETAIL_MAX, "Result", "detail");
+    REQUIRE(result->artifact_bytes <= (result->outcome == WIRE_OK ? WIRE_BLOB_MAX : 0), "Result", "artifact_bytes");
+    REQUIRE((result->artifact_bytes > 0) != is_zero(&result->artifact_digest), "Result", "artifact_digest");
     REQUIRE(result->detail_size == 0 || is_json_object(result->detail, result->detail_size), "Result", "detail");
     return STATUS_OK;
 }
 
 static enum status_code check_chunk(const struct wire_bundle_chunk *chunk, struct status *status)
 {
-    REQUIRE(chunk->total_bytes <= BUNDLE_BYTES_MAX, "BundleChunk", "total_bytes");
+    REQUIRE(chunk->total_bytes <= WIRE_BLOB_MAX, "BundleChunk", "total_bytes");
     REQUIRE(chunk->size <= WIRE_CHUNK_MAX, "BundleChunk", "data");
     if (chunk->total_bytes == 0) {
         REQUIRE(chunk->size == 0, "BundleChunk", "data");
@@ -313,7 +364,7 @@ enum status_code wire_check(const struct wire_message *message, struct status *s
                 "verdict");
         return STATUS_OK;
     case WIRE_BUNDLE_REQUEST:
-        REQUIRE(message->bundle_request.offset_bytes < BUNDLE_BYTES_MAX, "BundleRequest", "offset_bytes");
+        REQUIRE(message->bundle_request.offset_bytes < WIRE_BLOB_MAX, "BundleRequest", "offset_bytes");
         return STATUS_OK;
     case WIRE_BUNDLE_CHUNK: return check_chunk(&message->bundle_chunk, status);
     case WIRE_RETURN:

@@ -132,7 +132,8 @@ static enum status_code scan_list(struct scan *scan, const ProtobufCFieldDescrip
     unsigned type = wire_type_of(field->type, &max);
     if (item->type == BYTES && type != BYTES)
         return scan_packed(scan, field, item);
-    return ++scan->listed > WIRE_HELD_MAX ? refuse(scan, field->name, "is too long a list") : STATUS_OK;
+    size_t most = field->type == PROTOBUF_C_TYPE_STRING ? WIRE_SCHEDULE_MAX : WIRE_HELD_MAX;
+    return ++scan->listed > most ? refuse(scan, field->name, "is too long a list") : STATUS_OK;
 }
 
 static enum status_code scan_known(struct scan *scan, struct level *level, const ProtobufCFieldDescriptor *field,
@@ -208,8 +209,8 @@ static enum status_code scan_frame(struct scan *scan, struct item *body, struct 
                           (unsigned long long)scan->version, WIRE_VERSION);
     if (body->number == 0)
         return status_set(status, STATUS_BAD_INPUT, "the frame holds no message that is known here");
-    bool bulk = body->number == HWNAS__FRAME__BODY_RESULT || body->number == HWNAS__FRAME__BODY_BUNDLE_CHUNK ||
-                body->number == HWNAS__FRAME__BODY_ANSWER;
+    bool bulk = body->number == HWNAS__FRAME__BODY_TASK || body->number == HWNAS__FRAME__BODY_RESULT ||
+                body->number == HWNAS__FRAME__BODY_BUNDLE_CHUNK || body->number == HWNAS__FRAME__BODY_ANSWER;
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(frame.descriptor, body->number);
     if (!bulk && scan->size > WIRE_CONTROL_MAX)
         return status_set(status, STATUS_BAD_INPUT, "message %s of %zu bytes; at most %d are accepted",

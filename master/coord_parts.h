@@ -83,6 +83,11 @@ bool coord_ended_in_vain(const struct coord *coord, uint64_t lease_id);
 
 enum status_code coord_patience_open(struct coord *coord, struct status *status);
 
+/* --- coord_task.c --- */
+
+/* How a want's kind is called in messages. */
+enum wire_kind coord_wire_kind(enum study_want_kind kind);
+
 /* The Task for a lease that dispatch granted. */
 void coord_post_task(struct coord *coord, const struct dispatch_action *grant, uint64_t lease_id);
 

@@ -1,7 +1,7 @@
 /* dispatch_copy: what takes one worker unusually long is given to an idle one as well. Part of dispatch; pure.
  *
- * RMI tasks alone: their value follows from the key, so it does not matter whose result comes first. The other lease then ends as a
- * ghost, and a result that still comes of it is compared and counts nothing. */
+ * Scores alone (by RMI, by the weights of a one-shot net): their value follows from the key, so it does not matter whose result
+ * comes first. The other lease then ends as a ghost, and a result that still comes of it is compared and counts nothing. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -12,10 +12,15 @@ enum { TOOK_FEW = 5 }; /* below, nobody knows what is usual */
 
 /* --- what is usual --- */
 
+static bool is_score(enum wire_kind kind)
+{
+    return kind == WIRE_RMI || kind == WIRE_ONESHOT_SCORE;
+}
+
 /* A batch is what was wanted since there last was nothing. */
 void dispatch_note_wanted(struct dispatch *dispatch, enum wire_kind kind)
 {
-    if (kind != WIRE_RMI)
+    if (!is_score(kind))
         return;
     if (dispatch->queue.rmi.count + dispatch->queue.leased_rmi == 0)
         dispatch->batch_wanted = dispatch->batch_done = 0;
@@ -24,12 +29,12 @@ void dispatch_note_wanted(struct dispatch *dispatch, enum wire_kind kind)
 
 void dispatch_note_done(struct dispatch *dispatch, enum wire_kind kind)
 {
-    dispatch->batch_done += kind == WIRE_RMI;
+    dispatch->batch_done += is_score(kind);
 }
 
 void dispatch_note_took(struct dispatch *dispatch, const struct lease *lease)
 {
-    if (lease->kind == WIRE_RMI && lease->granted_ms >= 0)
+    if (is_score(lease->kind) && lease->granted_ms >= 0)
         dispatch->took_ms[dispatch->took_count++ % DISPATCH_TOOK_KEPT] = dispatch->now_ms - lease->granted_ms;
 }
 
@@ -53,7 +58,7 @@ static int64_t usual_ms(const struct dispatch *dispatch)
 static bool takes_long(const struct dispatch *dispatch, const struct lease *lease, int64_t limit_ms)
 {
     const struct task *task = lease->task;
-    return lease->kind == WIRE_RMI && lease->granted_ms >= 0 && dispatch->now_ms - lease->granted_ms > limit_ms && task != NULL &&
+    return is_score(lease->kind) && lease->granted_ms >= 0 && dispatch->now_ms - lease->granted_ms > limit_ms && task != NULL &&
            task->described && task->lease == lease && !task->copied && task->tries.failures == 0;
 }
 

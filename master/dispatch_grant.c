@@ -42,14 +42,14 @@ bool dispatch_canary_is_due(const struct dispatch *dispatch, const struct board 
 
 bool dispatch_could_take(const struct dispatch *dispatch, const struct peer *peer, const struct task *task)
 {
-    if (task->kind == WIRE_RMI)
+    if (wire_role_of(task->kind) == WIRE_WORKER)
         return peer->role == WIRE_WORKER;
     return peer->role == WIRE_AGENT && measures(dispatch, peer, task);
 }
 
 bool dispatch_other_node_exists(const struct dispatch *dispatch, const struct task *task)
 {
-    enum wire_role role = task->kind == WIRE_RMI ? WIRE_WORKER : WIRE_AGENT;
+    enum wire_role role = wire_role_of(task->kind);
     for (const struct peer *peer = dispatch->peers.of[role].first; peer != NULL; peer = peer->role_next) {
         bool quarantined = peer->board != NULL && peer->board->trust.quarantined;
         if (dispatch_could_take(dispatch, peer, task) && !is_torpid(dispatch, peer) && !quarantined &&

@@ -36,7 +36,7 @@ void dispatch_join_host(struct dispatch *dispatch, const struct lease *lease)
     struct host *host = host_of(dispatch, lease);
     if (host == NULL)
         return;
-    if (lease->kind == WIRE_RMI)
+    if (wire_role_of(lease->kind) == WIRE_WORKER)
         host->computing++;
     else
         host->measuring++;
@@ -47,7 +47,7 @@ void dispatch_leave_host(struct dispatch *dispatch, const struct lease *lease)
     struct host *host = host_of(dispatch, lease);
     if (host == NULL)
         return;
-    if (lease->kind == WIRE_RMI)
+    if (wire_role_of(lease->kind) == WIRE_WORKER)
         host->computing--;
     else
         host->measuring--;
@@ -55,7 +55,7 @@ void dispatch_leave_host(struct dispatch *dispatch, const struct lease *lease)
         return;
     if (host->is_board || host->computing + host->measuring == 0)
         peers_ready_on(&dispatch->peers, host, WIRE_AGENT);
-    if (lease->kind != WIRE_RMI && host->measuring == 0)
+    if (wire_role_of(lease->kind) == WIRE_AGENT && host->measuring == 0)
         peers_ready_on(&dispatch->peers, host, WIRE_WORKER);
     peers_left_host(&dispatch->peers, host);
 }

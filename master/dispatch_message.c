@@ -248,7 +248,7 @@ enum dispatch_verdict dispatch_result(struct dispatch *dispatch, int64_t now_ms,
         dispatch_end_ghost(dispatch, lease);
     }
     struct task *task = queue_find(&dispatch->queue, result->key);
-    bool late = task != NULL && task->described && task->kind == WIRE_RMI && result->outcome != WIRE_FAILED &&
+    bool late = task != NULL && task->described && wire_role_of(task->kind) == WIRE_WORKER && result->outcome != WIRE_FAILED &&
                 queue_was_leased(task, result->lease_id, peer->node);
     if (!late)
         return DISPATCH_STALE;

@@ -51,7 +51,7 @@ struct queue_line *queue_line(const struct queue *queue, const char *device)
 
 static struct queue_line *make_line(struct queue *queue, enum wire_kind kind, const char *device)
 {
-    struct queue_line *line = kind == WIRE_RMI ? &queue->rmi : queue_line(queue, device);
+    struct queue_line *line = wire_role_of(kind) == WIRE_WORKER ? &queue->rmi : queue_line(queue, device);
     if (line != NULL)
         return line;
     line = calloc(1, sizeof *line);
@@ -110,7 +110,7 @@ static void count_leased(struct queue *queue, const struct task *task, uint32_t 
 {
     if (!task->described || task->board != NULL)
         return;
-    if (task->kind == WIRE_RMI)
+    if (wire_role_of(task->kind) == WIRE_WORKER)
         queue->leased_rmi += change;
     else
         queue->leased_measure += change;

@@ -16,6 +16,11 @@ const struct config_study *search_config(const struct search *search)
     return search->config;
 }
 
+const struct space *search_space(const struct search *search)
+{
+    return &search->space;
+}
+
 const struct study *search_study(const struct search *search)
 {
     return search->study;

@@ -42,6 +42,7 @@ enum status_code search_open(const struct search_options *options, const struct 
 void search_close(struct search *search);
 
 const struct config_study *search_config(const struct search *search);
+const struct space *search_space(const struct search *search);
 const struct study *search_study(const struct search *search);
 struct store *search_store(struct search *search);
 

@@ -70,11 +70,6 @@ enum status_code why_add_boards(struct why *why, struct store *store, struct sta
     return code;
 }
 
-static const char *kind_word(enum wire_kind kind)
-{
-    return kind == WIRE_RMI ? "rmi" : kind == WIRE_MEASURE ? "measure" : "unknown";
-}
-
 /* --- as JSON --- */
 
 static json_t *time_json(int64_t wall_ms)
@@ -87,8 +82,8 @@ static json_t *time_json(int64_t wall_ms)
 static json_t *lease_json(const struct why_lease *lease)
 {
     return json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:o,s:b,s:b}", "lease", (json_int_t)lease->id, "kind",
-                     kind_word(lease->kind), "node", lease->node, "board", lease->board, "key", lease->key, "arch", lease->arch,
-                     "attempt", (json_int_t)lease->attempt, "since", time_json(lease->since_wall_ms), "until",
+                     wire_kind_name(lease->kind), "node", lease->node, "board", lease->board, "key", lease->key, "arch",
+                     lease->arch, "attempt", (json_int_t)lease->attempt, "since", time_json(lease->since_wall_ms), "until",
                      time_json(lease->until_wall_ms), "canary", lease->canary, "confirmed", lease->confirmed);
 }
 
@@ -156,7 +151,7 @@ static void print_leases(const struct why *why, FILE *out)
         const struct why_lease *lease = &why->leases[i];
         look_text_time(lease->since_wall_ms, since);
         look_text_time(lease->until_wall_ms, until);
-        fprintf(out, "  %-7s  %-20s  %-20s  %-20s  %7" PRIu32 "  %s%s\n", lease->canary ? "canary" : kind_word(lease->kind),
+        fprintf(out, "  %-7s  %-20s  %-20s  %-20s  %7" PRIu32 "  %s%s\n", lease->canary ? "canary" : wire_kind_name(lease->kind),
                 lease->board[0] != '\0' ? lease->board : lease->node, lease->since_wall_ms > 0 ? since : "an earlier start",
                 lease->until_wall_ms > 0 ? until : "unknown", lease->attempt, lease->arch,
                 lease->confirmed ? "" : " (not confirmed)");

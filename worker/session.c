@@ -287,7 +287,7 @@ static void start_tasks(struct session *session)
 
 static void take_task(struct session *session, const struct wire_task *task)
 {
-    bool can = (task->kind == WIRE_RMI) == (session->options->role == WIRE_WORKER);
+    bool can = task->kind == (session->options->role == WIRE_WORKER ? WIRE_RMI : WIRE_MEASURE);
     enum ledger_answer answer = ledger_task(session->ledger, clock_monotonic_ms(), task);
     struct held *held = NULL;
     for (uint32_t i = 0; answer == LEDGER_START && i < session->ledger->capacity && held == NULL; i++)

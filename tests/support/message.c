@@ -97,3 +97,69 @@ struct wire_message message_sample(enum wire_type type)
     }
     return message;
 }
+
+static const char schedule[] = "000000\0"
+                               "123401\0"
+                               "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|";
+
+static struct wire_message oneshot_task(enum wire_kind kind)
+{
+    struct wire_message message = message_sample(WIRE_TASK);
+    struct wire_task *task = &message.task;
+    task->kind = kind;
+    memset(&task->protocol, 0, sizeof task->protocol);
+    task->oneshot = (struct wire_oneshot){.protocol = {.channels = 16,
+                                                       .cells = 5,
+                                                       .batch = 64,
+                                                       .epochs = 50,
+                                                       .shards = 4,
+                                                       .learning_rate = 0.025,
+                                                       .learning_rate_end = 0.001,
+                                                       .momentum = 0.9,
+                                                       .weight_decay = 3e-4,
+                                                       .clip_norm = 5,
+                                                       .single_path = true,
+                                                       .augment = true},
+                                          .mask_rows = 6,
+                                          .mask = {{0x1f, 0x10, 0x01, 0x80000003, 0x1f, 0x1f}},
+                                          .stage = 2};
+    return message;
+}
+
+static void give_weights(struct wire_oneshot *oneshot)
+{
+    oneshot->has_weights = true;
+    memset(&oneshot->weights, 0xa5, sizeof oneshot->weights);
+}
+
+struct wire_message message_numbered(unsigned n)
+{
+    struct wire_message message;
+    switch (n) {
+    case WIRE_TYPES - 1: /* the first epoch: drawn */
+        message = oneshot_task(WIRE_ONESHOT_TRAIN);
+        memset(message.task.arch, 0, sizeof message.task.arch);
+        return message;
+    case WIRE_TYPES:
+        message = oneshot_task(WIRE_ONESHOT_TRAIN);
+        memset(message.task.arch, 0, sizeof message.task.arch);
+        give_weights(&message.task.oneshot);
+        message.task.oneshot.epoch = 49;
+        message.task.oneshot.shard = 3;
+        message.task.oneshot.schedule = schedule;
+        message.task.oneshot.schedule_count = 3;
+        return message;
+    case WIRE_TYPES + 1:
+        message = oneshot_task(WIRE_ONESHOT_SCORE);
+        give_weights(&message.task.oneshot);
+        message.task.oneshot.protocol.batch_statistics = true;
+        return message;
+    case WIRE_TYPES + 2:
+        message = message_sample(WIRE_RESULT);
+        message.result.energy_mj = 0;
+        message.result.artifact_bytes = 524293;
+        memset(&message.result.artifact_digest, 0x3c, sizeof message.result.artifact_digest);
+        return message;
+    default: return message_sample((enum wire_type)(n + 1));
+    }
+}

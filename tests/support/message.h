@@ -9,4 +9,9 @@
 /* Nothing in it is owned. */
 struct wire_message message_sample(enum wire_type type);
 
+/* Those, and the ones of a type that have other fields: tasks of one-shot nets (with and without weights, schedule, architecture),
+ * a result with an artifact. n is 0 .. MESSAGE_SAMPLES-1. */
+enum { MESSAGE_SAMPLES = WIRE_TYPES - 1 + 4 };
+struct wire_message message_numbered(unsigned n);
+
 #endif

@@ -18,14 +18,14 @@ static void encode(const struct wire_message *message, void **data, size_t *size
 static void every_message_comes_back_as_it_was_sent(void **state)
 {
     (void)state;
-    for (enum wire_type type = WIRE_HELLO; type < WIRE_TYPES; type++) {
-        struct wire_message sent = message_sample(type), got;
+    for (unsigned n = 0; n < MESSAGE_SAMPLES; n++) {
+        struct wire_message sent = message_numbered(n), got;
         struct status status = {0};
         void *data, *again;
         size_t size, again_size;
         encode(&sent, &data, &size);
         assert_ok(wire_decode(data, size, &got, &status), status);
-        assert_int_equal(got.type, type);
+        assert_int_equal(got.type, sent.type);
         encode(&got, &again, &again_size);
         assert_int_equal(again_size, size);
         assert_memory_equal(again, data, size);
@@ -35,18 +35,171 @@ static void every_message_comes_back_as_it_was_sent(void **state)
     }
 }
 
+/* Field by field: there are gaps between them. */
+static void assert_oneshot(const struct wire_oneshot *got, const struct wire_oneshot *sent)
+{
+    const char *a = got->schedule, *b = sent->schedule;
+    struct digest one, other;
+    oneshot_protocol_digest(&got->protocol, &one);
+    oneshot_protocol_digest(&sent->protocol, &other);
+    assert_memory_equal(&one, &other, sizeof one);
+    assert_int_equal(got->has_weights, sent->has_weights);
+    assert_memory_equal(&got->weights, &sent->weights, sizeof got->weights);
+    assert_int_equal(got->mask_rows, sent->mask_rows);
+    assert_memory_equal(&got->mask, &sent->mask, sizeof got->mask);
+    assert_int_equal(got->stage, sent->stage);
+    assert_int_equal(got->epoch, sent->epoch);
+    assert_int_equal(got->shard, sent->shard);
+    assert_int_equal(got->schedule_count, sent->schedule_count);
+    for (uint32_t i = 0; i < sent->schedule_count; i++, a += strlen(a) + 1, b += strlen(b) + 1)
+        assert_string_equal(a, b);
+}
+
 static void the_fields_of_a_task_arrive(void **state)
 {
     (void)state;
-    struct wire_message sent = message_sample(WIRE_TASK), got;
+    unsigned tasks = 0;
+    for (unsigned n = 0; n < MESSAGE_SAMPLES; n++) {
+        struct wire_message sent = message_numbered(n), got;
+        struct status status = {0};
+        void *data;
+        size_t size;
+        if (sent.type != WIRE_TASK)
+            continue;
+        encode(&sent, &data, &size);
+        assert_ok(wire_decode(data, size, &got, &status), status);
+        assert_oneshot(&got.task.oneshot, &sent.task.oneshot);
+        assert_memory_equal(&got.task, &sent.task, offsetof(struct wire_task, oneshot));
+        wire_free(&got);
+        free(data);
+        tasks++;
+    }
+    assert_int_equal(tasks, 4);
+}
+
+/* A task of the longest schedule there is, of texts of that length. */
+static void long_schedule(struct wire_message *message, char *room, uint32_t count, size_t length)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        memset(room + i * (length + 1), 'a' + (int)(i % 26), length);
+        room[i * (length + 1) + length] = '\0';
+    }
+    *message = message_numbered(WIRE_TYPES);
+    message->task.oneshot.schedule = room;
+    message->task.oneshot.schedule_count = count;
+}
+
+static void the_longest_schedule_travels_and_a_longer_one_does_not(void **state)
+{
+    (void)state;
+    const size_t lengths[] = {1, ARCH_TEXT_BYTES - 1};
+    char *room = malloc((WIRE_SCHEDULE_MAX + 1) * (size_t)ARCH_TEXT_BYTES);
+    assert_non_null(room);
+    for (int i = 0; i < 2; i++) {
+        struct wire_message sent, got;
+        struct status status = {0};
+        void *data;
+        size_t size;
+        long_schedule(&sent, room, WIRE_SCHEDULE_MAX, lengths[i]);
+        encode(&sent, &data, &size);
+        assert_ok(wire_decode(data, size, &got, &status), status);
+        assert_oneshot(&got.task.oneshot, &sent.task.oneshot);
+        wire_free(&got);
+        free(data);
+        long_schedule(&sent, room, WIRE_SCHEDULE_MAX + 1, lengths[i]);
+        assert_int_equal(wire_check(&sent, &status), STATUS_BAD_INPUT);
+    }
+    free(room);
+}
+
+static void refused(const struct wire_message *message, const char *field);
+
+static void a_task_of_a_one_shot_net_has_what_its_kind_needs_and_nothing_else(void **state)
+{
+    (void)state;
+    struct wire_message train = message_numbered(WIRE_TYPES), score = message_numbered(WIRE_TYPES + 1), message = train;
+    strcpy(message.task.arch, "000000");
+    refused(&message, "arch");
+    message = score;
+    message.task.arch[0] = '\0';
+    refused(&message, "arch");
+    message = score;
+    message.task.oneshot.has_weights = false;
+    refused(&message, "weights_digest");
+    message = train;
+    message.task.oneshot.has_weights = false;
+    refused(&message, "weights_digest");
+    message = score;
+    message.task.oneshot.epoch = 1;
+    refused(&message, "oneshot_epoch");
+    message = train;
+    message.task.oneshot.epoch = 50;
+    refused(&message, "oneshot_epoch");
+    message = train;
+    message.task.oneshot.shard = 4;
+    refused(&message, "oneshot_shard");
+    message = score;
+    message.task.oneshot.schedule = "000000";
+    message.task.oneshot.schedule_count = 1;
+    refused(&message, "oneshot_schedule");
+    message = train;
+    message.task.oneshot.schedule = "000000\0\0a";
+    refused(&message, "oneshot_schedule");
+    message.task.oneshot.schedule = "000000\0a\nb\0a";
+    refused(&message, "oneshot_schedule");
+    message = train;
+    message.task.oneshot.mask_rows = 0;
+    refused(&message, "oneshot_mask");
+    message.task.oneshot.mask_rows = SPACE_ROWS_MAX + 1;
+    refused(&message, "oneshot_mask");
+    message.task.oneshot.mask_rows = 5;
+    refused(&message, "oneshot_mask");
+    message = train;
+    message.task.oneshot.protocol.learning_rate = NAN;
+    refused(&message, "Task");
+    message = train;
+    message.task.oneshot.protocol.batch = -1;
+    refused(&message, "Task");
+}
+
+static void an_artifact_has_a_digest_and_belongs_to_what_came_out_well(void **state)
+{
+    (void)state;
+    const struct wire_message sample = message_numbered(WIRE_TYPES + 2);
+    struct wire_message message = sample, got;
     struct status status = {0};
     void *data;
     size_t size;
-    encode(&sent, &data, &size);
+    encode(&message, &data, &size);
     assert_ok(wire_decode(data, size, &got, &status), status);
-    assert_memory_equal(&got.task, &sent.task, sizeof sent.task);
+    assert_true(got.result.artifact_bytes == sample.result.artifact_bytes);
+    assert_memory_equal(&got.result.artifact_digest, &sample.result.artifact_digest, sizeof got.result.artifact_digest);
     wire_free(&got);
     free(data);
+    memset(&message.result.artifact_digest, 0, sizeof message.result.artifact_digest);
+    refused(&message, "artifact_digest");
+    message = sample;
+    message.result.artifact_bytes = 0;
+    refused(&message, "artifact_digest");
+    message.result.artifact_bytes = WIRE_BLOB_MAX + 1;
+    refused(&message, "artifact_bytes");
+    message = sample;
+    message.result.outcome = WIRE_FAILED;
+    message.result.value = 0;
+    strcpy(message.result.sentence, "no good");
+    refused(&message, "artifact_bytes");
+}
+
+static void each_kind_of_task_has_a_name_and_somebody_who_does_it(void **state)
+{
+    (void)state;
+    for (int a = WIRE_RMI; a < WIRE_KINDS; a++) {
+        assert_int_equal(wire_role_of((enum wire_kind)a), a == WIRE_MEASURE ? WIRE_AGENT : WIRE_WORKER);
+        for (int b = 0; b < a; b++)
+            assert_string_not_equal(wire_kind_name((enum wire_kind)a), wire_kind_name((enum wire_kind)b));
+    }
+    assert_string_equal(wire_kind_name(WIRE_KINDS), "unknown");
+    assert_int_equal(wire_role_of((enum wire_kind)0), WIRE_AGENT);
 }
 
 static void the_bytes_of_a_result_arrive(void **state)
@@ -153,6 +306,8 @@ static void unknown_enum_values_are_refused(void **state)
     refused(&hello, "role");
     task.task.kind = (enum wire_kind)0;
     refused(&task, "kind");
+    task.task.kind = WIRE_KINDS;
+    refused(&task, "kind");
     result.result.outcome = (enum wire_outcome)4;
     refused(&result, "outcome");
     ack.result_ack.verdict = (enum wire_verdict)5;
@@ -197,6 +352,11 @@ static void a_chunk_beyond_its_bundle_is_refused(void **state)
     refused(&message, "offset_bytes");
     message.bundle_chunk.total_bytes = UINT64_MAX;
     refused(&message, "total_bytes");
+    message.bundle_chunk.total_bytes = WIRE_BLOB_MAX + 1;
+    refused(&message, "total_bytes");
+    message = message_sample(WIRE_BUNDLE_REQUEST);
+    message.bundle_request.offset_bytes = WIRE_BLOB_MAX;
+    refused(&message, "offset_bytes");
 }
 
 static void a_question_has_what_its_kind_needs_and_nothing_else(void **state)
@@ -326,7 +486,17 @@ static void a_control_message_above_its_limit_is_refused(void **state)
 }
 
 /* A Hello of a worker up to the field named last, for what is wrong with that one. */
-enum { HELLO_ROLE = 1, HELLO_NODE = 2, HELLO_SLOTS = 5, HELLO_HELD = 11, FRAME_HELLO = 2, FRAME_WELCOME = 3, FRAME_HEARTBEAT = 4 };
+enum {
+    HELLO_ROLE = 1,
+    HELLO_NODE = 2,
+    HELLO_SLOTS = 5,
+    HELLO_HELD = 11,
+    FRAME_HELLO = 2,
+    FRAME_WELCOME = 3,
+    FRAME_HEARTBEAT = 4,
+    FRAME_TASK = 6,
+    TASK_SCHEDULE = 42
+};
 
 static void refused_bytes(uint32_t frame_field, struct raw_frame *body, const char *sentence)
 {
@@ -400,6 +570,9 @@ static void a_list_of_a_million_is_refused_however_it_is_written(void **state)
     for (int i = 0; i < WIRE_HELD_MAX + 1; i++)
         raw_text(&body, HELLO_HELD, "", 0);
     refused_bytes(FRAME_HELLO, &body, "field held is too long a list");
+    for (int i = 0; i < WIRE_SCHEDULE_MAX + 1; i++)
+        raw_text(&body, TASK_SCHEDULE, "", 0);
+    refused_bytes(FRAME_TASK, &body, "field oneshot_schedule is too long a list");
     for (int i = 0; i < 1000000; i++)
         raw_bytes(&packed, "\1", 1);
     raw_text(&body, 5, packed.bytes, packed.size / 16); /* within a control message */
@@ -494,7 +667,7 @@ static void mutated_frames_are_refused_or_stay_within_their_ranges(void **state)
     struct rng rng;
     rng_seed(&rng, seed);
     for (int round = 0; round < test_amount(40000, 1000000); round++) {
-        struct wire_message sent = message_sample((enum wire_type)(1 + rng_below(&rng, WIRE_TYPES - 1))), got;
+        struct wire_message sent = message_numbered((unsigned)rng_below(&rng, MESSAGE_SAMPLES)), got;
         struct status status = {0};
         void *data;
         size_t size;
@@ -519,6 +692,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_message_comes_back_as_it_was_sent),
         cmocka_unit_test(the_fields_of_a_task_arrive),
+        cmocka_unit_test(the_longest_schedule_travels_and_a_longer_one_does_not),
+        cmocka_unit_test(a_task_of_a_one_shot_net_has_what_its_kind_needs_and_nothing_else),
+        cmocka_unit_test(an_artifact_has_a_digest_and_belongs_to_what_came_out_well),
+        cmocka_unit_test(each_kind_of_task_has_a_name_and_somebody_who_does_it),
         cmocka_unit_test(the_bytes_of_a_result_arrive),
         cmocka_unit_test(numbers_that_are_none_are_refused_in_results),
         cmocka_unit_test(an_infeasible_result_needs_a_sentence_and_no_value),

@@ -14,6 +14,7 @@
 #include "common/config_rules.h"
 #include "common/config_yaml.h"
 #include "common/fileio.h"
+#include "common/oneshot.h"
 #include "common/protocol.h"
 #include "common/space.h"
 
@@ -29,7 +30,8 @@ static void *base_of(struct config_study *study, const struct config_rule *rule,
 /* The source that decides which keys of the section are used. */
 static const char *source_word(const struct config_study *study, const struct config_rule *rule, size_t cost, unsigned *bit)
 {
-    static const char *const fitness[] = {[CONFIG_FITNESS_RMI] = "rmi", [CONFIG_FITNESS_TABLE] = "table"};
+    static const char *const fitness[] = {
+        [CONFIG_FITNESS_RMI] = "rmi", [CONFIG_FITNESS_TABLE] = "table", [CONFIG_FITNESS_ONESHOT] = "oneshot"};
     static const char *const costs[] = {[CONFIG_COST_TABLE] = "table",
                                         [CONFIG_COST_AGENT] = "agent",
                                         [CONFIG_COST_MACS] = "macs",
@@ -157,11 +159,82 @@ static enum status_code keep_protocol(const struct config_yaml *yaml, bool store
     return config_yaml_blame(yaml, "fitness.protocol", status);
 }
 
+/* Whether the key at that place of the study was given at all. */
+static bool given(const struct config_yaml *yaml, size_t offset)
+{
+    size_t rule_count, i = 0;
+    const struct config_rule *rules = config_rules(&rule_count);
+    while (i < rule_count && (rules[i].section == CONFIG_COST || rules[i].offset != offset))
+        i++;
+    return i < rule_count && config_yaml_value(yaml, i, 0) != NULL;
+}
+
+/* Only evnas and nevonas score each generation by weights of its own. */
+static enum status_code complete_training(const struct config_yaml *yaml, struct config_study *study, struct status *status)
+{
+    struct config_oneshot *oneshot = &study->fitness.oneshot;
+    bool own = strcmp(study->strategy.name, "evnas") == 0 || strcmp(study->strategy.name, "nevonas") == 0;
+    if (!given(yaml, offsetof(struct config_study, fitness.oneshot.train)))
+        oneshot->train = own ? CONFIG_TRAIN_POPULATION : CONFIG_TRAIN_BEFORE;
+    if (oneshot->train == CONFIG_TRAIN_POPULATION && !own)
+        return refuse(yaml, "fitness.train", status,
+                      "is population, but strategy %s compares candidates across generations, whose weights would differ; take "
+                      "before, or the strategy evnas or nevonas",
+                      study->strategy.name);
+    if (oneshot->train == CONFIG_TRAIN_POPULATION && study->strategy.population > ONESHOT_SCHEDULE_MAX)
+        return refuse(yaml, "strategy.population", status, "%u is more than the %d that can train a one-shot net; lower it",
+                      study->strategy.population, ONESHOT_SCHEDULE_MAX);
+    return STATUS_OK;
+}
+
+static enum status_code complete_oneshot(const struct config_yaml *yaml, struct config_study *study, struct status *status)
+{
+    struct config_oneshot *oneshot = &study->fitness.oneshot;
+    const struct space_ops *space;
+    struct oneshot_protocol protocol;
+    enum status_code code = space_find(study->space, &space, status);
+    if (code != STATUS_OK)
+        return code;
+    if (space->build_oneshot == NULL)
+        return refuse(yaml, "space", status, "is %s, which has no one-shot net; take nb201 or darts", study->space);
+    if (oneshot->channels == 0)
+        oneshot->channels = space->defaults.channels;
+    if (oneshot->cells == 0)
+        oneshot->cells = space->defaults.cells;
+    code = complete_training(yaml, study, status);
+    if (code != STATUS_OK)
+        return code;
+    config_oneshot_protocol(study, &protocol);
+    code = oneshot_protocol_check(&protocol, status);
+    return code == STATUS_OK ? code : config_yaml_blame(yaml, "fitness", status);
+}
+
+void config_oneshot_protocol(const struct config_study *study, struct oneshot_protocol *out)
+{
+    const struct config_oneshot *oneshot = &study->fitness.oneshot;
+    bool population = oneshot->train == CONFIG_TRAIN_POPULATION;
+    *out = (struct oneshot_protocol){.channels = oneshot->channels,
+                                     .cells = oneshot->cells,
+                                     .batch = (int32_t)oneshot->batch,
+                                     .epochs = population ? study->strategy.generations : oneshot->epochs,
+                                     .shards = oneshot->shards,
+                                     .learning_rate = oneshot->learning_rate,
+                                     .learning_rate_end = oneshot->learning_rate_end,
+                                     .momentum = oneshot->momentum,
+                                     .weight_decay = oneshot->weight_decay,
+                                     .clip_norm = oneshot->clip_norm,
+                                     .single_path = oneshot->paths == CONFIG_PATHS_SINGLE,
+                                     .batch_statistics = oneshot->statistics == CONFIG_STATISTICS_BATCH,
+                                     .augment = oneshot->augment};
+}
+
 /* stored: these are settings out of a database, where a key that is missing did not exist yet. */
 static enum status_code complete_fitness(const struct config_yaml *yaml, bool stored, struct config_study *study,
                                          struct status *status)
 {
     struct config_fitness *fitness = &study->fitness;
+    if (fitness->source == CONFIG_FITNESS_ONESHOT)
+        return complete_oneshot(yaml, study, status);
     if (fitness->source != CONFIG_FITNESS_RMI)
         return STATUS_OK;
     enum status_code code = keep_protocol(yaml, stored, study, status);
@@ -362,6 +435,14 @@ void config_free(struct config_study *study)
 
 /* --- settings as text --- */
 
+/* A key's value, unless the source of its section has no use for it. */
+static bool print_used(const struct config_study *study, const struct config_rule *rule, char value[CONFIG_VALUE_BYTES])
+{
+    unsigned source;
+    source_word(study, rule, 0, &source);
+    return (rule->used & source) != 0 && config_rule_print(rule, study, value);
+}
+
 static void print_costs(FILE *out, const struct config_study *study)
 {
     size_t rule_count;
@@ -399,7 +480,7 @@ enum status_code config_text(const struct config_study *study, char **text, stru
             continue;
         if (begins && section != CONFIG_TOP)
             fprintf(out, "%s:\n", config_section_key((enum config_section)section));
-        if (!config_rule_print(&rules[i], study, value))
+        if (!print_used(study, &rules[i], value))
             continue;
         fprintf(out, "%s%s: ", section != CONFIG_TOP ? "  " : "", rules[i].key);
         config_print_scalar(out, value);
@@ -430,15 +511,31 @@ static void add_difference(struct sentence *sentence, const char *path, const ch
         sentence->used = sentence->size - 1;
 }
 
-static void compare_rule(const struct config_rule *rule, size_t cost, const void *there, const void *here,
-                         struct sentence *sentence)
+/* Values a and b of the two studies, as far as they have one. */
+static void compare_values(const struct config_rule *rule, size_t cost, bool has_a, const char *a, bool has_b, const char *b,
+                           struct sentence *sentence)
 {
-    char a[CONFIG_VALUE_BYTES] = "none", b[CONFIG_VALUE_BYTES] = "none", path[CONFIG_YAML_PATH_BYTES];
-    bool has_a = config_rule_print(rule, there, a), has_b = config_rule_print(rule, here, b);
+    char path[CONFIG_YAML_PATH_BYTES];
     if (rule->kind == CONFIG_PATH || (has_a == has_b && (!has_a || strcmp(a, b) == 0)))
         return;
     config_yaml_path(&config_study_table, rule, cost, path);
     add_difference(sentence, path, has_a ? a : "none", has_b ? b : "none");
+}
+
+static void compare_rule(const struct config_rule *rule, const struct config_study *there, const struct config_study *here,
+                         struct sentence *sentence)
+{
+    char a[CONFIG_VALUE_BYTES], b[CONFIG_VALUE_BYTES];
+    bool has_a = print_used(there, rule, a), has_b = print_used(here, rule, b);
+    compare_values(rule, 0, has_a, a, has_b, b, sentence);
+}
+
+static void compare_cost(const struct config_rule *rule, size_t cost, const struct config_study *there,
+                         const struct config_study *here, struct sentence *sentence)
+{
+    char a[CONFIG_VALUE_BYTES], b[CONFIG_VALUE_BYTES];
+    bool has_a = config_rule_print(rule, &there->costs[cost], a), has_b = config_rule_print(rule, &here->costs[cost], b);
+    compare_values(rule, cost, has_a, a, has_b, b, sentence);
 }
 
 bool config_difference(const struct config_study *there, const struct config_study *here, char *out, size_t size)
@@ -450,7 +547,7 @@ bool config_difference(const struct config_study *there, const struct config_stu
     out[0] = '\0';
     for (size_t i = 0; i < rule_count; i++)
         if (rules[i].section != CONFIG_COST)
-            compare_rule(&rules[i], 0, there, here, &sentence);
+            compare_rule(&rules[i], there, here, &sentence);
     if (there->cost_count != here->cost_count) {
         snprintf(a, sizeof a, "%u", there->cost_count);
         snprintf(b, sizeof b, "%u", here->cost_count);
@@ -459,6 +556,6 @@ bool config_difference(const struct config_study *there, const struct config_stu
     for (size_t cost = 0; cost < there->cost_count && cost < here->cost_count; cost++)
         for (size_t i = 0; i < rule_count; i++)
             if (rules[i].section == CONFIG_COST)
-                compare_rule(&rules[i], cost, &there->costs[cost], &here->costs[cost], &sentence);
+                compare_cost(&rules[i], cost, there, here, &sentence);
     return sentence.used > 0;
 }

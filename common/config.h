@@ -13,7 +13,7 @@
 
 enum { CONFIG_COSTS_MAX = 8, CONFIG_NAME_BYTES = 64 };
 
-enum config_fitness_source { CONFIG_FITNESS_RMI, CONFIG_FITNESS_TABLE };
+enum config_fitness_source { CONFIG_FITNESS_RMI, CONFIG_FITNESS_TABLE, CONFIG_FITNESS_ONESHOT };
 enum config_cost_source { CONFIG_COST_TABLE, CONFIG_COST_AGENT, CONFIG_COST_MACS, CONFIG_COST_PARAMS, CONFIG_COST_LUT };
 
 /* GENERATIONS: candidates are told in ask order, a generation waits for its last one. STEADY: each is told as it comes. */
@@ -24,6 +24,15 @@ enum config_novelty { CONFIG_NOVELTY_BESIDE, CONFIG_NOVELTY_ALONE, CONFIG_NOVELT
 
 /* What a search by gradients sees of its shares: a draw, or the shares themselves. */
 enum config_relaxation { CONFIG_RELAX_GUMBEL, CONFIG_RELAX_SOFTMAX };
+
+/* A one-shot net's weights: trained by random mixtures before anything is scored, or by each generation before it is scored. */
+enum config_training { CONFIG_TRAIN_BEFORE, CONFIG_TRAIN_POPULATION };
+
+/* What is trained and scored: all operations by their shares, or the chosen ones alone. */
+enum config_paths { CONFIG_PATHS_MIXTURE, CONFIG_PATHS_SINGLE };
+
+/* By which batch norms score. */
+enum config_statistics { CONFIG_STATISTICS_RUNNING, CONFIG_STATISTICS_BATCH };
 
 struct config_strategy {
     char *name;           /* "evrsnas" */
@@ -52,6 +61,21 @@ struct config_strategy {
     enum config_relaxation relaxation; /* GUMBEL; gradient */
 };
 
+/* ONESHOT: how the net of all architectures is trained. Defaults are the papers' (docs/SYSTEMS.md). */
+struct config_oneshot {
+    char *images, *validation;  /* paths of image files: trained on, scored on */
+    enum config_training train; /* by default POPULATION with evnas and nevonas, as in their papers */
+    uint32_t epochs;            /* 50, of the learning rate's way down; with POPULATION the strategy's generations */
+    uint32_t batch;             /* 64: images a step */
+    uint32_t shards;            /* 1: parts of the images that are trained on side by side in an epoch */
+    int32_t channels, cells;    /* each by default the space's own */
+    enum config_paths paths;
+    enum config_statistics statistics;
+    bool inherit; /* true; pevonas: each stage begins with the weights of the one before */
+    bool augment; /* false: images are shifted and mirrored at random */
+    double learning_rate, learning_rate_end, momentum, weight_decay, clip_norm; /* 0.025, 0.001, 0.9, 3e-4, 5 */
+};
+
 struct config_fitness {
     enum config_fitness_source source;
     char *bundle;   /* RMI: path of the reference bundle */
@@ -61,6 +85,7 @@ struct config_fitness {
     char *combine;
     char *file;   /* TABLE: CSV path */
     char *column; /* TABLE: its column; larger is better */
+    struct config_oneshot oneshot;
 };
 
 struct config_cost {
@@ -107,6 +132,10 @@ void config_free(struct config_study *study);
 /* The complete settings, defaults included, as YAML in a fixed key order: equal studies give equal texts; config_parse reads it
  * back. Caller frees *text. */
 enum status_code config_text(const struct config_study *study, char **text, struct status *status);
+
+/* ONESHOT: the numbers of the training, out of the settings. */
+struct oneshot_protocol; /* common/oneshot.h */
+void config_oneshot_protocol(const struct config_study *study, struct oneshot_protocol *out);
 
 /* Says in one sentence which settings differ ("strategy.population: 20 there, 30 here; ..."). Paths of files are not compared
  * (their digests are, by the store). Returns false when nothing differs. */

@@ -14,7 +14,11 @@
 #include "common/decimal.h"
 #include "common/nearest.h"
 
-static const char *const fitness_words[] = {[CONFIG_FITNESS_RMI] = "rmi", [CONFIG_FITNESS_TABLE] = "table", NULL};
+static const char *const fitness_words[] = {
+    [CONFIG_FITNESS_RMI] = "rmi", [CONFIG_FITNESS_TABLE] = "table", [CONFIG_FITNESS_ONESHOT] = "oneshot", NULL};
+static const char *const training_words[] = {[CONFIG_TRAIN_BEFORE] = "before", [CONFIG_TRAIN_POPULATION] = "population", NULL};
+static const char *const paths_words[] = {[CONFIG_PATHS_MIXTURE] = "mixture", [CONFIG_PATHS_SINGLE] = "single", NULL};
+static const char *const statistics_words[] = {[CONFIG_STATISTICS_RUNNING] = "running", [CONFIG_STATISTICS_BATCH] = "batch", NULL};
 static const char *const cost_words[] = {
     [CONFIG_COST_TABLE] = "table",   [CONFIG_COST_AGENT] = "agent", [CONFIG_COST_MACS] = "macs",
     [CONFIG_COST_PARAMS] = "params", [CONFIG_COST_LUT] = "lut",     NULL};
@@ -27,6 +31,7 @@ static const char *const relaxation_words[] = {[CONFIG_RELAX_GUMBEL] = "gumbel",
 #define IN_STUDY(member) offsetof(struct config_study, member)
 #define IN_COST(member) offsetof(struct config_cost, member)
 #define WITH(source) (1u << (source))
+#define ONESHOT WITH(CONFIG_FITNESS_ONESHOT)
 
 static const struct config_rule rules[] = {
     {CONFIG_TOP, "name", CONFIG_TEXT, IN_STUDY(name), NULL, 0, 0, NULL, ~0u, ~0u,
@@ -80,7 +85,8 @@ static const struct config_rule rules[] = {
     {CONFIG_STRATEGY, "relaxation", CONFIG_CHOICE, IN_STUDY(strategy.relaxation), "gumbel", 0, 0, relaxation_words, ~0u, 0,
      "gumbel or softmax"},
 
-    {CONFIG_FITNESS, "source", CONFIG_CHOICE, IN_STUDY(fitness.source), NULL, 0, 0, fitness_words, ~0u, ~0u, "rmi or table"},
+    {CONFIG_FITNESS, "source", CONFIG_CHOICE, IN_STUDY(fitness.source), NULL, 0, 0, fitness_words, ~0u, ~0u,
+     "rmi, table or oneshot"},
     {CONFIG_FITNESS, "bundle", CONFIG_PATH, IN_STUDY(fitness.bundle), NULL, 0, 0, NULL, WITH(CONFIG_FITNESS_RMI),
      WITH(CONFIG_FITNESS_RMI), "a reference bundle; `hwnas reference build` makes one"},
     {CONFIG_FITNESS, "protocol", CONFIG_TEXT, IN_STUDY(fitness.protocol), "rmi-fast", 0, 0, NULL, WITH(CONFIG_FITNESS_RMI), 0,
@@ -91,6 +97,38 @@ static const struct config_rule rules[] = {
      WITH(CONFIG_FITNESS_TABLE), "a CSV file with one architecture a row"},
     {CONFIG_FITNESS, "column", CONFIG_TEXT, IN_STUDY(fitness.column), NULL, 0, 0, NULL, WITH(CONFIG_FITNESS_TABLE),
      WITH(CONFIG_FITNESS_TABLE), "the column to maximise"},
+    {CONFIG_FITNESS, "images", CONFIG_PATH, IN_STUDY(fitness.oneshot.images), NULL, 0, 0, NULL, ONESHOT, ONESHOT,
+     "a file of images to train on; `hwnas images build` makes one"},
+    {CONFIG_FITNESS, "validation", CONFIG_PATH, IN_STUDY(fitness.oneshot.validation), NULL, 0, 0, NULL, ONESHOT, ONESHOT,
+     "a file of other images to score on; `hwnas images build` makes one"},
+    {CONFIG_FITNESS, "train", CONFIG_CHOICE, IN_STUDY(fitness.oneshot.train), NULL, 0, 0, training_words, ONESHOT, 0,
+     "before or population"},
+    {CONFIG_FITNESS, "epochs", CONFIG_WHOLE, IN_STUDY(fitness.oneshot.epochs), "50", 1, 100000, NULL, ONESHOT, 0,
+     "epochs of training"},
+    {CONFIG_FITNESS, "batch", CONFIG_WHOLE, IN_STUDY(fitness.oneshot.batch), "64", 2, 1024, NULL, ONESHOT, 0, "images a step"},
+    {CONFIG_FITNESS, "shards", CONFIG_WHOLE, IN_STUDY(fitness.oneshot.shards), "1", 1, 256, NULL, ONESHOT, 0,
+     "parts of the images that are trained on side by side"},
+    {CONFIG_FITNESS, "channels", CONFIG_WHOLE, IN_STUDY(fitness.oneshot.channels), NULL, 1, 1024, NULL, ONESHOT, 0,
+     "channels of the first stage"},
+    {CONFIG_FITNESS, "cells", CONFIG_WHOLE, IN_STUDY(fitness.oneshot.cells), NULL, 1, 100, NULL, ONESHOT, 0, "a number of cells"},
+    {CONFIG_FITNESS, "paths", CONFIG_CHOICE, IN_STUDY(fitness.oneshot.paths), "mixture", 0, 0, paths_words, ONESHOT, 0,
+     "mixture or single"},
+    {CONFIG_FITNESS, "statistics", CONFIG_CHOICE, IN_STUDY(fitness.oneshot.statistics), "running", 0, 0, statistics_words, ONESHOT,
+     0, "running or batch"},
+    {CONFIG_FITNESS, "inherit", CONFIG_SWITCH, IN_STUDY(fitness.oneshot.inherit), "true", 0, 0, NULL, ONESHOT, 0,
+     "true to begin each stage with the weights of the one before"},
+    {CONFIG_FITNESS, "augment", CONFIG_SWITCH, IN_STUDY(fitness.oneshot.augment), "false", 0, 0, NULL, ONESHOT, 0,
+     "true to shift and mirror images at random"},
+    {CONFIG_FITNESS, "learning_rate", CONFIG_REAL, IN_STUDY(fitness.oneshot.learning_rate), "0.025", 0, 10, NULL, ONESHOT, 0,
+     "of the first epoch"},
+    {CONFIG_FITNESS, "learning_rate_end", CONFIG_REAL, IN_STUDY(fitness.oneshot.learning_rate_end), "0.001", 0, 10, NULL, ONESHOT,
+     0, "at the end"},
+    {CONFIG_FITNESS, "momentum", CONFIG_REAL, IN_STUDY(fitness.oneshot.momentum), "0.9", 0, 0.9999, NULL, ONESHOT, 0,
+     "of the steps"},
+    {CONFIG_FITNESS, "weight_decay", CONFIG_REAL, IN_STUDY(fitness.oneshot.weight_decay), "0.0003", 0, 1, NULL, ONESHOT, 0,
+     "of the weights"},
+    {CONFIG_FITNESS, "clip_norm", CONFIG_REAL, IN_STUDY(fitness.oneshot.clip_norm), "5", 0, 1e9, NULL, ONESHOT, 0,
+     "largest norm of a gradient; 0: no limit"},
 
     {CONFIG_COST, "name", CONFIG_TEXT, IN_COST(name), NULL, 0, 0, NULL, ~0u, 0, "a name with its unit, such as latency_ms"},
     {CONFIG_COST, "source", CONFIG_CHOICE, IN_COST(source), NULL, 0, 0, cost_words, ~0u, ~0u, "table, agent, macs, params or lut"},

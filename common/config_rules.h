@@ -35,7 +35,7 @@ enum config_kind {
     CONFIG_PAIRS   /* a mapping of texts whose keys are free */
 };
 
-enum { CONFIG_RULES_MAX = 64, CONFIG_SECTIONS_MAX = 16, CONFIG_VALUE_BYTES = 4608 };
+enum { CONFIG_RULES_MAX = 96, CONFIG_SECTIONS_MAX = 16, CONFIG_VALUE_BYTES = 4608 };
 
 /* A mapping that keys stand in. Row 0 is the file itself. */
 struct config_section_row {

@@ -124,9 +124,10 @@ static enum status_code load_config(const struct bench *bench, const struct benc
 static enum status_code check_known(const struct config_study *config, struct status *status)
 {
     if (config->fitness.source != CONFIG_FITNESS_TABLE)
-        return status_set(status, STATUS_BAD_INPUT,
-                          "fitness.source is rmi, and a bench trains nothing: what it runs must be known from tables; `hwnas run` "
-                          "runs this study");
+        return status_set(
+            status, STATUS_BAD_INPUT,
+            "fitness.source is not table, and a bench trains nothing: what it runs must be known from tables; `hwnas run` "
+            "runs this study");
     for (uint32_t i = 0; i < config->cost_count; i++)
         if (config->costs[i].source == CONFIG_COST_AGENT)
             return status_set(

@@ -14,6 +14,7 @@
 #include "common/credentials.h"
 #include "common/digest.h"
 #include "common/fileio.h"
+#include "common/images.h"
 #include "common/log.h"
 #include "common/protocol.h"
 #include "common/space.h"
@@ -95,21 +96,57 @@ static enum status_code check_bundle(const struct config_study *study, const str
     return code;
 }
 
-/* Space, strategy, tables, bundle: everything the master will need from this study. */
+/* Images as the study's network takes them. */
+static enum status_code check_images(const struct config_study *study, const char *path, struct digest *digest,
+                                     struct status *status)
+{
+    const struct config_network *network = &study->network;
+    void *data = NULL;
+    size_t size = 0;
+    struct images images;
+    enum status_code code = fileio_read(path, IMAGES_BYTES_MAX, &data, &size, status);
+    if (code != STATUS_OK)
+        return code;
+    digest_of(data, size, digest);
+    code = images_read(data, size, &images, status);
+    free(data);
+    if (code != STATUS_OK)
+        return status_prefix(status, "%s", path);
+    bool fits = images.classes == network->classes && images.shape.c == network->input_channels &&
+                images.shape.h == network->input_size && images.shape.w == network->input_size;
+    if (!fits)
+        status_set(status, STATUS_BAD_INPUT,
+                   "%s: has images (%d,%d,%d) of %d classes, and the study's network takes (%d,%d,%d) of %d; set "
+                   "network.input_channels, input_size and classes, or take other images",
+                   path, images.shape.c, images.shape.h, images.shape.w, images.classes, network->input_channels,
+                   network->input_size, network->input_size, network->classes);
+    images_free(&images);
+    return fits ? STATUS_OK : STATUS_BAD_INPUT;
+}
+
+/* Space, strategy, tables, bundle, images: everything the master will need from this study. */
 static enum status_code check_study(const struct config_study *study, struct status *status)
 {
     struct space space;
-    struct digest bundle;
+    const struct config_fitness *fitness = &study->fitness;
+    struct digest bundle, images, validation;
     struct study *opened = NULL;
-    bool by_rmi = study->fitness.source == CONFIG_FITNESS_RMI;
+    struct study_inputs inputs = {.bundle = NULL};
     enum status_code code = space_open(study->space, &space, status);
     if (code != STATUS_OK)
         return code;
     code = check_network(study, &space, status);
-    if (code == STATUS_OK && by_rmi)
+    if (code == STATUS_OK && fitness->source == CONFIG_FITNESS_RMI) {
         code = check_bundle(study, &space, &bundle, status);
+        inputs.bundle = &bundle;
+    } else if (code == STATUS_OK && fitness->source == CONFIG_FITNESS_ONESHOT) {
+        code = check_images(study, fitness->oneshot.images, &images, status);
+        if (code == STATUS_OK)
+            code = check_images(study, fitness->oneshot.validation, &validation, status);
+        inputs = (struct study_inputs){.images = &images, .validation = &validation};
+    }
     if (code == STATUS_OK)
-        code = study_open(study, &space, by_rmi ? &bundle : NULL, &opened, status);
+        code = study_open(study, &space, &inputs, &opened, status);
     study_close(opened);
     space_close(&space);
     return code;
@@ -143,11 +180,12 @@ static bool needs_host_agent(const struct cli_run *run, const struct config_stud
 static enum status_code count_workers(const struct cli_run *run, const struct config_study *study, int *workers,
                                       struct status *status)
 {
-    bool needed = study->fitness.source == CONFIG_FITNESS_RMI;
+    bool needed = study->fitness.source != CONFIG_FITNESS_TABLE;
     if (needed && run->workers == 0 && run->listen_count == 0)
         return status_set(
             status, STATUS_BAD_INPUT,
-            "fitness by rmi needs workers; give --workers 1 or more, or --listen ADDRESS for workers started elsewhere");
+            "fitness by %s needs workers; give --workers 1 or more, or --listen ADDRESS for workers started elsewhere",
+            study->fitness.source == CONFIG_FITNESS_RMI ? "rmi" : "a one-shot net");
     *workers = !needed ? 0 : run->workers == CLI_RUN_WORKERS_AUTO ? cli_launch_cpus() : run->workers;
     return STATUS_OK;
 }

@@ -58,8 +58,23 @@ static void decode_all(const struct strategy *strategy, struct cohort *cohort)
         alpha_decode(strategy->space, &cohort->shape, cohort_alpha(cohort, i), cohort->mask, &cohort->arch[i]);
 }
 
+void cohort_renew(struct cohort *cohort)
+{
+    cohort->renewed = true;
+    cohort->since = cohort->told.count;
+}
+
+/* Does each generation train the weights that it is scored by? */
+static bool trains(const struct strategy *strategy)
+{
+    const struct config_fitness *fitness = &strategy->study->fitness;
+    return fitness->source == CONFIG_FITNESS_ONESHOT && fitness->oneshot.train == CONFIG_TRAIN_POPULATION;
+}
+
 void cohort_begin(const struct strategy *strategy, struct cohort *cohort, uint32_t count)
 {
+    if (trains(strategy))
+        cohort_renew(cohort);
     double *made = cohort->next;
     cohort->next = cohort->alpha;
     cohort->alpha = made;
@@ -78,10 +93,38 @@ void cohort_begin_random(const struct strategy *strategy, struct cohort *cohort,
     cohort_begin(strategy, cohort, count);
 }
 
+/* The result of a member where results are renewed, found when it is passed by: that of an earlier member of the generation, or
+ * told since the last change. */
+static bool renewed_result(const struct strategy *strategy, struct cohort *cohort, uint32_t member)
+{
+    struct arch identity, other;
+    strategy_identity(strategy, &cohort->arch[member], &identity);
+    for (uint32_t i = 0; i < member; i++) {
+        strategy_identity(strategy, &cohort->arch[i], &other);
+        if (arch_equal(&identity, &other)) {
+            cohort->result[member] = cohort->result[i];
+            return true;
+        }
+    }
+    for (size_t k = cohort->since; k < cohort->told.count; k++) {
+        strategy_identity(strategy, &cohort->told.members[k].arch, &other);
+        if (arch_equal(&identity, &other)) {
+            cohort->result[member] = k;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_result(const struct strategy *strategy, struct cohort *cohort, uint32_t member)
+{
+    return cohort->renewed ? renewed_result(strategy, cohort, member) : strategy_known(strategy, &cohort->arch[member]);
+}
+
 /* Passes by the members whose architecture was asked before. True when that was all of them. */
 static bool look(const struct strategy *strategy, struct cohort *cohort)
 {
-    while (cohort->looked_at < cohort->count && strategy_known(strategy, &cohort->arch[cohort->looked_at]))
+    while (cohort->looked_at < cohort->count && has_result(strategy, cohort, cohort->looked_at))
         cohort->looked_at++;
     return cohort->looked_at == cohort->count;
 }
@@ -91,7 +134,7 @@ static bool complete(const struct strategy *strategy, struct cohort *cohort)
 {
     if (!look(strategy, cohort) || cohort->told.count < strategy->asked)
         return false;
-    for (uint32_t i = 0; i < cohort->count; i++) {
+    for (uint32_t i = 0; i < cohort->count && !cohort->renewed; i++) {
         struct arch identity;
         strategy_identity(strategy, &cohort->arch[i], &identity);
         cohort->result[i] = archive_find(strategy->archive, &identity)->place;
@@ -107,6 +150,8 @@ enum strategy_answer cohort_ask(const struct strategy *strategy, struct cohort *
         return STRATEGY_WAIT;
     cohort->fresh = false;
     *out = cohort->arch[cohort->looked_at];
+    if (cohort->renewed)
+        cohort->result[cohort->looked_at++] = (size_t)strategy->asked; /* result k is that of ask k */
     return STRATEGY_ASK;
 }
 
@@ -188,20 +233,21 @@ struct json_t *cohort_save(const struct cohort *cohort)
         json_decref(alpha);
         return NULL;
     }
-    return json_pack("{s:I, s:b, s:f, s:o, s:o}", "generation", (json_int_t)cohort->generation, "done", (int)cohort->done, "spread",
-                     cohort->spread, "alpha", alpha, "told", told);
+    return json_pack("{s:I, s:b, s:f, s:o, s:o, s:o*}", "generation", (json_int_t)cohort->generation, "done", (int)cohort->done,
+                     "spread", cohort->spread, "alpha", alpha, "told", told, "since",
+                     cohort->renewed ? json_integer((json_int_t)cohort->since) : NULL);
 }
 
-/* Is result k that of the architecture in place k of the archive? */
+/* Is result k that of ask k, and, where nothing is asked twice, of the architecture in place k of the archive? */
 static bool told_fits(const struct strategy *strategy, const struct cohort *cohort)
 {
-    if (cohort->told.count != strategy->told || archive_count(strategy->archive) != strategy->told)
+    if (cohort->told.count != strategy->told || (!cohort->renewed && archive_count(strategy->archive) != strategy->told))
         return false;
     for (size_t k = 0; k < cohort->told.count; k++) {
         struct arch identity;
         strategy_identity(strategy, &cohort->told.members[k].arch, &identity);
         const struct archive_entry *entry = archive_find(strategy->archive, &identity);
-        if (entry == NULL || entry->place != k || cohort->told.members[k].ask != k ||
+        if (entry == NULL || (!cohort->renewed && entry->place != k) || cohort->told.members[k].ask != k ||
             cohort->told.members[k].cost_count != strategy->study->cost_count)
             return false;
     }
@@ -214,15 +260,21 @@ enum status_code cohort_load(const struct strategy *strategy, struct cohort *coh
     json_int_t generation;
     int done;
     json_t *alpha, *told;
+    json_int_t since = -1;
     json_error_t error;
-    if (json_unpack_ex((json_t *)(uintptr_t)saved, &error, 0, "{s:I, s:b, s:F, s:o, s:o}", "generation", &generation, "done", &done,
-                       "spread", &cohort->spread, "alpha", &alpha, "told", &told) != 0)
+    if (json_unpack_ex((json_t *)(uintptr_t)saved, &error, 0, "{s:I, s:b, s:F, s:o, s:o, s?I}", "generation", &generation, "done",
+                       &done, "spread", &cohort->spread, "alpha", &alpha, "told", &told, "since", &since) != 0)
         return status_set(status, STATUS_BAD_INPUT, "saved search: %s", error.text);
+    cohort->renewed = since >= 0;
+    cohort->since = cohort->renewed ? (size_t)since : 0;
     if (!preference_load_list(strategy->space, told, &cohort->told) || !told_fits(strategy, cohort))
         return status_set(status, STATUS_BAD_INPUT, "saved search: what was told cannot be read, or is not what was asked");
     size_t numbers = json_array_size(alpha), count = numbers / cohort->shape.size;
     if (count > cohort->room || !jsontext_take_numbers(alpha, cohort->alpha, count * cohort->shape.size))
         return status_set(status, STATUS_BAD_INPUT, "saved search: a generation of %zu numbers does not fit the settings", numbers);
+    if (cohort->since > cohort->told.count || (trains(strategy) && !cohort->renewed))
+        return status_set(status, STATUS_BAD_INPUT, "saved search: results that count from %lld do not go with %zu told",
+                          (long long)since, cohort->told.count);
     if (generation < 0 || generation > UINT32_MAX || !(cohort->spread >= 0))
         return status_set(status, STATUS_BAD_INPUT, "saved search: generation %lld with a spread of %g is none",
                           (long long)generation, cohort->spread);

@@ -5,6 +5,9 @@
  * or in another generation, has that result. Results come from the study, whatever its source of fitness. So ask k of such a
  * strategy is always its k-th different architecture, and result k of `told` the one of place k in the strategy's archive.
  *
+ * Where candidates are scored by weights that change (a one-shot net's), results from before a change are worth nothing: then an
+ * architecture is asked again in each generation (fitness.train population), or in each stage (cohort_renew), once.
+ *
  * The rule kept for all of them: a generation is made when the one before has all its results, with chance that belongs to its
  * number. So neither workers nor arrival order can change what is proposed. */
 #ifndef HWNAS_MASTER_COHORT_H
@@ -32,6 +35,8 @@ struct cohort {
     uint32_t generation;         /* completed */
     bool fresh;                  /* nothing of the generation was asked yet */
     bool done;                   /* the search is over */
+    bool renewed;                /* results before `since` do not count; set by the first cohort_renew */
+    size_t since;                /* of `told` */
     double spread;               /* of the fitness in the first generation: what one unit of lambda weighs */
     struct preference_list told; /* everything told, in the order of the asks */
 };
@@ -48,6 +53,9 @@ void cohort_rng(const struct strategy *strategy, const struct cohort *cohort, st
 
 /* The first `count` of `next` become the members. */
 void cohort_begin(const struct strategy *strategy, struct cohort *cohort, uint32_t count);
+
+/* Weights have changed: nothing told so far is the result of a member of the generations that follow. Before cohort_begin. */
+void cohort_renew(struct cohort *cohort);
 
 /* A generation of random members. */
 void cohort_begin_random(const struct strategy *strategy, struct cohort *cohort, uint32_t count);

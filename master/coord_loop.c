@@ -207,7 +207,7 @@ static void on_sighup(uv_signal_t *handle, int number)
 
 static bool needs_peers(const struct config_study *config)
 {
-    bool needs = config->fitness.source == CONFIG_FITNESS_RMI;
+    bool needs = config->fitness.source != CONFIG_FITNESS_TABLE;
     for (uint32_t i = 0; i < config->cost_count; i++)
         needs |= config->costs[i].source == CONFIG_COST_AGENT;
     return needs;

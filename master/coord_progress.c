@@ -29,7 +29,7 @@ static json_t *best_json(const struct coord *coord)
 static double done_count(const struct coord *coord, const struct study_counts *counts, const struct dispatch_counts *work)
 {
     const struct config_study *config = search_config(coord->search);
-    size_t parts = config->fitness.source == CONFIG_FITNESS_RMI, pending;
+    size_t parts = config->fitness.source != CONFIG_FITNESS_TABLE, pending;
     for (uint32_t i = 0; i < config->cost_count; i++)
         parts += config->costs[i].source == CONFIG_COST_AGENT;
     pending = work->leased_rmi + work->waiting_rmi + work->leased_measure + work->waiting_measure;

@@ -33,7 +33,7 @@ struct store *search_store(struct search *search)
 
 const struct digest *search_bundle(const struct search *search)
 {
-    return search->bundle != NULL ? &search->bundle_digest : NULL;
+    return search->bundle.data != NULL ? &search->bundle.digest : NULL;
 }
 
 bool search_finished(const struct search *search)
@@ -161,6 +161,27 @@ static enum status_code meet_want(struct search *search, const struct study_want
     return code == STATUS_OK && !here ? make_task(search, want, task, context, status) : code;
 }
 
+/* Weights of a one-shot net first: what is wanted depends on them, and one leads to the next. */
+static enum status_code meet_wants(struct search *search, search_task task, void *context, struct status *status)
+{
+    struct study_weights_want weights;
+    struct study_want want;
+    enum status_code code = STATUS_OK;
+    bool moved = true;
+    while (code == STATUS_OK && moved) {
+        moved = false;
+        while (code == STATUS_OK && study_weights_want(search->study, &weights)) {
+            code = search_meet_weights_want(search, &weights, status);
+            moved = true;
+        }
+        while (code == STATUS_OK && study_want(search->study, &want)) {
+            code = meet_want(search, &want, task, context, status);
+            moved = true;
+        }
+    }
+    return code == STATUS_OK ? study_failure(search->study, status) : code;
+}
+
 /* --- going on --- */
 
 static enum status_code store_snapshot(struct search *search, struct status *status)
@@ -235,10 +256,7 @@ enum status_code search_advance(struct search *search, size_t limit, search_task
         return STATUS_OK;
     for (;;) {
         size_t asked = study_pump(search->study, limit), told;
-        struct study_want want;
-        enum status_code code = STATUS_OK;
-        while (code == STATUS_OK && study_want(search->study, &want))
-            code = meet_want(search, &want, task, context, status);
+        enum status_code code = meet_wants(search, task, context, status);
         if (code == STATUS_OK)
             code = store_told(search, &told, status);
         if (code != STATUS_OK)

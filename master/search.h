@@ -49,22 +49,11 @@ struct store *search_store(struct search *search);
 /* RMI studies: the address of the bundle; NULL for other studies. */
 const struct digest *search_bundle(const struct search *search);
 
-/* The bytes of that digest that peers may ask for: the bundle, or weights of the store, of which the last few are kept in memory.
- * *data is good until the next call of any function here. STATUS_NOT_FOUND: there are none. STATUS_IO, STATUS_NO_MEMORY: it may
- * come later. */
+/* The bytes of that digest that peers may ask for: the bundle, images, or weights of the store, of which the last few are kept in
+ * memory. *data is good until the next call of any function here. STATUS_NOT_FOUND: there are none. STATUS_IO, STATUS_NO_MEMORY: it
+ * may come later. */
 enum status_code search_blob(struct search *search, const struct digest *digest, const void **data, size_t *size,
                              struct status *status);
-
-/* Weights by the key of the training that ended with them, or that search_keep_weights was given: what store_weights_find says. */
-enum status_code search_weights(struct search *search, const char *key, struct store_weights *out, bool *found,
-                                struct status *status);
-
-/* Keeps weights that were made of others under a key of their own. In a transaction. data is not kept. */
-enum status_code search_keep_weights(struct search *search, const char *key, const void *data, size_t size, struct digest *digest,
-                                     struct status *status);
-
-/* Nothing goes on from the weights of that key any more: their bytes are dropped. In a transaction. */
-enum status_code search_drop_weights(struct search *search, const char *key, struct status *status);
 
 /* Every candidate was told and the study is marked finished. */
 bool search_finished(const struct search *search);

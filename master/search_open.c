@@ -6,10 +6,11 @@
 
 #include "common/bundle.h"
 #include "common/fileio.h"
+#include "common/images.h"
 #include "common/jsontext.h"
 #include "master/search_parts.h"
 
-/* --- the bundle --- */
+/* --- what peers are given --- */
 
 /* The digest that the stored study has for a file of that role, as hex; NULL when it has none. */
 static const char *stored_digest(const json_t *files, const char *role)
@@ -22,20 +23,51 @@ static enum status_code read_bundle(struct search *search, const json_t *stored_
 {
     const char *path = search->config->fitness.bundle, *hex = stored_digest(stored_files, "fitness.bundle");
     struct digest digest;
-    enum status_code code = fileio_read(path, BUNDLE_BYTES_MAX, &search->bundle, &search->bundle_size, status);
+    enum status_code code = fileio_read(path, BUNDLE_BYTES_MAX, &search->bundle.data, &search->bundle.size, status);
     if (code == STATUS_NOT_FOUND && hex != NULL && digest_parse(hex, &digest) == 0) {
         log_event(search->logger, LOG_INFO, "a file is gone; going on with the copy in the database", log_text("file", path));
-        code = store_bundle_get(search->store, &digest, &search->bundle, &search->bundle_size, status);
+        code = store_bundle_get(search->store, &digest, &search->bundle.data, &search->bundle.size, status);
     }
     if (code != STATUS_OK)
         return code;
     struct bundle bundle;
-    code = bundle_read(search->bundle, search->bundle_size, &bundle, status);
+    code = bundle_read(search->bundle.data, search->bundle.size, &bundle, status);
     if (code != STATUS_OK)
         return status_prefix(status, "%s", path);
     bundle_free(&bundle);
-    digest_of(search->bundle, search->bundle_size, &search->bundle_digest);
+    digest_of(search->bundle.data, search->bundle.size, &search->bundle.digest);
     return STATUS_OK;
+}
+
+/* Images are not kept in the database, which they would make many times as large: their file has to stay. */
+static enum status_code read_images(const char *path, struct search_file *out, int *count, struct status *status)
+{
+    struct images images;
+    enum status_code code = fileio_read(path, IMAGES_BYTES_MAX, &out->data, &out->size, status);
+    if (code == STATUS_OK && (code = images_read(out->data, out->size, &images, status)) != STATUS_OK)
+        status_prefix(status, "%s", path);
+    if (code != STATUS_OK)
+        return code;
+    *count = images.count;
+    images_free(&images);
+    digest_of(out->data, out->size, &out->digest);
+    return STATUS_OK;
+}
+
+static enum status_code read_inputs(struct search *search, const json_t *stored_files, struct status *status)
+{
+    const struct config_fitness *fitness = &search->config->fitness;
+    if (fitness->source == CONFIG_FITNESS_RMI)
+        return read_bundle(search, stored_files, status);
+    if (fitness->source != CONFIG_FITNESS_ONESHOT)
+        return STATUS_OK;
+    int trained = 0, scored = 0;
+    enum status_code code = read_images(fitness->oneshot.images, &search->images, &trained, status);
+    if (code == STATUS_OK && (uint64_t)trained < (uint64_t)fitness->oneshot.shards * fitness->oneshot.batch)
+        return status_set(status, STATUS_BAD_INPUT,
+                          "%s: %d images are too few for %u shards with a batch of %u each; lower fitness.shards or fitness.batch",
+                          fitness->oneshot.images, trained, fitness->oneshot.shards, fitness->oneshot.batch);
+    return code == STATUS_OK ? read_images(fitness->oneshot.validation, &search->validation, &scored, status) : code;
 }
 
 /* --- settings and files as they were --- */
@@ -108,8 +140,8 @@ static enum status_code create_study(struct search *search, struct status *statu
         code = search_begin(search, status);
     if (code == STATUS_OK)
         code = store_study_create(search->store, &study, &search->id, status);
-    if (code == STATUS_OK && search->bundle != NULL)
-        code = store_bundle_put(search->store, &search->bundle_digest, search->bundle, search->bundle_size, status);
+    if (code == STATUS_OK && search->bundle.data != NULL)
+        code = store_bundle_put(search->store, &search->bundle.digest, search->bundle.data, search->bundle.size, status);
     if (code == STATUS_OK)
         code = search_commit(search, status);
     search_rollback(search);
@@ -145,8 +177,10 @@ static enum status_code go_on(struct search *search, struct status *status)
 
 static enum status_code open_study(struct search *search, struct status *status)
 {
-    bool rmi = search->config->fitness.source == CONFIG_FITNESS_RMI;
-    return study_open(search->config, &search->space, rmi ? &search->bundle_digest : NULL, &search->study, status);
+    const struct study_inputs inputs = {.bundle = search->bundle.data != NULL ? &search->bundle.digest : NULL,
+                                        .images = search->images.data != NULL ? &search->images.digest : NULL,
+                                        .validation = search->validation.data != NULL ? &search->validation.digest : NULL};
+    return study_open(search->config, &search->space, &inputs, &search->study, status);
 }
 
 enum status_code search_restart(struct search *search, struct status *status)
@@ -197,8 +231,8 @@ static enum status_code open_parts(struct search *search, const json_t *stored_f
 {
     enum status_code code = space_open(search->config->space, &search->space, status);
     search->space_open = code == STATUS_OK;
-    if (code == STATUS_OK && search->config->fitness.source == CONFIG_FITNESS_RMI)
-        code = read_bundle(search, stored_files, status);
+    if (code == STATUS_OK)
+        code = read_inputs(search, stored_files, status);
     return code == STATUS_OK ? open_study(search, status) : code;
 }
 
@@ -255,7 +289,9 @@ void search_close(struct search *search)
     if (search->space_open)
         space_close(&search->space);
     search_forget_weights(search);
-    free(search->bundle);
+    free(search->bundle.data);
+    free(search->images.data);
+    free(search->validation.data);
     config_free(search->config);
     free(search);
 }

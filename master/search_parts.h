@@ -24,15 +24,21 @@ struct search_weights {
     uint64_t last_used;
 };
 
+/* A file that peers are given. */
+struct search_file {
+    void *data; /* owned; NULL: the study has no such file */
+    size_t size;
+    struct digest digest;
+};
+
 struct search {
     const struct logger *logger;
     const struct clock *clock;
     struct config_study *config;
     struct space space;
     bool space_open;
-    void *bundle; /* its bytes; NULL without RMI fitness */
-    size_t bundle_size;
-    struct digest bundle_digest;
+    struct search_file bundle;             /* RMI */
+    struct search_file images, validation; /* a one-shot net */
     struct store *store;
     int64_t id; /* of the study in the store */
     struct study *study;
@@ -57,6 +63,9 @@ static inline int64_t search_wall_ms(const struct search *search)
 
 /* Frees the table of wants. */
 void search_forget_wanted(struct search *search);
+
+/* Weights that the study's one-shot net needs are looked for, or made of what was trained on their shards. In a transaction. */
+enum status_code search_meet_weights_want(struct search *search, const struct study_weights_want *want, struct status *status);
 
 /* Frees the weights in memory. */
 void search_forget_weights(struct search *search);

@@ -3,7 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/crash.h"
+#include "common/oneshot.h"
+#include "common/tensorfile.h"
 #include "master/search_parts.h"
+#include "master/study_key.h"
 
 static void forget(struct search_weights *weights)
 {
@@ -62,9 +66,12 @@ static struct search_weights *make_room(struct search *search, size_t size)
 enum status_code search_blob(struct search *search, const struct digest *digest, const void **data, size_t *size,
                              struct status *status)
 {
-    if (search->bundle != NULL && memcmp(&search->bundle_digest, digest, sizeof *digest) == 0) {
-        *data = search->bundle;
-        *size = search->bundle_size;
+    const struct search_file *const files[] = {&search->bundle, &search->images, &search->validation};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (files[i]->data == NULL || memcmp(&files[i]->digest, digest, sizeof *digest) != 0)
+            continue;
+        *data = files[i]->data;
+        *size = files[i]->size;
         return STATUS_OK;
     }
     struct search_weights *weights = find(search, digest);
@@ -83,20 +90,80 @@ enum status_code search_blob(struct search *search, const struct digest *digest,
     return STATUS_OK;
 }
 
-enum status_code search_weights(struct search *search, const char *key, struct store_weights *out, bool *found,
-                                struct status *status)
+/* --- what a one-shot net needs --- */
+
+static enum status_code look_for(struct search *search, const struct study_weights_want *want, struct status *status)
 {
-    return store_weights_find(search->store, key, out, found, status);
+    struct store_weights weights;
+    bool found;
+    enum status_code code = store_weights_find(search->store, want->key, &weights, &found, status);
+    if (code == STATUS_OK)
+        study_weights_provide(search->study, want->key, found && weights.here ? &weights.digest : NULL);
+    return code;
 }
 
-enum status_code search_keep_weights(struct search *search, const char *key, const void *data, size_t size, struct digest *digest,
-                                     struct status *status)
+/* What was trained on one shard. STATUS_NOT_FOUND: its bytes are not there. */
+static enum status_code read_shard(struct search *search, const char *key, struct tensorfile *out, struct status *status)
 {
+    struct store_weights weights;
+    bool found;
+    void *data = NULL;
+    size_t size = 0;
+    enum status_code code = store_weights_find(search->store, key, &weights, &found, status);
+    if (code == STATUS_OK && !found)
+        return status_set(status, STATUS_NOT_FOUND, "the database has no weights under %s", key);
+    if (code == STATUS_OK)
+        code = store_weights_get(search->store, &weights.digest, &data, &size, status);
+    if (code == STATUS_OK)
+        code = tensorfile_read(data, size, out, status);
+    free(data);
+    return code;
+}
+
+/* The mean of the shards under the key of the whole; the shards have served, and so has what they began with. */
+static enum status_code keep_mean(struct search *search, const struct study_weights_want *want, const struct tensorfile *shards,
+                                  struct digest *digest, struct status *status)
+{
+    void *data = NULL;
+    size_t size = 0;
+    char key[DIGEST_HEX_BYTES];
+    enum status_code code = oneshot_merge(want->shards, shards, &data, &size, status);
+    if (code != STATUS_OK)
+        return code;
     digest_of(data, size, digest);
-    return store_weights_put(search->store, key, digest, data, size, status);
+    code = store_weights_put(search->store, want->key, digest, data, size, status);
+    free(data);
+    for (uint32_t i = 0; i < want->shards && code == STATUS_OK; i++) {
+        study_key_shard(want->key, i, key);
+        code = store_weights_drop(search->store, key, status);
+    }
+    return code == STATUS_OK && want->outdated[0] != '\0' ? store_weights_drop(search->store, want->outdated, status) : code;
 }
 
-enum status_code search_drop_weights(struct search *search, const char *key, struct status *status)
+static enum status_code make(struct search *search, const struct study_weights_want *want, struct status *status)
 {
-    return store_weights_drop(search->store, key, status);
+    struct digest digest;
+    char key[DIGEST_HEX_BYTES];
+    enum status_code code = STATUS_OK;
+    struct tensorfile *shards = calloc(want->shards, sizeof *shards);
+    if (shards == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for the weights of %u shards", want->shards);
+    for (uint32_t i = 0; i < want->shards && code == STATUS_OK; i++) {
+        study_key_shard(want->key, i, key);
+        code = read_shard(search, key, &shards[i], status);
+    }
+    if (code == STATUS_OK)
+        code = keep_mean(search, want, shards, &digest, status);
+    for (uint32_t i = 0; i < want->shards; i++)
+        tensorfile_free(&shards[i]);
+    free(shards);
+    crash_point("weights-stored");
+    if (code == STATUS_OK)
+        study_weights_provide(search->study, want->key, &digest);
+    return code;
+}
+
+enum status_code search_meet_weights_want(struct search *search, const struct study_weights_want *want, struct status *status)
+{
+    return want->make ? make(search, want, status) : look_for(search, want, status);
 }

@@ -125,6 +125,12 @@ bool strategy_answers(const struct config_strategy *settings)
     return false;
 }
 
+uint32_t strategy_stage(const struct strategy *strategy, struct space_mask *out)
+{
+    space_mask_all(strategy->space, out);
+    return strategy->ops->stage != NULL ? strategy->ops->stage(strategy, out) : 0;
+}
+
 bool strategy_boundary(const struct strategy *strategy)
 {
     return (strategy_steady(strategy) || strategy->asked == strategy->told) && strategy->ops->boundary(strategy);

@@ -51,6 +51,8 @@ struct strategy_ops {
     bool (*member)(const struct strategy *strategy, size_t i, struct arch *out);
     /* The method's own answer where it is not the best candidate found; false while there is none; NULL where there never is. */
     bool (*answer)(const struct strategy *strategy, struct arch *out);
+    /* The stage that the next ask belongs to, and the operations that it may choose; NULL: there is one stage, with all of them. */
+    uint32_t (*stage)(const struct strategy *strategy, struct space_mask *out);
     /* Is there one at the end, with these settings? NULL: always, where `answer` is given. */
     bool (*answers)(const struct config_strategy *settings);
     uint32_t generations; /* in all, where they are not strategy.generations; 0: they are */
@@ -90,6 +92,9 @@ bool strategy_answers(const struct config_strategy *settings);
 /* For modules that propose without generations: true when in_flight candidates are asked and not told; with strategy.mode
  * generations also when a batch of in_flight is asked and not all told, so that there are moments to save in. */
 bool strategy_full(const struct strategy *strategy);
+
+/* The stage in progress, from 0, and which operations it may choose (of the space's matrix form). */
+uint32_t strategy_stage(const struct strategy *strategy, struct space_mask *out);
 
 bool strategy_boundary(const struct strategy *strategy);
 uint32_t strategy_generation(const struct strategy *strategy);

@@ -1,5 +1,6 @@
 /* strategy_evnas: see strategy_evnas.h. Called through strategy.c alone. With elites the best told is always a member, so the best
- * candidate found is the method's answer. */
+ * candidate found is the method's answer; but where each generation is scored by weights of its own, the best of the last one is.
+ */
 #include "master/strategy_evnas.h"
 
 #include <jansson.h>
@@ -46,6 +47,22 @@ static void evnas_tell(struct strategy *strategy, uint64_t ask, const struct arc
     cohort_tell(strategy, &search->cohort, ask, arch, result, turn);
 }
 
+static bool evnas_answer(const struct strategy *strategy, struct arch *out)
+{
+    const struct rowwise *search = strategy->state;
+    bool answers = search->cohort.done && search->cohort.renewed;
+    if (answers)
+        *out = search->cohort.arch[search->order[0]];
+    return answers;
+}
+
+/* Of settings of the strategy alone: that it need not. */
+static bool evnas_answers(const struct config_strategy *settings)
+{
+    (void)settings;
+    return false;
+}
+
 static struct json_t *evnas_save(const struct strategy *strategy)
 {
     const struct rowwise *search = strategy->state;
@@ -76,4 +93,6 @@ const struct strategy_ops strategy_evnas = {
     .generation = rowwise_generation,
     .total = rowwise_total,
     .member = rowwise_member,
+    .answer = evnas_answer,
+    .answers = evnas_answers,
 };

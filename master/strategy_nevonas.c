@@ -35,7 +35,9 @@ struct nevonas {
     double *nearest;                /* (neighbours), owned: the smallest distances so far, rising */
     size_t objectives;
     uint32_t parent_count; /* 0 before the first generation is complete */
-    size_t known;          /* results told before the cohort: what novelty is measured against */
+    size_t known;          /* results told before the cohort */
+    size_t *archive;       /* (archive_room), owned: of those the first of each architecture, which novelty is measured against */
+    size_t archive_count, archive_room, archived; /* archived: told that were looked at */
 };
 
 static const struct config_strategy *settings(const struct strategy *strategy)
@@ -67,6 +69,7 @@ static void nevonas_close(struct strategy *strategy)
     free(search->points);
     free(search->violation);
     free(search->nearest);
+    free(search->archive);
     free(search);
     strategy->state = NULL;
 }
@@ -106,6 +109,33 @@ static enum status_code nevonas_open(struct strategy *strategy, struct status *s
 
 /* --- novelty --- */
 
+static bool in_archive(const struct nevonas *search, const struct arch *arch)
+{
+    for (size_t i = 0; i < search->archive_count; i++)
+        if (arch_equal(&search->cohort.told.members[search->archive[i]].arch, arch))
+            return true;
+    return false;
+}
+
+/* What was told until now is known: each architecture once, though it is asked again where weights change. False without memory. */
+static bool archive_told(struct nevonas *search)
+{
+    for (; search->archived < search->known; search->archived++) {
+        if (in_archive(search, &search->cohort.told.members[search->archived].arch))
+            continue;
+        if (search->archive_count == search->archive_room) {
+            size_t room = search->archive_room == 0 ? 256 : 2 * search->archive_room;
+            size_t *grown = realloc(search->archive, room * sizeof *grown);
+            if (grown == NULL)
+                return false;
+            search->archive = grown;
+            search->archive_room = room;
+        }
+        search->archive[search->archive_count++] = search->archived;
+    }
+    return true;
+}
+
 /* The mean distance of a member of the cohort to its nearest neighbours, among the cohort's others and what was told before it. */
 static double novelty(const struct strategy *strategy, uint32_t member)
 {
@@ -116,8 +146,9 @@ static double novelty(const struct strategy *strategy, uint32_t member)
     for (uint32_t i = 0; i < cohort->count; i++)
         if (i != member)
             count = novelty_take(search->nearest, count, most, novelty_distance(strategy->space, arch, &cohort->arch[i]));
-    for (size_t i = 0; i < search->known; i++)
-        count = novelty_take(search->nearest, count, most, novelty_distance(strategy->space, arch, &cohort->told.members[i].arch));
+    for (size_t i = 0; i < search->archive_count; i++)
+        count = novelty_take(search->nearest, count, most,
+                             novelty_distance(strategy->space, arch, &cohort->told.members[search->archive[i]].arch));
     return novelty_mean(search->nearest, count);
 }
 
@@ -173,7 +204,7 @@ static bool survive(struct strategy *strategy)
     memcpy(search->parent, search->parent_sorted, kept * sizeof *search->parent);
     search->parent_count = kept;
     search->known = search->cohort.told.count;
-    return rank(strategy, kept);
+    return archive_told(search) && rank(strategy, kept);
 }
 
 /* --- proposing --- */
@@ -356,7 +387,7 @@ static enum status_code nevonas_load(struct strategy *strategy, const json_t *sa
     if (search->cohort.count != settings(strategy)->population || search->cohort.generation > settings(strategy)->generations ||
         !load_parents(strategy, saved))
         return status_set(status, STATUS_BAD_INPUT, "saved search: the population cannot be read, or is not of these settings");
-    if (search->parent_count > 0 && !rank(strategy, search->parent_count))
+    if (!archive_told(search) || (search->parent_count > 0 && !rank(strategy, search->parent_count)))
         return status_set(status, STATUS_NO_MEMORY, "no memory to rank a population of %u", search->parent_count);
     return STATUS_OK;
 }

@@ -109,6 +109,8 @@ static void end_stage(struct strategy *strategy)
         return;
     const double *best = cohort_alpha(&search->rowwise.cohort, search->rowwise.order[0]);
     alpha_shrink(&search->rowwise.cohort.shape, best, search->keep[search->stage++], search->allowed);
+    if (strategy->study->fitness.source == CONFIG_FITNESS_ONESHOT)
+        cohort_renew(&search->rowwise.cohort); /* a stage has weights of its own */
     begin_stage(strategy);
 }
 
@@ -130,6 +132,18 @@ static void pevonas_tell(struct strategy *strategy, uint64_t ask, const struct a
 {
     struct pevonas *search = strategy->state;
     cohort_tell(strategy, &search->rowwise.cohort, ask, arch, result, turn);
+}
+
+static uint32_t pevonas_stage(const struct strategy *strategy, struct space_mask *out)
+{
+    const struct pevonas *search = strategy->state;
+    const struct alpha_shape *shape = &search->rowwise.cohort.shape;
+    for (size_t row = 0; row < shape->rows; row++) {
+        out->rows[row] = 0;
+        for (size_t i = shape->first[row]; i < shape->first[row + 1]; i++)
+            out->rows[row] |= (uint32_t)search->allowed[i] << (i - shape->first[row]);
+    }
+    return search->stage;
 }
 
 /* The best of the last stage, which need not have seen what was best in an earlier one again. */
@@ -217,4 +231,5 @@ const struct strategy_ops strategy_pevonas = {
     .total = rowwise_total,
     .member = rowwise_member,
     .answer = pevonas_answer,
+    .stage = pevonas_stage,
 };

@@ -35,7 +35,7 @@ void study_name_candidate(const struct study *study, const struct arch *arch, ui
     out->connected = space_connected(study->space, arch);
     if (study->fitness_table != NULL)
         study_key_table(study->config, out->arch_text, table_digest(study->fitness_table), out->fitness_key);
-    else
+    else if (study->oneshot.course == NULL)
         study_key_rmi(study->config, out->canonical_text, &study->bundle, &study->first.digest, study->config->seed,
                       out->fitness_key);
     for (size_t i = 0; i < CONFIG_COSTS_MAX; i++)
@@ -83,7 +83,8 @@ bool study_look_up(const struct study *study, const struct arch *arch, struct st
     return out->feasible;
 }
 
-/* Decides whether the candidate costs an evaluation, and counts it. */
+/* Decides whether the candidate costs an evaluation, and counts it. Where weights have changed since it was asked before, it does.
+ */
 static void count_ask(struct study *study, struct study_candidate *candidate)
 {
     struct arch identity;
@@ -94,7 +95,7 @@ static void count_ask(struct study *study, struct study_candidate *candidate)
     strategy_identity(&study->strategy, &candidate->arch, &identity);
     struct archive_entry *entry = archive_find(study->strategy.archive, &identity);
     assert(entry != NULL);
-    candidate->cached = entry->evaluated;
+    candidate->cached = entry->evaluated && !study->oneshot.population && study->oneshot.stage == 0;
     entry->evaluated = true;
     study->cached += candidate->cached;
     study->distinct += !candidate->cached;
@@ -109,8 +110,8 @@ static void queue_want(struct study *study, struct value *value)
     study->last_want = value;
 }
 
-struct value *study_need(struct study *study, const struct study_candidate *candidate, const char *key, const char *device,
-                         const struct protocol *protocol, uint64_t seed)
+/* The value of that key; wanted from outside, in the way that `like` has, when it is new. NULL without memory. */
+static struct value *need_value(struct study *study, const char *key, const struct study_want *like)
 {
     struct value *value = NULL;
     HASH_FIND(hh, study->values, key, DIGEST_HEX_BYTES - 1, value);
@@ -124,16 +125,8 @@ struct value *study_need(struct study *study, const struct study_candidate *cand
     HASH_ADD(hh, study->values, key, DIGEST_HEX_BYTES - 1, value);
     if (value->hh.tbl == NULL)
         goto no_memory;
+    *want = *like;
     memcpy(want->key, key, DIGEST_HEX_BYTES);
-    want->kind = device != NULL ? STUDY_WANT_MEASURE : STUDY_WANT_RMI;
-    space_canonical(study->space, &candidate->arch, &want->arch);
-    memcpy(want->arch_text, candidate->canonical_text, sizeof want->arch_text);
-    if (device != NULL) {
-        snprintf(want->device, sizeof want->device, "%s", device);
-    } else {
-        want->protocol = *protocol;
-        want->seed = seed;
-    }
     value->want = want;
     queue_want(study, value);
     return value;
@@ -141,6 +134,21 @@ no_memory:
     free(value);
     free(want);
     return NULL;
+}
+
+struct value *study_need(struct study *study, const struct study_candidate *candidate, const char *key, const char *device,
+                         const struct protocol *protocol, uint64_t seed)
+{
+    struct study_want want = {.kind = device != NULL ? STUDY_WANT_MEASURE : STUDY_WANT_RMI};
+    space_canonical(study->space, &candidate->arch, &want.arch);
+    memcpy(want.arch_text, candidate->canonical_text, sizeof want.arch_text);
+    if (device != NULL) {
+        snprintf(want.device, sizeof want.device, "%s", device);
+    } else {
+        want.protocol = *protocol;
+        want.seed = seed;
+    }
+    return need_value(study, key, &want);
 }
 
 /* Wants phi of one network or of two, and counts what is combined with it. False without memory. */
@@ -159,8 +167,19 @@ static bool need_scores(struct study *study, struct pending *pending)
     return pending->deep != NULL;
 }
 
-/* Looks up or wants fitness and measured costs. False without memory. */
-static bool need_values(struct study *study, struct pending *pending)
+/* Its weights are there. The exact architecture is scored: its like has other weights in the one-shot net. */
+static bool need_oneshot_score(struct study *study, struct pending *pending, const struct study_oneshot *oneshot)
+{
+    const struct study_candidate *candidate = &pending->candidate;
+    struct study_want want = {
+        .kind = STUDY_WANT_ONESHOT_SCORE, .arch = candidate->arch, .seed = study->config->seed, .oneshot = *oneshot};
+    memcpy(want.arch_text, candidate->arch_text, sizeof want.arch_text);
+    pending->fitness = need_value(study, candidate->fitness_key, &want);
+    return pending->fitness != NULL;
+}
+
+/* Looks up or wants fitness and measured costs; oneshot: by which weights, where there are some. False without memory. */
+static bool need_values(struct study *study, struct pending *pending, const struct study_oneshot *oneshot)
 {
     struct study_candidate *candidate = &pending->candidate;
     if (candidate->skipped)
@@ -171,7 +190,7 @@ static bool need_values(struct study *study, struct pending *pending)
             return true;
     } else {
         candidate->result.feasible = true;
-        if (!need_scores(study, pending))
+        if (study->oneshot.course != NULL ? !need_oneshot_score(study, pending, oneshot) : !need_scores(study, pending))
             return false;
     }
     for (uint32_t i = 0; i < study->config->cost_count; i++) {
@@ -186,11 +205,18 @@ static bool need_values(struct study *study, struct pending *pending)
     return true;
 }
 
-/* Not at the ask itself: a replay asks for what is told at once. */
+/* Not at the ask itself: a replay asks for what is told at once. One that waits for the weights of a one-shot net keeps those asked
+ * after it waiting, which need the same or later ones. */
 static void split_asked(struct study *study)
 {
-    for (; study->next_to_split != NULL && !study->out_of_memory; study->next_to_split = study->next_to_split->next)
-        study->out_of_memory = !need_values(study, study->next_to_split);
+    for (; study->next_to_split != NULL && !study->out_of_memory; study->next_to_split = study->next_to_split->next) {
+        struct pending *pending = study->next_to_split;
+        struct study_oneshot oneshot = {0};
+        if (study->oneshot.course != NULL && !study_oneshot_ready(study, pending, &oneshot))
+            return;
+        study->out_of_memory = !need_values(study, pending, &oneshot);
+        pending->split = true;
+    }
 }
 
 /* --- asking --- */
@@ -208,6 +234,11 @@ struct pending *study_expect(struct study *study, const struct arch *arch, uint6
     }
     pending->candidate.skipped = costs != STATUS_OK;
     pending->held = study->hold;
+    pending->point = COURSE_NONE;
+    if (!study_oneshot_asked(study, pending)) {
+        free(pending);
+        return NULL;
+    }
     DL_APPEND(study->pending, pending);
     if (study->look_from == NULL)
         study->look_from = pending;
@@ -239,17 +270,25 @@ static bool hopeless(const struct study *study)
     return study->skipped / SKIPPED_PER_DISTINCT > study->distinct;
 }
 
-bool study_ask(struct study *study)
+/* True and *out when the strategy proposes something. */
+static bool propose(struct study *study, struct arch *out)
 {
-    struct arch arch;
     study->closed |= budget_spent(study) || hopeless(study);
     if (study->out_of_memory || study->closed)
         return false;
-    enum strategy_answer answer = strategy_ask(&study->strategy, &arch);
+    enum strategy_answer answer = strategy_ask(&study->strategy, out);
     study->closed = answer == STRATEGY_DONE;
     study->out_of_memory = study->strategy.out_of_memory;
-    if (answer != STRATEGY_ASK)
+    return answer == STRATEGY_ASK;
+}
+
+bool study_ask(struct study *study)
+{
+    struct arch arch;
+    if (!propose(study, &arch)) {
+        study->out_of_memory |= !study_oneshot_closed(study);
         return false;
+    }
     study->snapshot_due = false;
     struct pending *pending = study_expect(study, &arch, study->strategy.asked - 1);
     study->out_of_memory = pending == NULL;
@@ -291,9 +330,17 @@ void study_release(struct study *study, uint64_t ask)
     study->look_from = study->pending;
 }
 
+bool study_weights_want(struct study *study, struct study_weights_want *out)
+{
+    split_asked(study);
+    return study->oneshot.course != NULL && course_weights_want(study->oneshot.course, out);
+}
+
 bool study_want(struct study *study, struct study_want *out)
 {
     split_asked(study);
+    if (study->oneshot.course != NULL && course_want(study->oneshot.course, out))
+        return true;
     struct value *value = study->first_want;
     if (value == NULL)
         return false;
@@ -309,6 +356,8 @@ bool study_want(struct study *study, struct study_want *out)
 void study_provide(struct study *study, const char *key, const struct study_value *got)
 {
     struct value *value = NULL;
+    if (study->oneshot.course != NULL && course_provide(study->oneshot.course, key, got->feasible))
+        return;
     HASH_FIND(hh, study->values, key, strlen(key), value);
     if (value == NULL || value->known)
         return;
@@ -323,7 +372,7 @@ void study_provide(struct study *study, const char *key, const struct study_valu
 
 static bool complete(const struct study *study, const struct pending *pending)
 {
-    if (pending->held)
+    if (pending->held || !pending->split)
         return false;
     if ((pending->fitness != NULL && !pending->fitness->known) || (pending->deep != NULL && !pending->deep->known))
         return false;
@@ -459,6 +508,8 @@ void study_count(const struct study *study, struct study_counts *out)
                                  .skipped = study->skipped,
                                  .total = strategy_total(&study->strategy),
                                  .generation = strategy_generation(&study->strategy)};
+    if (study->oneshot.course != NULL)
+        out->epochs = course_done(study->oneshot.course, &out->epochs_in_all);
 }
 
 const struct study_candidate *study_best(const struct study *study)

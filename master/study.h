@@ -32,7 +32,7 @@ enum study_want_kind {
 
 /* Part of the keys: raised when the rule behind a value changes, so that old rows of the store are not taken for new ones. The
  * second is MEASURE_PROTOCOL_VERSION of worker/measure.h, which a test compares. */
-enum { STUDY_WEIGHT_SEED_VERSION = 1, STUDY_MEASUREMENT_VERSION = 2 };
+enum { STUDY_WEIGHT_SEED_VERSION = 1, STUDY_MEASUREMENT_VERSION = 2, STUDY_ONESHOT_VERSION = 1 };
 
 struct oneshot_protocol; /* common/oneshot.h */
 struct space_mask;       /* common/space.h */
@@ -71,6 +71,15 @@ struct study_value {
     double energy_mj; /* of a measurement; 0: not measured */
 };
 
+/* Weights of a one-shot net that are needed. make: the mean of what was trained on the shards, whose keys study_key_shard makes of
+ * this one; those, and the weights under `outdated`, have served. Else only whether there are any. */
+struct study_weights_want {
+    char key[DIGEST_HEX_BYTES];
+    bool make;
+    uint32_t shards;
+    char outdated[DIGEST_HEX_BYTES]; /* "": none */
+};
+
 struct study_candidate {
     uint64_t ask;
     uint64_t told; /* its number in the order of tells, from 0; the ask's with strategy.mode generations */
@@ -90,19 +99,26 @@ struct study_counts {
     uint64_t distinct, cached, skipped; /* of asked; they add up to it */
     uint64_t total;                     /* asks the strategy will make in all when nothing ends it early; 0 unknown */
     uint32_t generation;                /* completed */
+    size_t epochs, epochs_in_all;       /* of a one-shot net: trained, of those known to be needed; 0 without one */
 };
 
 struct study;
 
-/* Opens a study: loads its tables, opens its strategy. bundle_digest is that of fitness.bundle (NULL for table fitness). config and
- * space must outlive it. The only function here that reads files. */
-enum status_code study_open(const struct config_study *config, const struct space *space, const struct digest *bundle_digest,
+/* What the workers are given besides the settings. */
+struct study_inputs {
+    const struct digest *bundle;              /* of fitness.bundle; NULL where the fitness is not RMI */
+    const struct digest *images, *validation; /* of those files; NULL without a one-shot net */
+};
+
+/* Opens a study: loads its tables, opens its strategy. config and space must outlive it. The only function here that reads files.
+ */
+enum status_code study_open(const struct config_study *config, const struct space *space, const struct study_inputs *inputs,
                             struct study **out, struct status *status);
 void study_close(struct study *study);
 
 /* The same with its tables borrowed from `tables` (which loads those it has not yet), so that many studies share them; they must
  * outlive the study. */
-enum status_code study_open_shared(const struct config_study *config, const struct space *space, const struct digest *bundle_digest,
+enum status_code study_open_shared(const struct config_study *config, const struct space *space, const struct study_inputs *inputs,
                                    struct tables *tables, struct study **out, struct status *status);
 
 /* Asks until the strategy waits or is done or the budget of distinct evaluations is reached, at most `limit` asks. Returns how many
@@ -115,6 +131,14 @@ bool study_want(struct study *study, struct study_want *out);
 /* Supplies a value; keys nobody waits for are ignored (a late duplicate: the first value stands). A value that is not finite, or a
  * negative latency, counts as infeasible. */
 void study_provide(struct study *study, const char *key, const struct study_value *value);
+
+/* The same for weights of a one-shot net: what is wanted next (to be looked for before study_want), then whose digest it is; NULL:
+ * there are none. */
+bool study_weights_want(struct study *study, struct study_weights_want *out);
+void study_weights_provide(struct study *study, const char *key, const struct digest *weights);
+
+/* STATUS_OK, or why this study cannot go on: weights of its one-shot net cannot be had. */
+enum status_code study_failure(const struct study *study, struct status *status);
 
 /* Pops the next candidate in ask order, or with steady the oldest ask that has all its parts, after telling the strategy: true and
  * *out; false when it has not all its parts yet, or there is none. */

@@ -2,6 +2,7 @@
  * instead when the rule behind a value changes. Called by the study. */
 #include "master/study_key.h"
 
+#include "master/course.h"
 #include "master/study.h"
 
 static void end_hex(struct digest_stream *stream, char out[DIGEST_HEX_BYTES])
@@ -68,5 +69,49 @@ void study_key_measure(const struct config_study *config, const char *canonical,
     digest_u64(&stream, (uint64_t)network->input_size);
     digest_text(&stream, device);
     digest_u64(&stream, STUDY_MEASUREMENT_VERSION);
+    end_hex(&stream, out);
+}
+
+void study_key_weights(const struct config_study *config, const struct space *space, const struct digest *protocol,
+                       const struct digest *images, const struct course_point *point, const char *previous,
+                       char out[DIGEST_HEX_BYTES])
+{
+    struct digest_stream stream;
+    digest_begin(&stream);
+    digest_text(&stream, "hwnas one-shot weights");
+    digest_text(&stream, config->space);
+    digest_bytes(&stream, protocol->bytes, DIGEST_BYTES);
+    digest_bytes(&stream, images->bytes, DIGEST_BYTES);
+    digest_u64(&stream, config->seed);
+    digest_u64(&stream, STUDY_ONESHOT_VERSION);
+    digest_text(&stream, previous != NULL ? previous : "");
+    digest_u64(&stream, point->stage);
+    digest_u64(&stream, point->epoch);
+    for (size_t row = 0; row < space_rows(space); row++)
+        digest_u64(&stream, point->mask.rows[row]);
+    digest_u64(&stream, point->schedule_count);
+    for (size_t i = 0; i < point->schedule_count; i++)
+        digest_bytes(&stream, point->schedule[i].genes, point->schedule[i].length);
+    end_hex(&stream, out);
+}
+
+void study_key_shard(const char *weights, uint32_t shard, char out[DIGEST_HEX_BYTES])
+{
+    struct digest_stream stream;
+    digest_begin(&stream);
+    digest_text(&stream, "hwnas one-shot shard");
+    digest_text(&stream, weights);
+    digest_u64(&stream, shard);
+    end_hex(&stream, out);
+}
+
+void study_key_score(const char *weights, const char *exact, const struct digest *images, char out[DIGEST_HEX_BYTES])
+{
+    struct digest_stream stream;
+    digest_begin(&stream);
+    digest_text(&stream, "hwnas evaluation one-shot");
+    digest_text(&stream, weights);
+    digest_text(&stream, exact);
+    digest_bytes(&stream, images->bytes, DIGEST_BYTES);
     end_hex(&stream, out);
 }

@@ -36,7 +36,25 @@ static enum status_code open_combine(struct study *study, struct status *status)
     return study->has_second ? open_scoring(study, study->scale->deep, &study->second, status) : STATUS_OK;
 }
 
-static enum status_code open_fitness(struct study *study, struct tables *tables, const struct digest *bundle, struct status *status)
+static enum status_code open_oneshot(struct study *study, const struct study_inputs *inputs, struct status *status)
+{
+    const struct config_oneshot *settings = &study->config->fitness.oneshot;
+    struct study_oneshot_course *oneshot = &study->oneshot;
+    if (inputs == NULL || inputs->images == NULL || inputs->validation == NULL)
+        return status_set(status, STATUS_BAD_INPUT, "study %s: fitness by a one-shot net needs images to train and to score on",
+                          study->config->name);
+    oneshot->images = *inputs->images;
+    oneshot->validation = *inputs->validation;
+    oneshot->population = settings->train == CONFIG_TRAIN_POPULATION;
+    oneshot->point = COURSE_NONE;
+    add_file(study, settings->images, inputs->images, "fitness.images");
+    add_file(study, settings->validation, inputs->validation, "fitness.validation");
+    oneshot->course = course_new(study->config, study->space, inputs->images);
+    return oneshot->course != NULL ? STATUS_OK : status_set(status, STATUS_NO_MEMORY, "study %s: no memory", study->config->name);
+}
+
+static enum status_code open_fitness(struct study *study, struct tables *tables, const struct study_inputs *inputs,
+                                     struct status *status)
 {
     const struct config_fitness *fitness = &study->config->fitness;
     if (fitness->source == CONFIG_FITNESS_TABLE) {
@@ -46,15 +64,17 @@ static enum status_code open_fitness(struct study *study, struct tables *tables,
             add_file(study, fitness->file, table_digest(study->fitness_table), "fitness.file");
         return code;
     }
+    if (fitness->source == CONFIG_FITNESS_ONESHOT)
+        return open_oneshot(study, inputs, status);
     enum status_code code = open_scoring(study, fitness->protocol, &study->first, status);
     if (code == STATUS_OK && fitness->combine != NULL && strcmp(fitness->combine, "none") != 0)
         code = open_combine(study, status);
     if (code != STATUS_OK)
         return code;
-    if (bundle == NULL)
+    if (inputs == NULL || inputs->bundle == NULL)
         return status_set(status, STATUS_BAD_INPUT, "study %s: fitness by RMI needs a reference bundle", study->config->name);
-    study->bundle = *bundle;
-    add_file(study, fitness->bundle, bundle, "fitness.bundle");
+    study->bundle = *inputs->bundle;
+    add_file(study, fitness->bundle, inputs->bundle, "fitness.bundle");
     return STATUS_OK;
 }
 
@@ -173,7 +193,8 @@ static enum status_code open_costs(struct study *study, struct tables *tables, s
     return on_paper ? try_network(study, status) : STATUS_OK;
 }
 
-static enum status_code open_parts(struct study *study, struct tables *tables, const struct digest *bundle, struct status *status)
+static enum status_code open_parts(struct study *study, struct tables *tables, const struct study_inputs *inputs,
+                                   struct status *status)
 {
     if (tables == NULL) {
         tables = study->own_tables = tables_new();
@@ -182,13 +203,13 @@ static enum status_code open_parts(struct study *study, struct tables *tables, c
     }
     enum status_code code = open_costs(study, tables, status);
     if (code == STATUS_OK)
-        code = open_fitness(study, tables, bundle, status);
+        code = open_fitness(study, tables, inputs, status);
     if (code == STATUS_OK)
         code = strategy_open(study->config, study->space, &study->strategy, status);
     return code;
 }
 
-static enum status_code open_study(const struct config_study *config, const struct space *space, const struct digest *bundle,
+static enum status_code open_study(const struct config_study *config, const struct space *space, const struct study_inputs *inputs,
                                    struct tables *tables, struct study **out, struct status *status)
 {
     struct study *study = calloc(1, sizeof *study);
@@ -196,7 +217,7 @@ static enum status_code open_study(const struct config_study *config, const stru
         return status_set(status, STATUS_NO_MEMORY, "study %s: no memory", config->name);
     study->config = config;
     study->space = space;
-    enum status_code code = open_parts(study, tables, bundle, status);
+    enum status_code code = open_parts(study, tables, inputs, status);
     if (code == STATUS_OK)
         *out = study;
     else
@@ -204,17 +225,17 @@ static enum status_code open_study(const struct config_study *config, const stru
     return code;
 }
 
-enum status_code study_open(const struct config_study *config, const struct space *space, const struct digest *bundle_digest,
+enum status_code study_open(const struct config_study *config, const struct space *space, const struct study_inputs *inputs,
                             struct study **out, struct status *status)
 {
-    return open_study(config, space, bundle_digest, NULL, out, status);
+    return open_study(config, space, inputs, NULL, out, status);
 }
 
-enum status_code study_open_shared(const struct config_study *config, const struct space *space, const struct digest *bundle_digest,
+enum status_code study_open_shared(const struct config_study *config, const struct space *space, const struct study_inputs *inputs,
                                    struct tables *tables, struct study **out, struct status *status)
 {
     assert(tables != NULL);
-    return open_study(config, space, bundle_digest, tables, out, status);
+    return open_study(config, space, inputs, tables, out, status);
 }
 
 static void free_values(struct study *study)
@@ -238,6 +259,7 @@ void study_close(struct study *study)
         free(pending);
     }
     free_values(study);
+    course_free(study->oneshot.course);
     strategy_close(&study->strategy);
     for (uint32_t i = 0; i < CONFIG_COSTS_MAX; i++)
         lut_free(study->luts[i]);

@@ -7,10 +7,11 @@
 #include "common/combine.h"
 #include "common/cost.h"
 #include "common/table.h"
+#include "master/course.h"
 #include "master/lut.h"
 #include "master/study.h"
 
-enum { STUDY_FILES_MAX = CONFIG_COSTS_MAX + 1, STUDY_ROLE_BYTES = 32 };
+enum { STUDY_FILES_MAX = CONFIG_COSTS_MAX + 2, STUDY_ROLE_BYTES = 32 };
 
 /* One value that somebody outside supplies. */
 struct value {
@@ -29,6 +30,8 @@ struct pending {
     struct value *deep;                    /* of the second network; NULL: there is none */
     double macs;                           /* of what is evaluated; set where they are combined with phi */
     struct value *costs[CONFIG_COSTS_MAX]; /* NULL likewise */
+    bool split;                            /* its values were looked up or wanted */
+    int point;                             /* of the course, whose weights score it; COURSE_NONE: not known yet, or there is none */
     bool held;                             /* until study_release, whatever values are there */
     struct pending *prev, *next;           /* utlist's */
 };
@@ -45,6 +48,16 @@ struct study_scoring {
     struct digest digest;
 };
 
+/* A fitness by the weights of a one-shot net (study_oneshot.c). */
+struct study_oneshot_course {
+    struct course *course; /* owned; NULL: the fitness is another */
+    struct digest images, validation;
+    bool population;     /* each generation trains the weights that it is scored by */
+    int point;           /* that candidates are scored by now; COURSE_NONE at the beginning */
+    uint32_t stage;      /* of the point */
+    uint64_t unassigned; /* candidates asked whose point is not known yet */
+};
+
 struct study {
     const struct config_study *config; /* borrowed */
     const struct space *space;         /* borrowed */
@@ -53,7 +66,8 @@ struct study {
     struct study_scoring first, second; /* RMI; the second where has_second is set */
     bool has_second;
     const struct combine_scale *scale; /* NULL: the fitness is phi alone, or out of a table */
-    struct tables *own_tables;         /* NULL when they are borrowed */
+    struct study_oneshot_course oneshot;
+    struct tables *own_tables; /* NULL when they are borrowed */
     const struct table *fitness_table, *cost_tables[CONFIG_COSTS_MAX];
     struct lut *luts[CONFIG_COSTS_MAX]; /* owned; NULL where the cost has another source */
     struct study_file_entry files[STUDY_FILES_MAX];
@@ -94,6 +108,22 @@ struct pending *study_expect(struct study *study, const struct arch *arch, uint6
 
 /* Asks the strategy once. False when there is nothing to ask now, or no memory. */
 bool study_ask(struct study *study);
+
+/* --- study_oneshot.c --- */
+
+/* A candidate that was just asked: by which weights it is scored, unless that is decided when its generation was asked. False
+ * without memory. */
+bool study_oneshot_asked(struct study *study, struct pending *pending);
+
+/* Nothing more is asked now: what was asked since the last time is a generation. False without memory. */
+bool study_oneshot_closed(struct study *study);
+
+/* Whether the weights that score it are there, or it needs none; wants them otherwise. *out: with them, all that a want needs. */
+bool study_oneshot_ready(struct study *study, const struct pending *pending, struct study_oneshot *out);
+
+/* Where the course stands, as a JSON object (NULL without memory), and back into a study just opened. */
+struct json_t *study_oneshot_save(const struct study *study);
+enum status_code study_oneshot_load(struct study *study, const struct json_t *saved, struct status *status);
 
 /* Takes it off the list; the caller frees it. */
 void study_take(struct study *study, struct pending *pending);

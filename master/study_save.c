@@ -39,15 +39,17 @@ static json_t *save_in_flight(const struct study *study)
 enum status_code study_save(const struct study *study, void **data, size_t *size, struct status *status)
 {
     json_t *strategy = strategy_save_json(&study->strategy), *best = save_best(study), *in_flight = save_in_flight(study);
-    json_t *saved = NULL;
-    if (strategy != NULL && best != NULL && json_array_size(in_flight) == study->strategy.asked - study->strategy.told) {
-        saved = json_pack("{s:i, s:I, s:I, s:I, s:O, s:O, s:O*}", "version", SAVED_VERSION, "distinct", (json_int_t)study->distinct,
-                          "cached", (json_int_t)study->cached, "skipped", (json_int_t)study->skipped, "best", best, "strategy",
-                          strategy, "in_flight", in_flight);
+    json_t *saved = NULL, *oneshot = study->oneshot.course != NULL ? study_oneshot_save(study) : NULL;
+    bool whole = (study->oneshot.course == NULL) == (oneshot == NULL);
+    if (whole && strategy != NULL && best != NULL && json_array_size(in_flight) == study->strategy.asked - study->strategy.told) {
+        saved = json_pack("{s:i, s:I, s:I, s:I, s:O, s:O, s:O*, s:O*}", "version", SAVED_VERSION, "distinct",
+                          (json_int_t)study->distinct, "cached", (json_int_t)study->cached, "skipped", (json_int_t)study->skipped,
+                          "best", best, "strategy", strategy, "in_flight", in_flight, "oneshot", oneshot);
     }
     json_decref(strategy);
     json_decref(best);
     json_decref(in_flight);
+    json_decref(oneshot);
     bool done = saved != NULL && strategy_json_text(saved, data, size);
     json_decref(saved);
     return done ? STATUS_OK : status_set(status, STATUS_NO_MEMORY, "study %s: no memory to save it", study->config->name);
@@ -123,16 +125,19 @@ static enum status_code load_saved(struct study *study, json_t *saved, struct st
 {
     int version;
     json_int_t distinct, cached, skipped;
-    json_t *best, *strategy, *in_flight = NULL;
+    json_t *best, *strategy, *in_flight = NULL, *oneshot = NULL;
     json_error_t error;
-    if (json_unpack_ex(saved, &error, 0, "{s:i, s:I, s:I, s:I, s:o, s:o, s?o}", "version", &version, "distinct", &distinct,
-                       "cached", &cached, "skipped", &skipped, "best", &best, "strategy", &strategy, "in_flight", &in_flight) != 0)
+    if (json_unpack_ex(saved, &error, 0, "{s:i, s:I, s:I, s:I, s:o, s:o, s?o, s?o}", "version", &version, "distinct", &distinct,
+                       "cached", &cached, "skipped", &skipped, "best", &best, "strategy", &strategy, "in_flight", &in_flight,
+                       "oneshot", &oneshot) != 0)
         return status_set(status, STATUS_BAD_INPUT, "saved search: %s", error.text);
     if (version != SAVED_VERSION || distinct < 0 || cached < 0 || skipped < 0)
         return status_set(status, STATUS_BAD_INPUT, "saved search: version %d; version %d was expected", version, SAVED_VERSION);
     enum status_code code = strategy_load_json(&study->strategy, strategy, status);
     if (code == STATUS_OK)
         code = load_best(study, best, status);
+    if (code == STATUS_OK && study->oneshot.course != NULL)
+        code = study_oneshot_load(study, oneshot, status);
     if (code == STATUS_OK)
         code = load_in_flight(study, in_flight, status);
     study->distinct = (uint64_t)distinct;
@@ -160,7 +165,8 @@ static struct pending *ask_again(struct study *study, uint64_t ask)
 {
     struct pending *found;
     bool steady = strategy_steady(&study->strategy);
-    while ((steady || study->strategy.asked <= ask) && study_ask(study))
+    bool whole = steady || study->oneshot.population; /* a generation that trains has its keys when all of it was asked */
+    while ((whole || study->strategy.asked <= ask) && study_ask(study))
         continue;
     DL_SEARCH_SCALAR(study->pending, found, candidate.ask, ask);
     return study->out_of_memory || (!steady && found != study->pending) ? NULL : found;

@@ -57,7 +57,8 @@ static inline void fuzz_study_open(struct fuzz_study *out, const char *strategy)
     out->config.costs = &out->cost;
     if (space.ops == NULL)
         FUZZ_MUST(space_open("nb201", &space, &status) == STATUS_OK, "the space can be opened");
-    FUZZ_MUST(study_open(&out->config, &space, &out->bundle, &out->study, &status) == STATUS_OK, status.message);
+    FUZZ_MUST(study_open(&out->config, &space, &(struct study_inputs){.bundle = &out->bundle}, &out->study, &status) == STATUS_OK,
+              status.message);
 }
 
 static inline void fuzz_study_close(struct fuzz_study *study)

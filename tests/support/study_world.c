@@ -89,9 +89,11 @@ struct study *world_study(const struct world *world)
 {
     struct study *study = NULL;
     struct status status = {0};
-    enum status_code code = world->tables != NULL
-                                ? study_open_shared(&world->config, &world->space, &world->bundle, world->tables, &study, &status)
-                                : study_open(&world->config, &world->space, &world->bundle, &study, &status);
+    enum status_code code =
+        world->tables != NULL
+            ? study_open_shared(&world->config, &world->space, &(struct study_inputs){.bundle = &world->bundle}, world->tables,
+                                &study, &status)
+            : study_open(&world->config, &world->space, &(struct study_inputs){.bundle = &world->bundle}, &study, &status);
     assert_ok(code, status);
     return study;
 }

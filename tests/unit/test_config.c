@@ -8,6 +8,7 @@
 #include "common/config.h"
 #include "common/config_rules.h"
 #include "common/fileio.h"
+#include "common/oneshot.h"
 #include "common/rng.h"
 
 /* A folder with `table.csv` and `ref.bundle` beside the study file, made by setup; each test writes study.yaml into it. */
@@ -191,6 +192,56 @@ static void files_are_found_in_the_current_folder_too(void **state)
     config_free(study);
 }
 
+#define ONESHOT_FITNESS(space, more)                                                                                               \
+    "name: s\nspace: " space "\nfitness: {source: oneshot, images: ref.bundle, validation: table.csv" more "}\n"
+
+/* The files need only be there. */
+static void a_one_shot_net_is_trained_as_its_strategy_has_it(void **state)
+{
+    (void)state;
+    struct status status;
+    struct oneshot_protocol protocol;
+    char *text = NULL;
+    struct config_study *study = load_ok(ONESHOT_FITNESS("nb201", ""), NULL), *again = NULL;
+    config_oneshot_protocol(study, &protocol);
+    assert_int_equal(study->fitness.oneshot.train, CONFIG_TRAIN_BEFORE);
+    assert_true(protocol.epochs == 50 && protocol.channels == 16 && protocol.cells == 5 && !protocol.single_path);
+    config_free(study);
+    study = load_ok(
+        ONESHOT_FITNESS("darts", ", paths: single, channels: 4, statistics: batch") "strategy: {name: evnas, generations: 30}\n",
+        NULL);
+    config_oneshot_protocol(study, &protocol);
+    assert_int_equal(study->fitness.oneshot.train, CONFIG_TRAIN_POPULATION);
+    assert_true(protocol.epochs == 30 && protocol.channels == 4 && protocol.single_path && protocol.batch_statistics);
+    assert_ok(config_text(study, &text, &status), status);
+    assert_null(strstr(text, "bundle:"));
+    assert_ok(config_parse(text, strlen(text), "settings", &again, &status), status);
+    char difference[256];
+    assert_false(config_difference(study, again, difference, sizeof difference));
+    again->fitness.oneshot.clip_norm = 1;
+    assert_true(config_difference(study, again, difference, sizeof difference));
+    assert_string_equal(difference, "fitness.clip_norm: 5 there, 1 here");
+    free(text);
+    config_free(again);
+    config_free(study);
+}
+
+/* Where a source has no use for a key, its settings do not have it. */
+static void settings_have_the_keys_of_their_source_alone(void **state)
+{
+    (void)state;
+    struct status status;
+    char *text = NULL, difference[256];
+    struct config_study *study = load_ok(SMALLEST, NULL), *other = load_ok(ONESHOT_FITNESS("nb201", ""), NULL);
+    assert_ok(config_text(study, &text, &status), status);
+    assert_null(strstr(text, "epochs"));
+    assert_true(config_difference(study, other, difference, sizeof difference));
+    assert_non_null(strstr(difference, "fitness.source: table there, oneshot here"));
+    free(text);
+    config_free(study);
+    config_free(other);
+}
+
 static void a_cost_that_is_only_limited_needs_a_limit(void **state)
 {
     (void)state;
@@ -313,7 +364,7 @@ static const struct wrong wrongs[] = {
     {"- name\n", NULL, "study.yaml:1: ", "must consist of `key: value` settings"},
     {"space: nb201\n" TABLE_FITNESS, NULL, "study.yaml:1: name: ", "is missing"},
     {"name: s\n" TABLE_FITNESS, NULL, "space: ", "is missing"},
-    {"name: s\nspace: nb201\n", NULL, "fitness.source: ", "is missing: give rmi or table"},
+    {"name: s\nspace: nb201\n", NULL, "fitness.source: ", "is missing: give rmi, table or oneshot"},
     {"name: s\nspace: nb202\n" TABLE_FITNESS, NULL, "study.yaml:2: space: ", "known: nb201, darts"},
     {"name: a/b\nspace: nb201\n" TABLE_FITNESS, NULL, "study.yaml:1: name: ", "'a/b' is not a name"},
     {"name: -x\nspace: nb201\n" TABLE_FITNESS, NULL, "study.yaml:1: name: ", "not beginning with"},
@@ -328,6 +379,12 @@ static const struct wrong wrongs[] = {
      "study.yaml:3: fitness.combine: ", "'params' is not one of its words; give macs+deep, macs or none"},
     {RMI_FITNESS("darts", ", combine: macs"), NULL, "study.yaml:3: fitness.combine: ", "in the space darts was not measured"},
     {SMALLEST, "fitness.combine=macs", "fitness.combine: ", "means nothing with source table"},
+    {SMALLEST, "fitness.epochs=3", "fitness.epochs: ", "means nothing with source table"},
+    {"name: s\nspace: nb201\nfitness: {source: oneshot, images: ref.bundle}\n", NULL, "fitness.validation: ", "is missing"},
+    {ONESHOT_FITNESS("nb201", ", train: population"), NULL, "fitness.train: ", "strategy evrsnas compares candidates"},
+    {ONESHOT_FITNESS("nb201", "") "strategy: {name: evnas, population: 2000}\n", NULL,
+     "strategy.population: ", "more than the 1024"},
+    {ONESHOT_FITNESS("fbnet", ""), NULL, "study.yaml:2: space: ", "has no one-shot net"},
     {"name: s\nspace: nb201\nfitness: {source: table, column: x}\n", NULL, "fitness.file: ", "source table needs it"},
     {"name: s\nspace: nb201\nfitness: {source: table, file: table.csv}\n", NULL, "fitness.column: ", "source table needs it"},
     {"name: s\nspace: nb201\nfitness: {source: table, file: nowhere.csv, column: x}\n", NULL,
@@ -527,6 +584,8 @@ int main(void)
         cmocka_unit_test(flow_and_block_style_mean_the_same),
         cmocka_unit_test(files_are_found_beside_the_study_and_made_absolute),
         cmocka_unit_test(files_are_found_in_the_current_folder_too),
+        cmocka_unit_test(a_one_shot_net_is_trained_as_its_strategy_has_it),
+        cmocka_unit_test(settings_have_the_keys_of_their_source_alone),
         cmocka_unit_test(a_cost_that_is_only_limited_needs_a_limit),
         cmocka_unit_test(costs_of_agents_and_counts_name_themselves),
         cmocka_unit_test(an_agent_measures_latency_and_energy),

@@ -212,8 +212,8 @@ static void more_weights_than_are_kept_in_memory_are_all_served(void **state)
     assert_ok(search_begin(search, &status), status);
     for (int i = 0; i < 9; i++) {
         struct weights weights = weights_of(i);
-        assert_ok(search_keep_weights(search, weights.key, weights.data, sizeof weights.data, &digest, &status), status);
-        assert_memory_equal(&digest, &weights.digest, sizeof digest);
+        assert_ok(store_weights_put(search_store(search), weights.key, &weights.digest, weights.data, sizeof weights.data, &status),
+                  status);
     }
     assert_ok(search_commit(search, &status), status);
     for (int i = 0; i < 40; i++) {
@@ -225,10 +225,10 @@ static void more_weights_than_are_kept_in_memory_are_all_served(void **state)
     struct store_weights left;
     bool found = false;
     assert_ok(search_begin(search, &status), status);
-    assert_ok(search_drop_weights(search, last.key, &status), status);
+    assert_ok(store_weights_drop(search_store(search), last.key, &status), status);
     assert_ok(search_commit(search, &status), status);
     assert_blob(search, &last);
-    assert_ok(search_weights(search, last.key, &left, &found, &status), status);
+    assert_ok(store_weights_find(search_store(search), last.key, &left, &found, &status), status);
     assert_true(found && !left.here);
     assert_ok(search_blob(search, search_bundle(search), &data, &size, &status), status);
     digest_of(data, size, &digest);

@@ -829,15 +829,18 @@ static void a_study_that_cannot_be_opened_says_why(void **state)
     world_evaluate_outside(world);
     assert_int_equal(study_open(&world->config, &world->space, NULL, &study, &status), STATUS_BAD_INPUT);
     world->config.fitness.protocol = "rmi-slow";
-    assert_int_equal(study_open(&world->config, &world->space, &world->bundle, &study, &status), STATUS_NOT_FOUND);
+    assert_int_equal(study_open(&world->config, &world->space, &(struct study_inputs){.bundle = &world->bundle}, &study, &status),
+                     STATUS_NOT_FOUND);
     world->config.fitness.protocol = "rmi-full";
     world->config.fitness.combine = "macs";
-    assert_int_equal(study_open(&world->config, &world->space, &world->bundle, &study, &status), STATUS_BAD_INPUT);
+    assert_int_equal(study_open(&world->config, &world->space, &(struct study_inputs){.bundle = &world->bundle}, &study, &status),
+                     STATUS_BAD_INPUT);
     assert_non_null(strstr(status.message, "cannot be combined"));
     world->config.fitness.combine = "none";
     world->costs[0].source = CONFIG_COST_MACS;
     world->config.network.channels = 0;
-    assert_int_equal(study_open(&world->config, &world->space, &world->bundle, &study, &status), STATUS_BAD_INPUT);
+    assert_int_equal(study_open(&world->config, &world->space, &(struct study_inputs){.bundle = &world->bundle}, &study, &status),
+                     STATUS_BAD_INPUT);
 }
 
 #define in_world(test) cmocka_unit_test_setup_teardown(test, world_open, world_close)

@@ -26,6 +26,8 @@ struct naive *naive_make(const struct net *net, int batch, int infer)
     if (!v)
         abort();
     *v = (struct naive){.net = net, .batch = batch, .infer = infer};
+    for (int i = 0; i < net->mix_count; i++)
+        v->mix[i] = 1;
     v->values = calloc((size_t)net->node_count, sizeof *v->values);
     v->gradients = calloc((size_t)net->node_count, sizeof *v->gradients);
     v->weights = calloc((size_t)net->tensor_count + 1, sizeof *v->weights);
@@ -257,7 +259,10 @@ static void move(struct naive *v, int node, int backward)
             const size_t p = at(in, n, c, y, x);
             if (k->op == NET_ADD)
                 link(v, from, p, node, p, 1, backward);
-            else if (k->op == NET_RELU)
+            else if (k->op == NET_MIX) {
+                link(v, from, p, node, p, v->mix[k->mix[i]], backward);
+                v->mix_gradient[k->mix[i]] += backward ? v->gradients[node][p] * v->values[from][p] : 0;
+            } else if (k->op == NET_RELU)
                 link(v, from, p, node, p, v->values[from][p] > 0, backward);
             else if (k->op == NET_CHANNEL_PAD)
                 link(v, from, p, node, at(k->shape, n, c + k->pad_before, y, x), 1, backward);
@@ -301,6 +306,7 @@ void naive_backward(struct naive *v, double *const *seeds)
         memset(v->gradients[i], 0, naive_elements(v, i) * sizeof(double));
     for (int t = 0; t < v->net->tensor_count; t++)
         memset(v->weight_gradients[t], 0, v->net->tensors[t].count * sizeof(double));
+    memset(v->mix_gradient, 0, sizeof v->mix_gradient);
     for (int i = 0; i < v->net->output_count; i++)
         for (size_t k = 0; k < naive_elements(v, v->net->outputs[i]); k++)
             v->gradients[v->net->outputs[i]][k] += seeds[i][k];
@@ -337,4 +343,15 @@ int naive_check_gradient(struct naive *v, const double *images, double *const *s
     }
     *worst = difference / (1 + largest);
     return *worst <= tolerance;
+}
+
+int naive_check_mix_gradient(struct naive *v, const double *images, double *const *seeds, int c, double tolerance)
+{
+    const double step = 1e-6, kept = v->mix[c];
+    v->mix[c] = kept + step;
+    const double above = seeded_loss(v, images, seeds);
+    v->mix[c] = kept - step;
+    const double quotient = (above - seeded_loss(v, images, seeds)) / (2 * step);
+    v->mix[c] = kept;
+    return fabs(quotient - v->mix_gradient[c]) <= tolerance * (1 + fabs(quotient));
 }

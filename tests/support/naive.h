@@ -6,10 +6,11 @@
 #include "common/net.h"
 
 struct naive {
-    const struct net *net;                /* borrowed */
-    int batch, infer;                     /* infer: norms use running statistics */
-    double **values, **gradients;         /* per node (N,C,H,W) */
-    double **weights, **weight_gradients; /* per tensor */
+    const struct net *net;                              /* borrowed */
+    int batch, infer;                                   /* infer: norms use running statistics */
+    double **values, **gradients;                       /* per node (N,C,H,W) */
+    double **weights, **weight_gradients;               /* per tensor */
+    double mix[NET_MIX_MAX], mix_gradient[NET_MIX_MAX]; /* coefficients, 1 each, and their gradients */
 };
 
 /* Copies the net's tensors. Free with naive_free. */
@@ -30,5 +31,8 @@ void naive_backward(struct naive *naive, double *const *seeds);
  * probe agrees within `tolerance`. The weights are as before afterwards. */
 int naive_check_gradient(struct naive *naive, const double *images, double *const *seeds, int t, const double *gradient, int probes,
                          double tolerance, double *worst);
+
+/* The same of coefficient c of the net, whose gradient is in the naive run. */
+int naive_check_mix_gradient(struct naive *naive, const double *images, double *const *seeds, int c, double tolerance);
 
 #endif

@@ -89,7 +89,7 @@ static double sum_at(const struct net_node *node, double *const *maps, size_t pl
 {
     double sum = 0.0;
     for (int i = 0; i < node->input_count; i++)
-        sum += maps[node->inputs[i]][place];
+        sum += maps[node->inputs[i]][place] / (node->op == NET_MIX ? node->mix[i] + 1 : 1);
     return sum;
 }
 
@@ -110,7 +110,8 @@ static double node_at(const struct net *net, const struct net_node *node, double
     case NET_BATCH_NORM: return batch_norm_at(net, node, pixel(in, shape, c, y, x), c);
     case NET_RELU: return fmax(pixel(in, shape, c, y, x), 0.0);
     case NET_AVG_POOL: return avg_pool_at(node, in, shape, c, y, x);
-    case NET_ADD: return sum_at(node, maps, ((size_t)c * (size_t)shape.h + (size_t)y) * (size_t)shape.w + (size_t)x);
+    case NET_ADD:
+    case NET_MIX: return sum_at(node, maps, ((size_t)c * (size_t)shape.h + (size_t)y) * (size_t)shape.w + (size_t)x);
     case NET_SUBSAMPLE: return pixel(in, shape, c, node->offset + y * node->stride, node->offset + x * node->stride);
     case NET_MAX_POOL: return max_pool_at(node, in, shape, c, y, x);
     case NET_CONCAT: return concat_at(net, node, maps, c, y, x);

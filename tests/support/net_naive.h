@@ -4,8 +4,8 @@
 
 #include "common/net.h"
 
-/* Output `output` of the net for one image (C,H,W), plain order; BN uses its running statistics. The caller frees. Aborts without
- * memory. */
+/* Output `output` of the net for one image (C,H,W), plain order; BN uses its running statistics, and coefficient c of a MIX is
+ * 1/(c + 1). The caller frees. Aborts without memory. */
 double *net_naive_run(const struct net *net, const float *image, int output);
 
 /* Elements of that output. */

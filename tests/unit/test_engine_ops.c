@@ -103,6 +103,35 @@ static void put_seeds(struct trial *t, struct engine *engine, int lanes)
     }
 }
 
+/* Relative to the largest of them. */
+static void compare_mix_gradients(struct trial *t, struct engine *engine, const struct naive *v)
+{
+    double got[NET_MIX_MAX], largest = 1e-12;
+    engine_mix_gradient(engine, got);
+    for (int c = 0; c < t->net->mix_count; c++)
+        largest = fmax(largest, fabs(v->mix_gradient[c]));
+    for (int c = 0; c < t->net->mix_count; c++)
+        if (!(fabs(got[c] - v->mix_gradient[c]) <= tolerance * largest))
+            fail_msg("%s on %s, batch %d: gradient of coefficient %d is %.9g, not %.9g", t->what, engine_isa_name(engine), t->batch,
+                     c, got[c], v->mix_gradient[c]);
+}
+
+/* What clips the gradients: their norm, and a factor that it follows. */
+static void compare_gradient_norm(struct trial *t, struct engine *engine, const struct naive *v)
+{
+    double sum = 0;
+    for (int k = 0; k < t->net->tensor_count; k++)
+        for (size_t i = 0; t->net->tensors[k].trainable && i < t->net->tensors[k].count; i++)
+            sum += v->weight_gradients[k][i] * v->weight_gradients[k][i];
+    const double norm = engine_gradient_norm(engine);
+    if (!(fabs(norm - sqrt(sum)) <= 10 * tolerance * sqrt(sum)))
+        fail_msg("%s on %s, batch %d: the gradients' norm is %.9g, not %.9g", t->what, engine_isa_name(engine), t->batch, norm,
+                 sqrt(sum));
+    engine_scale_gradients(engine, 0.25);
+    if (!(fabs(engine_gradient_norm(engine) - 0.25 * norm) <= 1e-6 * norm))
+        fail_msg("%s: a quarter of norm %.9g is %.9g", t->what, norm, engine_gradient_norm(engine));
+}
+
 static void compare_gradients(struct trial *t, struct engine *engine, const struct naive *v)
 {
     /* Relative to the largest gradient of the net: a norm's backward leaves rounding where the true gradient is zero. */
@@ -145,10 +174,11 @@ static void compare_engine(struct trial *t, enum engine_isa isa, enum engine_con
     struct engine *engine;
     struct engine_memory memory = {0};
     const struct engine_options options = {
-        .mode = t->mode, .batch = t->batch, .isa = isa, .convolutions = convolutions, .memory = &memory};
+        .mode = t->mode, .batch = t->batch, .isa = isa, .convolutions = convolutions, .mix_gradient = 1, .memory = &memory};
     const int lanes = isa_kernels(isa)->lanes;
     spoil(&memory, t->net, &options);
     assert_ok(engine_create(t->net, &options, &engine, &status), status);
+    engine_set_mix(engine, v->mix);
     for (int repeat = 0; repeat < 2; repeat++) { /* the second pass finds what the first one left behind */
         engine_forward(engine, t->images);
         for (int i = 0; i < t->net->output_count; i++) {
@@ -163,6 +193,8 @@ static void compare_engine(struct trial *t, enum engine_isa isa, enum engine_con
         put_seeds(t, engine, lanes);
         engine_backward(engine);
         compare_gradients(t, engine, v);
+        compare_mix_gradients(t, engine, v);
+        compare_gradient_norm(t, engine, v);
     }
     engine_free(engine);
     engine_memory_free(&memory);
@@ -175,6 +207,8 @@ static void run_trial(struct trial *t)
     scramble(t->net, &rng);
     struct naive *v = naive_make(t->net, t->batch, t->mode == ENGINE_INFER);
     draw_inputs(t, &rng, v);
+    for (int c = 0; c < t->net->mix_count; c++)
+        v->mix[c] = c % 4 == 3 ? 0 : uniform(&rng);
     naive_forward(v, t->exact_images);
     if (t->mode == ENGINE_TRAIN)
         naive_backward(v, t->seeds);
@@ -536,6 +570,28 @@ static void the_head_agrees_with_the_naive_one(void **state)
     finish(&net, net_add_dense(&net, "d", x, 10, &status), "head");
 }
 
+static void mixtures_agree_with_the_naive_ones(void **state)
+{
+    (void)state;
+    static const int channels[] = {3, 16, 17};
+    for (int i = 0; i < 3; i++)
+        for (int fixed = 0; fixed < 2; fixed++) {
+            struct net net;
+            const int x = start(&net, 3, 6, 5, channels[i]);
+            const int relu = net_add_relu(&net, "r", x, &status), pool = net_add_avg_pool(&net, "p", x, 3, 1, 1, &status);
+            const int c3 = net_add_conv(&net, "c3", relu, channels[i], 3, 1, 1, 1, 0, &status);
+            const int c1 = net_add_conv(&net, "c1", relu, channels[i], 1, 1, 0, 1, 0, &status);
+            const int n3 = fixed ? net_add_batch_norm_fixed(&net, "n3", c3, 1e-5F, &status)
+                                 : net_add_batch_norm(&net, "n3", c3, 1e-5F, &status);
+            const int n1 = net_add_batch_norm_fixed(&net, "n1", c1, 1e-5F, &status);
+            /* A norm that two mixtures read, a node that stands in one twice, a coefficient that stands in two, a ReLU. */
+            const int one = net_add_mix(&net, "one", (int[]){x, n3, n1, pool}, (int[]){0, 1, 2, 3}, 4, &status);
+            const int two = net_add_mix(&net, "two", (int[]){one, relu, n1, one, pool}, (int[]){4, 5, 6, 8, 2}, 5, &status);
+            const int alone = net_add_mix(&net, "alone", &two, (int[]){9}, 1, &status);
+            finish(&net, net_add_add(&net, "sum", (int[]){alone, x, one}, 3, &status), fixed ? "fixed mixture" : "mixture");
+        }
+}
+
 /* --- random nets
  * ----------------------------------------------------------------------------------------------------------------------- */
 
@@ -562,7 +618,11 @@ static int draw_node(struct net *net, struct rng *rng, const int *same, int same
     const struct net_conv depthwise = {
         .out_channels = channels, .kernel = 3, .stride = 1, .pad = dilation, .dilation = dilation, .groups = channels};
     const struct net_conv grouped = {.out_channels = channels, .kernel = 1, .stride = 1, .groups = of_two};
-    switch (rng_below(rng, 13)) {
+    const int coefficients[] = {(int)rng_below(rng, 8), (int)rng_below(rng, 8), 8 + index};
+    switch (rng_below(rng, 16)) {
+    case 13:
+    case 14: return net_add_mix(net, name, (int[]){x, y, same[0]}, coefficients, 1 + (int)rng_below(rng, 3), &status);
+    case 15: return net_add_batch_norm_fixed(net, name, x, 1e-5F, &status);
     case 8: return net_add_conv_with(net, name, x, &depthwise, &status);
     case 9: return net_add_conv_with(net, name, x, &grouped, &status);
     case 10: return net_add_max_pool(net, name, x, 3, 1, 1, &status);
@@ -629,6 +689,7 @@ static void oracle_make(struct oracle *o)
         net_add_channel_shuffle(&o->net, "mixed", net_add_max_pool(&o->net, "max", far, 2, 1, 1, &status), 2, &status);
     const int part = net_add_subsample_from(&o->net, "odd", mixed, 1, 1, &status);
     x = net_add_concat(&o->net, "all", (int[]){x, net_add_conv_with(&o->net, "pairs", part, &pairs, &status), part}, 3, &status);
+    x = net_add_mix(&o->net, "mix", (int[]){x, net_add_relu(&o->net, "last", x, &status)}, (int[]){0, 1}, 2, &status);
     x = net_add_dense(&o->net, "d", net_add_global_avg_pool(&o->net, "g", x, &status), 4, &status);
     assert_ok(net_add_output(&o->net, x, &status), status);
     scramble(&o->net, &rng);
@@ -657,6 +718,9 @@ static void naive_gradients_agree_with_finite_differences(void **state)
             !naive_check_gradient(o.naive, o.trial.exact_images, o.trial.seeds, t, o.naive->weight_gradients[t], 20, 1e-5, &worst))
             fail_msg("%s: %.3g", o.net.tensors[t].name, worst);
     }
+    for (int c = 0; c < o.net.mix_count; c++)
+        if (!naive_check_mix_gradient(o.naive, o.trial.exact_images, o.trial.seeds, c, 1e-5))
+            fail_msg("coefficient %d: %.3g", c, o.naive->mix_gradient[c]);
     oracle_free(&o);
 }
 
@@ -697,6 +761,7 @@ int main(void)
         cmocka_unit_test(a_norm_after_a_relu_after_a_norm_agrees_with_the_naive_one),
         cmocka_unit_test(the_shortcut_agrees_with_the_naive_one),
         cmocka_unit_test(the_head_agrees_with_the_naive_one),
+        cmocka_unit_test(mixtures_agree_with_the_naive_ones),
         cmocka_unit_test(random_nets_agree_with_the_naive_ones),
     };
     return TEST_RUN(tests);

@@ -39,19 +39,22 @@ static void run_conv_back(struct engine *e, const struct plan_step *step)
 static void run_norm_slopes(struct engine *e, const struct plan_step *step)
 {
     const struct plan_norm *norm = &e->plan.norms[step->norm];
-    const double count = (double)e->plan.batch * (double)norm->plane;
+    const double count = (double)e->plan.batch * (double)norm->plane, factor = engine_times(e, step->times);
     const double *sums = engine_sums(e, step->norm), *products = engine_squares(e, step->norm);
     const engine_real *inverse = engine_norm(e, step->norm, PLAN_INVERSE), *scale = engine_norm(e, step->norm, PLAN_SCALE);
     engine_real *slope = engine_norm(e, step->norm, PLAN_SLOPE), *pull = engine_norm(e, step->norm, PLAN_PULL),
                 *offset = engine_norm(e, step->norm, PLAN_OFFSET);
     for (size_t c = 0; c < (size_t)norm->channels; c++) {
-        const double along = products[c] * (double)inverse[c]; /* sum of dy * normalised x */
+        const double sum = factor * sums[c];
+        const double along = factor * products[c] * (double)inverse[c]; /* sum of dy * normalised x */
         const double drag = -(double)scale[c] * (double)inverse[c] * along / count;
-        e->gradients[e->plan.params[norm->weight].offset + c] = (engine_real)along;
-        e->gradients[e->plan.params[norm->bias].offset + c] = (engine_real)sums[c];
-        slope[c] = scale[c];
+        if (e->plan.params[norm->weight].trainable) {
+            e->gradients[e->plan.params[norm->weight].offset + c] = (engine_real)along;
+            e->gradients[e->plan.params[norm->bias].offset + c] = (engine_real)sum;
+        }
+        slope[c] = (engine_real)(factor * (double)scale[c]);
         pull[c] = (engine_real)drag;
-        offset[c] = (engine_real)(-(double)scale[c] * sums[c] / count);
+        offset[c] = (engine_real)(-(double)scale[c] * sum / count);
     }
 }
 
@@ -73,6 +76,15 @@ static void run_norm_back(struct engine *e, const struct plan_step *step)
     if (step->addend != PLAN_NONE)
         call.terms[call.count++] = (struct kernels_source){.data = engine_buffer(e, step->addend)};
     e->kernels->sum(&call);
+}
+
+/* A coefficient's gradient is what its terms are along the gradient of the sum. */
+static void run_mix_slopes(struct engine *e, const struct plan_step *step)
+{
+    for (int i = 0; i < step->in_count; i++)
+        e->mix[e->plan.mix_count + step->in[i].times - 1] +=
+            e->kernels->along(e->plan.batch, e->plan.nodes[step->node].shape.c, engine_plane(e, step->node),
+                              engine_source(e, step->in[i]), engine_buffer(e, step->gradient));
 }
 
 static void run_dense_back(struct engine *e, const struct plan_step *step)
@@ -116,6 +128,7 @@ void engine_backward_step(struct engine *e, const struct plan_step *step)
         k->reduce(e->plan.batch, n->shape.c, engine_plane(e, step->node), gradient, &feeds);
         break;
     case PLAN_NORM_SLOPES: run_norm_slopes(e, step); break;
+    case PLAN_MIX_SLOPES: run_mix_slopes(e, step); break;
     case PLAN_NORM_BACK: run_norm_back(e, step); break;
     case PLAN_RELU_BACK:
         k->relu_backward(e->plan.batch, n->shape.c, engine_plane(e, step->node), engine_source(e, step->in[0]), gradient, addend,

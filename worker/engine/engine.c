@@ -3,6 +3,7 @@
 #include "worker/engine/engine.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,12 @@ enum status_code engine_create(const struct net *net, const struct engine_option
         engine_free(e);
         return code;
     }
+    if (e->plan.mix_count > 0 && !(e->mix = calloc(2 * (size_t)e->plan.mix_count, sizeof *e->mix))) {
+        engine_free(e);
+        return status_set(status, STATUS_NO_MEMORY, "no memory for %d coefficients", net->mix_count);
+    }
+    for (int i = 0; i < e->plan.mix_count; i++)
+        e->mix[i] = 1;
     divide_arena(e);
     if (used)
         clear_used(e);
@@ -132,6 +139,7 @@ void engine_free(struct engine *engine)
     mask_free(engine);
     memory_give(engine->memory, engine->arena, engine->arena_bytes);
     plan_free(&engine->plan);
+    free(engine->mix);
     free(engine);
 }
 
@@ -148,6 +156,12 @@ const char *engine_isa_name(const struct engine *engine)
 const char *engine_best_isa(void)
 {
     return engine_isa_word(isa_best());
+}
+
+void engine_set_mix(struct engine *engine, const double *coefficients)
+{
+    if (engine->plan.mix_count > 0)
+        memcpy(engine->mix, coefficients, (size_t)engine->plan.mix_count * sizeof *engine->mix);
 }
 
 void engine_forward(struct engine *engine, const engine_real *images)
@@ -187,8 +201,31 @@ void engine_backward(struct engine *engine)
 {
     const struct plan *p = &engine->plan;
     assert(p->mode == ENGINE_TRAIN);
+    if (p->mix_gradient && p->mix_count > 0)
+        memset(engine->mix + p->mix_count, 0, (size_t)p->mix_count * sizeof *engine->mix);
     for (int i = p->forward_count; i < p->step_count; i++)
         engine_backward_step(engine, &p->steps[i]);
+}
+
+void engine_mix_gradient(const struct engine *engine, double *out)
+{
+    assert(engine->plan.mix_gradient);
+    if (engine->plan.mix_count > 0)
+        memcpy(out, engine->mix + engine->plan.mix_count, (size_t)engine->plan.mix_count * sizeof *out);
+}
+
+double engine_gradient_norm(const struct engine *engine)
+{
+    double sum = 0;
+    for (size_t i = 0; i < engine->plan.trainable_elements; i++)
+        sum += (double)engine->gradients[i] * (double)engine->gradients[i];
+    return sqrt(sum);
+}
+
+void engine_scale_gradients(struct engine *engine, double factor)
+{
+    for (size_t i = 0; i < engine->plan.trainable_elements; i++)
+        engine->gradients[i] = (engine_real)((double)engine->gradients[i] * factor);
 }
 
 void engine_step(struct engine *engine, const struct engine_sgd *sgd)

@@ -22,6 +22,7 @@ struct engine {
     double *sums;                                /* 2 * norm_elements */
     engine_real *scratch, *buffers;
     const engine_real *images; /* the caller's, during a forward */
+    double *mix;               /* owned: plan.mix_count coefficients, then as many gradients; NULL where there are none */
     struct engine_mask *masks; /* owned, plan.param_count; NULL: none was ever set */
 };
 
@@ -32,6 +33,19 @@ void engine_backward_step(struct engine *engine, const struct plan_step *step);
 static inline engine_real *engine_buffer(const struct engine *e, int buffer)
 {
     return buffer == PLAN_NONE ? NULL : e->buffers + e->plan.buffers[buffer].offset;
+}
+
+/* What a value of that `times` (plan.h) is multiplied with. */
+static inline double engine_times(const struct engine *e, int times)
+{
+    return times == 0 ? 1 : e->mix[times - 1];
+}
+
+/* Where parameter number `param` of the plan stands. */
+static inline engine_real *engine_home(const struct engine *e, int param)
+{
+    const struct plan_param *p = &e->plan.params[param];
+    return (p->trainable ? e->weights : e->running) + p->offset;
 }
 
 /* Weights (or gradients) of the k-th parameter of a node; NULL where the node lacks it. */

@@ -26,14 +26,19 @@ static void run_sum(struct engine *e, const struct plan_step *step)
     struct kernels_sum call = {.n = e->plan.batch,
                                .channels = e->plan.nodes[step->node].shape.c,
                                .plane = engine_plane(e, step->node),
-                               .count = step->in_count,
                                .out = engine_buffer(e, step->out),
                                .sums = engine_sums(e, step->norm),
                                .squares = engine_squares(e, step->norm),
                                .center = step->norm == PLAN_NONE ? NULL : engine_norm(e, step->norm, PLAN_CENTER),
                                .feeds = engine_feeds(e, step)};
-    for (int i = 0; i < step->in_count; i++)
-        call.terms[i] = engine_source(e, step->in[i]);
+    for (int i = 0; i < step->in_count; i++) {
+        const double factor = engine_times(e, step->in[i].times);
+        call.weighed |= step->in[i].times != 0;
+        if (factor == 0)
+            continue;
+        call.factors[call.count] = (engine_real)factor;
+        call.terms[call.count++] = engine_source(e, step->in[i]);
+    }
     e->kernels->sum(&call);
 }
 
@@ -51,8 +56,7 @@ static void run_norm(struct engine *e, int index)
 {
     const struct plan *plan = &e->plan;
     const struct plan_norm *norm = &plan->norms[index];
-    const engine_real *weight = e->weights + plan->params[norm->weight].offset,
-                      *bias = e->weights + plan->params[norm->bias].offset;
+    const engine_real *weight = engine_home(e, norm->weight), *bias = engine_home(e, norm->bias);
     const double count = (double)plan->batch * (double)norm->plane;
     const double *sums = engine_sums(e, index), *squares = engine_squares(e, index);
     engine_real *center = engine_norm(e, index, PLAN_CENTER), *inverse = engine_norm(e, index, PLAN_INVERSE),

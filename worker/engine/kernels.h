@@ -83,12 +83,14 @@ struct kernels_backward {
     engine_real *scratch;
 };
 
-/* One term of a sum and a whole one: out = sum of terms; out may be the data of any term. */
+/* A sum: out = sum of terms, each times its factor where `weighed`; out may be the data of any term. */
 struct kernels_sum {
     int n, channels;
     size_t plane; /* H * W */
     int count;
     struct kernels_source terms[KERNELS_TERMS_MAX];
+    int weighed;
+    engine_real factors[KERNELS_TERMS_MAX]; /* as many as terms; not read otherwise */
     engine_real *out;
     double *sums, *squares;
     engine_real *center;        /* as in kernels_forward */
@@ -116,6 +118,8 @@ struct kernels {
     void (*sum)(const struct kernels_sum *call);
     /* What `feeds` wants of a gradient that no kernel has written. */
     void (*reduce)(int n, int channels, size_t plane, const engine_real *gradient, const struct kernels_feeds *feeds);
+    /* Sum over all elements of gradient * in as read. */
+    double (*along)(int n, int channels, size_t plane, struct kernels_source in, const engine_real *gradient);
     /* Statistics of a batch, per channel over N and the plane: sums of (x - center) and (x - center)^2 around a center that the
      * kernel chooses close to the mean (from a few values), so that the variance does not drown in the square of the mean. */
     void (*statistics)(int n, int channels, size_t plane, const engine_real *x, double *sums, double *squares, engine_real *center);

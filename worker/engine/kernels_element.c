@@ -4,7 +4,27 @@
 
 enum { STEP = 8 };
 
-/* out[0..STEP) = sum of terms at that place; vectors beyond `count` are not touched. */
+/* out[0..STEP) = sum of weighed terms at that place; vectors beyond `count` are not touched. */
+INLINE void mix_step(const struct kernels_sum *call, size_t at, int channel, const int count)
+{
+    vec acc[STEP];
+    UNROLL for (int i = 0; i < count; i++) acc[i] = (vec){0};
+    for (int t = 0; t < call->count; t++) {
+        const struct kernels_source *s = &call->terms[t];
+        const engine_real *x = s->data + at;
+        const vec factor = (vec){0} + call->factors[t];
+        if (s->scale) {
+            const struct affine map = source_affine(s, channel);
+            UNROLL for (int i = 0; i < count; i++) acc[i] += source_apply(load(x + i * LANES), map, 1, s->relu) * factor;
+        } else if (s->relu)
+            UNROLL for (int i = 0; i < count; i++) acc[i] += relu(load(x + i * LANES)) * factor;
+        else
+            UNROLL for (int i = 0; i < count; i++) acc[i] += load(x + i * LANES) * factor;
+    }
+    UNROLL for (int i = 0; i < count; i++) store(call->out + at + i * LANES, acc[i]);
+}
+
+/* The same of terms as they are. */
 INLINE void sum_step(const struct kernels_sum *call, size_t at, int channel, const int count)
 {
     vec acc[STEP];
@@ -67,6 +87,12 @@ static void sum(const struct kernels_sum *call)
         const size_t start = (size_t)p * call->plane * LANES;
         const int channel = p % blocks * LANES;
         size_t i = 0;
+        if (call->weighed) {
+            for (; i + STEP <= call->plane; i += STEP)
+                mix_step(call, start + i * LANES, channel, STEP);
+            for (; i < call->plane; i++)
+                mix_step(call, start + i * LANES, channel, 1);
+        }
         for (; i + STEP <= call->plane; i += STEP)
             sum_step(call, start + i * LANES, channel, STEP);
         for (; i < call->plane; i++)
@@ -92,6 +118,25 @@ static void statistics(int n, int channels, size_t plane, const engine_real *x, 
             plane_center(from, plane, center + channel);
         KERNEL(plane_statistics)(from, plane, center + channel, sums + channel, squares + channel);
     }
+}
+
+static double along(int n, int channels, size_t plane, struct kernels_source in, const engine_real *gradient)
+{
+    const int blocks = blocks_of(channels);
+    double sums[LANES] = {0}, total = 0;
+    for (int p = 0; p < n * blocks; p++) {
+        const struct affine map = source_affine(&in, p % blocks * LANES);
+        for (size_t start = 0; start < plane; start += SPAN) {
+            const size_t end = start + SPAN < plane ? start + SPAN : plane;
+            vec part = {0};
+            for (size_t i = (size_t)p * plane + start; i < (size_t)p * plane + end; i++)
+                part += source_apply(load(in.data + i * LANES), map, 1, in.relu) * load(gradient + i * LANES);
+            add_lanes(sums, part);
+        }
+    }
+    for (int l = 0; l < LANES; l++)
+        total += sums[l];
+    return total;
 }
 
 static void relu_backward(int n, int channels, size_t plane, struct kernels_source in, const engine_real *gradient,
@@ -217,6 +262,7 @@ const struct kernels KERNELS_JOIN(kernels, ENGINE_ISA) = {.name = TEXT(ENGINE_IS
                                                           .conv_backward = KERNEL(conv_backward),
                                                           .sum = sum,
                                                           .reduce = KERNEL(reduce),
+                                                          .along = along,
                                                           .statistics = statistics,
                                                           .relu_backward = relu_backward,
                                                           .pool_forward = KERNEL(pool_forward),

@@ -3,7 +3,7 @@
  * The fusion rule: a BATCH_NORM or RELU makes no buffer; it only changes how its input's buffer is read (struct plan_value),
  * because convolutions, sums and pools apply scale, shift and ReLU while they read. A value is put into a buffer of its own only
  * where somebody needs plain numbers: outputs of the net, the input of a norm, the input of a dense layer. Nor does an ADD of two
- * that only one convolution reads: that adds them up while it reads. */
+ * that only one convolution reads: that adds them up while it reads. A MIX is one pass over all that it weighs. */
 #include "worker/engine/plan.h"
 
 #include <assert.h>
@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The most steps and buffers per node: its input and itself put into a buffer, statistics, norm, the node; as many backward. */
-enum { STEPS_PER_NODE = 16, KERNEL_AREA_MAX = 1024, KERNEL_EXTENT_MAX = 1024 };
+/* The most steps and buffers per node: its input and itself put into a buffer, statistics, norm, the node; as many backward, and
+ * one for each of its inputs. */
+enum { STEPS_PER_NODE = 12 + NET_INPUTS_MAX, KERNEL_AREA_MAX = 1024, KERNEL_EXTENT_MAX = 1024 };
 
 struct plan_step *plan_add_step(struct plan *plan, enum plan_op op, int node)
 {
@@ -199,7 +200,7 @@ static void make_plain(struct layout *l, int node)
         return;
     struct plan_step *step = plan_add_step(l->plan, PLAN_SUM, node);
     step->in[step->in_count++] = *value;
-    *value = (struct plan_value){fill_buffer(l, step, node), PLAN_NONE, 0};
+    *value = (struct plan_value){fill_buffer(l, step, node), PLAN_NONE, 0, 0};
 }
 
 /* A norm's statistics ride on the step that wrote its input where that step can carry them. */
@@ -221,7 +222,7 @@ static void add_norm(struct layout *l, int node, int input)
         }
     }
     plan_add_step(plan, PLAN_NORM, node)->norm = norm;
-    l->values[node] = (struct plan_value){source, norm, 0};
+    l->values[node] = (struct plan_value){source, norm, 0, 0};
 }
 
 static enum plan_op step_of(enum net_op op)
@@ -229,7 +230,8 @@ static enum plan_op step_of(enum net_op op)
     switch (op) {
     case NET_INPUT: return PLAN_IMAGES;
     case NET_CONV: return PLAN_CONV;
-    case NET_ADD: return PLAN_SUM;
+    case NET_ADD:
+    case NET_MIX: return PLAN_SUM;
     case NET_CONCAT: return PLAN_CONCAT;
     case NET_MAX_POOL: return PLAN_MAX_POOL;
     case NET_CHANNEL_SHUFFLE: return PLAN_SHUFFLE;
@@ -274,6 +276,8 @@ static int is_left_open(const struct layout *l, int node)
     return reader != PLAN_NONE && nodes[reader].op == NET_CONV && nodes[reader].groups == 1;
 }
 
+_Static_assert((int)NET_INPUTS_MAX <= (int)PLAN_TERMS_MAX, "a step takes all inputs of a node");
+
 static void add_forward(struct layout *l, int node)
 {
     struct plan *plan = l->plan;
@@ -296,11 +300,14 @@ static void add_forward(struct layout *l, int node)
     if (n->op == NET_DENSE)
         make_plain(l, n->inputs[0]);
     struct plan_step *step = plan_add_step(plan, step_of(n->op), node);
-    for (int i = 0; i < n->input_count; i++)
-        step->in[step->in_count++] = l->values[n->inputs[i]];
+    for (int i = 0; i < n->input_count; i++) {
+        struct plan_value *in = &step->in[step->in_count++];
+        *in = l->values[n->inputs[i]];
+        in->times = n->op == NET_MIX ? 1 + n->mix[i] : 0;
+    }
     if (n->op == NET_CONV && l->seconds[n->inputs[0]].buffer != PLAN_NONE)
         step->in[step->in_count++] = l->seconds[n->inputs[0]];
-    l->values[node] = (struct plan_value){fill_buffer(l, step, node), PLAN_NONE, 0};
+    l->values[node] = (struct plan_value){fill_buffer(l, step, node), PLAN_NONE, 0, 0};
 }
 
 static void mark_live(struct layout *l)
@@ -336,8 +343,6 @@ static enum status_code check_supported(const struct net *net, struct status *st
 {
     for (int i = 0; i < net->node_count; i++) {
         const struct net_node *n = &net->nodes[i];
-        if (n->op == NET_MIX)
-            return status_set(status, STATUS_UNSUPPORTED, "node %s: the engine cannot mix", n->name);
         if (n->op == NET_CONV && n->kernel_h * n->kernel_w > KERNEL_AREA_MAX)
             return status_set(status, STATUS_UNSUPPORTED,
                               "node %s: a %dx%d kernel is too large for the engine (at most %d weights)", n->name, n->kernel_h,
@@ -394,6 +399,8 @@ enum status_code plan_make(const struct net *net, const struct engine_options *o
                           .lanes = kernels->lanes,
                           .track = options->track_running_stats,
                           .convolutions = options->convolutions,
+                          .mix_count = net->mix_count,
+                          .mix_gradient = options->mode == ENGINE_TRAIN && options->mix_gradient,
                           .node_count = net->node_count,
                           .tensor_count = net->tensor_count,
                           .output_count = net->output_count,

@@ -18,7 +18,7 @@ enum plan_op {
     PLAN_CONV,       /* in[0], or in[0] + in[1] under the relu of the first -> out, sums for norm `norm` */
     PLAN_STATISTICS, /* sums of in[0] for norm `norm` */
     PLAN_NORM,       /* sums or running statistics of `norm` -> its scale and shift */
-    PLAN_SUM,        /* all in -> out, sums for `norm` */
+    PLAN_SUM,        /* all in, each times its coefficient if it has one -> out, sums for `norm` */
     PLAN_POOL,
     PLAN_MEAN,
     PLAN_DENSE,
@@ -39,12 +39,15 @@ enum plan_op {
     PLAN_WIDEN_BACK,
     PLAN_CONCAT_BACK,   /* the channels of gradient that came from the node's input number `input` -> out */
     PLAN_MAX_POOL_BACK, /* gradient, in[0] as it was read -> out */
-    PLAN_SHUFFLE_BACK
+    PLAN_SHUFFLE_BACK,
+    PLAN_MIX_SLOPES /* gradient and all in, as a SUM reads them -> gradients of their coefficients */
 };
 
-/* A node's value as its readers see it: a buffer, then norm's scale and shift if set, then max(x,0) if relu. */
+/* A node's value as its readers see it: a buffer, then norm's scale and shift if set, then max(x,0) if relu; as a term of a SUM
+ * also times a coefficient of the net. */
 struct plan_value {
     int buffer, norm, relu;
+    int times; /* 1 + the coefficient's number; 0: none */
 };
 
 struct plan_step {
@@ -56,6 +59,7 @@ struct plan_step {
     int addend;   /* buffer added to out, may be out itself */
     int out;      /* buffer */
     int norm;
+    int times; /* NORM_SLOPES: the gradient is what `norm` was fed times this coefficient, as in plan_value */
     int mask;  /* CONV_BACK: the input was read through a ReLU whose backward happens here */
     int input; /* CONCAT_BACK */
     /* Norms that are fed from out (REDUCE: from gradient), CONV_BACK, POOL_BACK and SUM. */
@@ -90,6 +94,7 @@ struct plan_norm {
 struct plan {
     enum engine_mode mode;
     int batch, lanes, track;
+    int mix_count, mix_gradient; /* coefficients, and whether their gradient is wanted */
     enum engine_convolutions convolutions;
     struct net_node *nodes; /* copy of the net's, owned */
     int node_count, tensor_count, output_count, classes;

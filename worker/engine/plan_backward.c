@@ -2,9 +2,10 @@
  *
  * The gradient of a node is the sum of what its readers contribute. A node sum contributes its own gradient unchanged, so that is
  * only remembered (pending) and copied nowhere: a single pending gradient simply IS the node's gradient, and a convolution's
- * backward adds one to what it writes anyway. Two things happen inside a convolution's backward instead of in passes of their own:
- * the backward of a ReLU that only convolutions read (a mask while writing), and of the norm that alone reads the convolution
- * (while reading).
+ * backward adds one to what it writes anyway. A MIX contributes its gradient times a coefficient: that is remembered in the same
+ * way, and a norm behind it takes the coefficient into the numbers that it applies, for nothing. Two things happen inside a
+ * convolution's backward instead of in passes of their own: the backward of a ReLU that only convolutions read (a mask while
+ * writing), and of the norm that alone reads the convolution (while reading).
  *
  * A norm's backward begins with sums over its gradient and its input. They are taken by the step that writes the last part of that
  * gradient, for all norms at once that share it. */
@@ -15,9 +16,10 @@
 enum { PENDING_MAX = 8 };
 
 struct node_gradient {
-    int buffer;  /* written so far, or PLAN_NONE */
-    int written; /* buffer holds a partial sum that later writers must add to */
-    int pending[PENDING_MAX], pending_count;
+    int buffer;                             /* written so far, or PLAN_NONE */
+    int written;                            /* buffer holds a partial sum that later writers must add to */
+    struct plan_value pending[PENDING_MAX]; /* plain buffers, or times a coefficient */
+    int pending_count;
     int readers; /* live nodes that read this one */
     int last_reader;
     char needed;     /* a parameter lies upstream */
@@ -44,7 +46,8 @@ static void survey_readers(struct backward *b)
     }
     for (int i = 0; i < plan->node_count; i++) {
         const struct net_node *n = &plan->nodes[i];
-        b->nodes[i].needed = n->op == NET_CONV || n->op == NET_BATCH_NORM || n->op == NET_DENSE;
+        b->nodes[i].needed =
+            n->op == NET_CONV || n->op == NET_BATCH_NORM || n->op == NET_DENSE || (n->op == NET_MIX && plan->mix_gradient);
         for (int k = 0; k < n->input_count; k++) {
             struct node_gradient *in = &b->nodes[n->inputs[k]];
             b->nodes[i].needed |= in->needed;
@@ -97,7 +100,8 @@ static void feed_norm(struct backward *b, int node, int norm, int gradient)
     step->feeds[step->feed_count++] = norm;
 }
 
-/* Where a step that computes part of the node's gradient writes it, and what it adds. */
+/* Where a step that computes part of the node's gradient writes it, and what it adds: of what is pending one that has no
+ * coefficient, for it can only add. */
 static void direct_output(struct backward *b, struct plan_step *step, int target)
 {
     struct node_gradient *g = &b->nodes[target];
@@ -106,8 +110,11 @@ static void direct_output(struct backward *b, struct plan_step *step, int target
     } else {
         g->buffer = plan_add_buffer(b->plan, plan_node_elements(b->plan, target));
         g->written = 1;
-        if (g->pending_count > 0)
-            step->addend = g->pending[--g->pending_count];
+        for (int i = g->pending_count; i-- > 0 && step->addend == PLAN_NONE;)
+            if (g->pending[i].times == 0) {
+                step->addend = g->pending[i].buffer;
+                g->pending[i] = g->pending[--g->pending_count];
+            }
     }
     step->out = g->buffer;
     note_writer(b, step);
@@ -119,9 +126,9 @@ static void sum_pending(struct backward *b, int node)
     struct node_gradient *g = &b->nodes[node];
     struct plan_step *step = plan_add_step(b->plan, PLAN_SUM, node);
     if (g->written)
-        step->in[step->in_count++] = (struct plan_value){g->buffer, PLAN_NONE, 0};
+        step->in[step->in_count++] = (struct plan_value){g->buffer, PLAN_NONE, 0, 0};
     for (; g->pending_count > 0; g->pending_count--)
-        step->in[step->in_count++] = (struct plan_value){g->pending[g->pending_count - 1], PLAN_NONE, 0};
+        step->in[step->in_count++] = g->pending[g->pending_count - 1];
     if (!g->written)
         g->buffer = plan_add_buffer(b->plan, plan_node_elements(b->plan, node));
     g->written = 1;
@@ -129,22 +136,25 @@ static void sum_pending(struct backward *b, int node)
     note_writer(b, step);
 }
 
-static void contribute(struct backward *b, int node, int buffer)
+static void contribute(struct backward *b, int node, int buffer, int times)
 {
     struct node_gradient *g = &b->nodes[node];
     if (!g->needed)
         return;
     if (g->pending_count == PENDING_MAX)
         sum_pending(b, node);
-    g->pending[g->pending_count++] = buffer;
+    g->pending[g->pending_count++] = (struct plan_value){buffer, PLAN_NONE, 0, times};
 }
 
-/* The buffer with the node's whole gradient: all its readers have been walked. */
-static int settle(struct backward *b, int node)
+/* The buffer with the node's whole gradient: all its readers have been walked. Of a norm it may be times a coefficient. */
+static int settle(struct backward *b, int node, int *times)
 {
     struct node_gradient *g = &b->nodes[node];
-    if (!g->written && g->pending_count == 1)
-        return g->pending[0];
+    *times = 0;
+    if (!g->written && g->pending_count == 1 && (g->pending[0].times == 0 || b->plan->nodes[node].op == NET_BATCH_NORM)) {
+        *times = g->pending[0].times;
+        return g->pending[0].buffer;
+    }
     if (g->pending_count > 0)
         sum_pending(b, node);
     return g->buffer;
@@ -165,18 +175,19 @@ static void conv_back(struct backward *b, int node, int gradient, int norm)
         direct_output(b, step, target);
 }
 
-static void norm_back(struct backward *b, int node, int gradient)
+static void norm_back(struct backward *b, int node, int gradient, int times)
 {
     struct plan *plan = b->plan;
     const int input = plan->nodes[node].inputs[0], norm = plan->node_norm[node];
     feed_norm(b, node, norm, gradient);
     struct plan_step *step = plan_add_step(plan, PLAN_NORM_SLOPES, node);
     step->norm = norm;
+    step->times = times;
     if (b->nodes[input].fused)
         conv_back(b, input, gradient, norm);
     else if (b->nodes[input].needed) {
         step = plan_add_step(plan, PLAN_NORM_BACK, node);
-        step->in[step->in_count++] = (struct plan_value){plan->norms[norm].source, PLAN_NONE, 0};
+        step->in[step->in_count++] = (struct plan_value){plan->norms[norm].source, PLAN_NONE, 0, 0};
         step->gradient = gradient;
         step->norm = norm;
         direct_output(b, step, input);
@@ -209,18 +220,35 @@ static void concat_back(struct backward *b, int node, int gradient)
     }
 }
 
+static void mix_back(struct backward *b, int node, int gradient)
+{
+    const struct net_node *n = &b->plan->nodes[node];
+    if (b->plan->mix_gradient) {
+        struct plan_step *step = plan_add_step(b->plan, PLAN_MIX_SLOPES, node);
+        step->gradient = gradient;
+        for (int i = 0; i < n->input_count; i++) {
+            step->in[step->in_count] = b->values[n->inputs[i]];
+            step->in[step->in_count++].times = 1 + n->mix[i];
+        }
+    }
+    for (int i = 0; i < n->input_count; i++)
+        contribute(b, n->inputs[i], gradient, 1 + n->mix[i]);
+}
+
 static void node_back(struct backward *b, int node)
 {
     const struct net_node *n = &b->plan->nodes[node];
     if (!b->nodes[node].needed || b->nodes[node].through || b->nodes[node].fused)
         return;
-    const int gradient = settle(b, node);
+    int times;
+    const int gradient = settle(b, node, &times);
     switch (n->op) {
     case NET_CONV: conv_back(b, node, gradient, PLAN_NONE); break;
-    case NET_BATCH_NORM: norm_back(b, node, gradient); break;
+    case NET_BATCH_NORM: norm_back(b, node, gradient, times); break;
+    case NET_MIX: mix_back(b, node, gradient); break;
     case NET_ADD:
         for (int i = 0; i < n->input_count; i++)
-            contribute(b, n->inputs[i], gradient);
+            contribute(b, n->inputs[i], gradient, 0);
         break;
     case NET_RELU: plain_back(b, PLAN_RELU_BACK, node, gradient); break;
     case NET_AVG_POOL: plain_back(b, PLAN_POOL_BACK, node, gradient); break;

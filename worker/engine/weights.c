@@ -51,17 +51,12 @@ static int walk_next(struct walk *w, struct stretch *s)
     return 1;
 }
 
-static engine_real *home(const struct engine *e, const struct plan_param *p)
-{
-    return (p->trainable ? e->weights : e->running) + p->offset;
-}
-
 void weights_load(struct engine *e, const struct net *net)
 {
     for (int i = 0; i < e->plan.param_count; i++) {
         const struct plan_param *p = &e->plan.params[i];
         const struct net_tensor *t = &net->tensors[p->tensor];
-        engine_real *to = home(e, p);
+        engine_real *to = engine_home(e, i);
         struct walk w = walk_start(&e->plan, p);
         struct stretch s;
         while (walk_next(&w, &s))
@@ -76,7 +71,7 @@ void weights_store(const struct engine *e, struct net *net)
     for (int i = 0; i < e->plan.param_count; i++) {
         const struct plan_param *p = &e->plan.params[i];
         struct net_tensor *t = &net->tensors[p->tensor];
-        const engine_real *from = home(e, p);
+        const engine_real *from = engine_home(e, i);
         struct walk w = walk_start(&e->plan, p);
         struct stretch s;
         while (walk_next(&w, &s))

@@ -25,6 +25,13 @@ void digest_u64(struct digest_stream *stream, uint64_t value)
     crypto_generichash_update(inner(stream), bytes, sizeof bytes);
 }
 
+void digest_double(struct digest_stream *stream, double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    digest_u64(stream, bits);
+}
+
 void digest_bytes(struct digest_stream *stream, const void *data, size_t size)
 {
     digest_u64(stream, size);

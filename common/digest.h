@@ -23,6 +23,7 @@ void digest_begin(struct digest_stream *stream);
 void digest_bytes(struct digest_stream *stream, const void *data, size_t size);
 void digest_text(struct digest_stream *stream, const char *text);
 void digest_u64(struct digest_stream *stream, uint64_t value);
+void digest_double(struct digest_stream *stream, double value); /* its bits */
 void digest_end(struct digest_stream *stream, struct digest *out);
 
 /* The digest of one run of bytes, without a length prefix: the content address of a file or a bundle. */

@@ -53,13 +53,6 @@ enum status_code oneshot_protocol_check(const struct oneshot_protocol *protocol,
     return code;
 }
 
-static void digest_double(struct digest_stream *stream, double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    digest_u64(stream, bits);
-}
-
 void oneshot_protocol_digest(const struct oneshot_protocol *protocol, struct digest *out)
 {
     struct digest_stream stream;

@@ -81,13 +81,6 @@ enum status_code protocol_check(const struct protocol *protocol, struct status *
     return code;
 }
 
-static void digest_double(struct digest_stream *stream, double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    digest_u64(stream, bits);
-}
-
 void protocol_digest(const struct protocol *protocol, struct digest *out)
 {
     struct digest_stream stream;

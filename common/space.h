@@ -163,12 +163,13 @@ void space_mixture(const struct space *space, const struct space_mask *mask, con
 
 /* Builds the one-shot net: on every edge every operation of the mask, weighed by NET_MIX with the coefficient that has its place in
  * the matrix form (row by row, all columns); plainly added up where every edge of a node has one operation left, which weighs 1.
- * Its one output are the logits. The batch norms of the searched operations have a fixed scale of 1 and shift of 0; parameters of
- * nb201 are named as space_build_net names those of the same operation on the same edge; those of an edge of darts as the search
- * network of its public code does, cells.C._ops.EDGE._ops.COLUMN, where pools too have a batch norm. Operations that cannot reach
- * the output are left out. The caller frees *out with net_free; weights are not initialised. STATUS_UNSUPPORTED for a space without
- * one (fbnet) or a mask that leaves no way from the input to the output, STATUS_BAD_INPUT for a mask that is not valid or sizes
- * that do not fit. */
+ * Its one output are the logits. The batch norms of the searched operations have a fixed scale of 1 and shift of 0. Parameters
+ * outside of the edges are named as by space_build_net; on an edge the operation's name comes in: nb201
+ * cells.C.layers.EDGE.nor_conv_3x3.op.1 for cells.C.layers.EDGE.op.1, darts as the search network of its public code
+ * cells.C._ops.EDGE._ops.COLUMN.op.1, where pools too have a batch norm. So the net of a smaller mask takes its weights out of that
+ * of a larger one by name. Operations that cannot reach the output are left out. The caller frees *out with net_free; weights are
+ * not initialised. STATUS_UNSUPPORTED for a space without one (fbnet) or a mask that leaves no way from the input to the output,
+ * STATUS_BAD_INPUT for a mask that is not valid or sizes that do not fit. */
 enum status_code space_build_oneshot(const struct space *space, const struct space_build *build, const struct space_mask *mask,
                                      struct net *out, struct status *status);
 

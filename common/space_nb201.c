@@ -14,8 +14,8 @@
 
 const struct nb201_edge nb201_edges[NB201_EDGES] = {{0, 1}, {0, 2}, {1, 2}, {0, 3}, {1, 3}, {2, 3}};
 
-static const char *const operation_names[NB201_OPERATIONS] = {"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3",
-                                                              "avg_pool_3x3"};
+const char *const nb201_operation_names[NB201_OPERATIONS] = {"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3",
+                                                             "avg_pool_3x3"};
 
 /* Longest text of a node: 112 bytes, of node 3 with three nested convolutions, and room to spare. */
 enum { NODE_TEXT_BYTES = 256 };
@@ -60,7 +60,7 @@ static enum status_code parse_edge(struct space_text *text, size_t edge, struct 
     const char rest[] = {'~', (char)('0' + source), '|', '\0'};
     enum status_code code = source == 0 ? space_text_expect(text, edge == 0 ? "|" : "+|") : STATUS_OK;
     if (code == STATUS_OK)
-        code = space_text_word(text, operation_names, NB201_OPERATIONS, "~|+", &arch->genes[edge]);
+        code = space_text_word(text, nb201_operation_names, NB201_OPERATIONS, "~|+", &arch->genes[edge]);
     return code == STATUS_OK ? space_text_expect(text, rest) : code;
 }
 
@@ -88,7 +88,7 @@ static void nb201_print(const struct space *space, const struct arch *arch, char
     size_t used = 0;
     for (size_t i = 0; i < NB201_EDGES; i++) {
         const char *opening = nb201_edges[i].from > 0 ? "" : i == 0 ? "|" : "+|";
-        used += (size_t)snprintf(out + used, ARCH_TEXT_BYTES - used, "%s%s~%d|", opening, operation_names[arch->genes[i]],
+        used += (size_t)snprintf(out + used, ARCH_TEXT_BYTES - used, "%s%s~%d|", opening, nb201_operation_names[arch->genes[i]],
                                  nb201_edges[i].from);
     }
 }
@@ -134,7 +134,7 @@ static void edge_text(const char *source, uint8_t operation, char out[NODE_TEXT_
     else if (operation == NB201_SKIP)
         append(out, source);
     else
-        append(append(append(append(out, "("), source), ")@"), operation_names[operation]);
+        append(append(append(append(out, "("), source), ")@"), nb201_operation_names[operation]);
 }
 
 static void swap_to_order(const char **a, const char **b)

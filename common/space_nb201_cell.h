@@ -13,6 +13,8 @@ struct nb201_edge {
 /* In gene order; sources stand before destinations. */
 extern const struct nb201_edge nb201_edges[NB201_EDGES];
 
+extern const char *const nb201_operation_names[NB201_OPERATIONS];
+
 /* Bit i is set when edge i lies on a way from node 0 to node 3 without `none`; 0 when the cell is disconnected. */
 unsigned nb201_live_edges(const struct arch *arch);
 

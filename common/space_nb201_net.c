@@ -37,9 +37,11 @@ static int cell_pool(const struct space_net *b, struct cell_maps *maps, const ch
 static int add_edge(const struct space_net *b, struct cell_maps *maps, const char *cell, int edge, uint8_t operation, int channels)
 {
     int from = nb201_edges[edge].from;
-    char conv[32], bn[32];
-    snprintf(conv, sizeof conv, "layers.%d.op.1", edge);
-    snprintf(bn, sizeof bn, "layers.%d.op.2", edge);
+    char conv[48], bn[48];
+    /* The benchmark's names; in a one-shot net, where an edge has several, with that of the operation. */
+    const char *dot = b->fixed ? "." : "", *name = b->fixed ? nb201_operation_names[operation] : "";
+    snprintf(conv, sizeof conv, "layers.%d%s%s.op.1", edge, dot, name);
+    snprintf(bn, sizeof bn, "layers.%d%s%s.op.2", edge, dot, name);
     switch ((enum nb201_operation)operation) {
     case NB201_SKIP: return maps->sum[from];
     case NB201_AVG_POOL: return cell_pool(b, maps, cell, from);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/images.h"
 #include "common/net.h"
 #include "common/rng.h"
 #include "common/status.h"
@@ -34,5 +35,9 @@ void data_batch(const struct data_set *set, const uint32_t *indices, size_t coun
 /* The same with training augmentation: random crop of a zero-padded (4 pixels) image and a horizontal flip with probability one
  * half. */
 void data_batch_augmented(const struct data_set *set, const uint32_t *indices, size_t count, struct rng *rng, float *out);
+
+/* Images first .. first + count - 1 (count at least 1), which must be there, as what common/images writes. Free with images_free.
+ */
+enum status_code data_images(const struct data_set *set, size_t first, size_t count, struct images *out, struct status *status);
 
 #endif

@@ -19,15 +19,6 @@ static size_t image_floats(const struct data_set *set)
 
 enum { ACCURACY_BATCH = 50 };
 
-static int argmax(const engine_real *values, int count)
-{
-    int best = 0;
-    for (int i = 1; i < count; i++)
-        if (values[i] > values[best])
-            best = i;
-    return best;
-}
-
 /* How many of images first..first+ACCURACY_BATCH-1 are right; the last batch is filled up with image 0, which is not counted. */
 static size_t count_right(struct engine *engine, const struct data_set *set, size_t first, int classes, float *images)
 {
@@ -39,7 +30,7 @@ static size_t count_right(struct engine *engine, const struct data_set *set, siz
     engine_forward(engine, images);
     struct engine_rows logits = engine_output(engine, 0);
     for (size_t i = 0; i < ACCURACY_BATCH && first + i < set->count; i++)
-        right += argmax(logits.data + i * logits.stride, classes) == set->labels[first + i];
+        right += engine_best_class(logits, (int)i, classes) == set->labels[first + i];
     return right;
 }
 

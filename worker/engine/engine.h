@@ -157,4 +157,7 @@ enum status_code engine_set_mask(struct engine *engine, int tensor, const unsign
 double engine_cross_entropy(struct engine_rows logits, const int *labels, int classes, double weight, struct engine_rows *gradient,
                             double *per_image);
 
+/* The class of an image's largest logit, the first of equals. */
+int engine_best_class(struct engine_rows logits, int image, int classes);
+
 #endif

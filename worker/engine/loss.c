@@ -34,3 +34,13 @@ double engine_cross_entropy(struct engine_rows logits, const int *labels, int cl
     }
     return total / logits.rows;
 }
+
+int engine_best_class(struct engine_rows logits, int image, int classes)
+{
+    const engine_real *row = logits.data + (size_t)image * logits.stride;
+    int best = 0;
+    for (int c = 1; c < classes; c++)
+        if (row[c] > row[best])
+            best = c;
+    return best;
+}

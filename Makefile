@@ -315,6 +315,9 @@ $(B)/tests/%.t: $(B)/tests/%.o $(TEST_LIB) $(call objects,$(PLAIN_SRC)) $(WORKER
 	$(Q)$(CC) $(CFLAGS) --sysroot=$(SYSROOT) $(LDFLAGS) $^ -Wl,-Bstatic $(STATIC_LIBS) -Wl,-Bdynamic -lcmocka -o $@
 endif
 
+# Studies that want trainings of one-shot nets (tests/support/train_wants).
+$(B)/tests/unit/test_coord_artifacts.t: override LDFLAGS += -Wl,--wrap=study_want
+
 # The simulated cluster: its disk is under SQLite, its commits come between the coordinator and the store.
 SIM_WRAP := $(foreach name,store_commit space_open space_close,-Wl,--wrap=$(name))
 SIM_OBJ  := $(call objects,$(sort $(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c))))

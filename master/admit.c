@@ -11,7 +11,8 @@ static bool may_send(enum keys_role role, enum wire_type type)
     case WIRE_RESULT:
     case WIRE_RETURN:
     case WIRE_GOODBYE: return role == KEYS_WORKER || role == KEYS_AGENT;
-    case WIRE_BUNDLE_REQUEST: return role == KEYS_WORKER;
+    case WIRE_BUNDLE_REQUEST:
+    case WIRE_BUNDLE_CHUNK: return role == KEYS_WORKER;
     case WIRE_QUESTION: return role == KEYS_OPERATOR;
     default: return false;
     }

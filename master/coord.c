@@ -326,6 +326,7 @@ static enum status_code carry_out(struct coord *coord, bool *freed, struct statu
         case DISPATCH_GRANT: code = store_grant(coord, &action, status); break;
         case DISPATCH_CLOSE:
             note_ended(coord, action.lease_id);
+            artifacts_drop(coord->artifacts, action.lease_id);
             code = store_close_of(coord, &action, status);
             break;
         case DISPATCH_REPLACED: refuse_replaced(coord, action.link); break;
@@ -401,8 +402,11 @@ enum status_code coord_open(const struct coord_options *options, const struct co
     search.clock = effects->clock;
     enum status_code code = coord_patience_open(coord, status);
     if (code == STATUS_OK)
+        code = coord_artifacts_open(coord, status);
+    if (code == STATUS_OK)
         code = search_open(&search, logger, &coord->search, status);
     if (code != STATUS_OK) {
+        artifacts_free(coord->artifacts);
         patience_free(coord->patience);
         free(coord);
         return code;
@@ -469,6 +473,7 @@ void coord_close(struct coord *coord)
     crash_point("before-close");
     search_close(coord->search);
     empty_outbox(coord);
+    artifacts_free(coord->artifacts);
     patience_free(coord->patience);
     free(coord->outbox);
     free(coord->ended);

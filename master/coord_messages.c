@@ -102,7 +102,8 @@ static double known(double value)
 
 /* lease: NULL for a late result of one that is not open any more. */
 static enum status_code store_result(struct coord *coord, uint32_t link, const struct wire_result *result,
-                                     const struct study_want *want, const struct dispatch_lease *lease, struct status *status)
+                                     const struct search_artifact *artifact, const struct study_want *want,
+                                     const struct dispatch_lease *lease, struct status *status)
 {
     struct store_evaluation row = {.kind = want->kind,
                                    .feasible = result->outcome == WIRE_OK,
@@ -130,7 +131,7 @@ static enum status_code store_result(struct coord *coord, uint32_t link, const s
         return status_set(status, STATUS_NO_MEMORY, "no memory for a result");
     enum status_code code = search_begin(coord->search, status);
     if (code == STATUS_OK)
-        code = search_accept(coord->search, &row, NULL, status);
+        code = search_accept(coord->search, &row, artifact, status);
     store_evaluation_free(&row);
     return code;
 }
@@ -153,7 +154,7 @@ static enum status_code compare_late(struct coord *coord, uint32_t link, const s
         return code == STATUS_NOT_FOUND ? STATUS_OK : code;
     bool feasible = result->outcome == WIRE_OK;
     bool differs = feasible != row.feasible || (feasible && !(fabs(result->value - row.value) <= ROUNDING * fabs(row.value)));
-    if (row.kind == STUDY_WANT_RMI && result->outcome != WIRE_FAILED && differs)
+    if (row.kind != STUDY_WANT_MEASURE && result->outcome != WIRE_FAILED && differs)
         log_warn(coord->logger, "key %s: %s says %.9g, and %s said %.9g, which counts (disagreement %llu)", result->key,
                  dispatch_node(coord->dispatch, link), result->value, row.node, row.feasible ? row.value : NAN,
                  (unsigned long long)++coord->disagreements);
@@ -163,7 +164,8 @@ static enum status_code compare_late(struct coord *coord, uint32_t link, const s
 
 /* What dispatch made of the result is carried into the store. *verdict: what the peer is told. */
 static enum status_code keep_result(struct coord *coord, uint32_t link, const struct wire_result *result,
-                                    const struct dispatch_lease *lease, enum wire_verdict *verdict, struct status *status)
+                                    const struct search_artifact *artifact, const struct dispatch_lease *lease,
+                                    enum wire_verdict *verdict, struct status *status)
 {
     const struct study_want *want = search_wanted(coord->search, result->key);
     enum dispatch_verdict taken = dispatch_result(coord->dispatch, coord_now_ms(coord), link, result);
@@ -175,7 +177,7 @@ static enum status_code keep_result(struct coord *coord, uint32_t link, const st
         if (want == NULL)
             return status_set(status, STATUS_INTERNAL, "a result was taken for a key that nobody wants");
         coord->results++;
-        return store_result(coord, link, result, want, lease, status);
+        return store_result(coord, link, result, artifact, want, lease, status);
     case DISPATCH_CANARY: return coord_canary(coord, dispatch_node(coord->dispatch, link), lease, result, status);
     case DISPATCH_STALE:
         code = compare_late(coord, link, result, &there, status);
@@ -185,25 +187,74 @@ static enum status_code keep_result(struct coord *coord, uint32_t link, const st
     }
 }
 
-/* A score is a sum of RMIs, each from 0 to 1 but for rounding: any other is the worker's failure. */
-static void believe_score(const struct study_want *want, struct wire_result *result)
+static void disbelieve(struct wire_result *result, const char *why)
 {
-    if (want == NULL || want->kind != STUDY_WANT_RMI || result->outcome != WIRE_OK ||
-        (result->value >= -1e-3 && result->value <= BUNDLE_TAPS_MAX + 1e-3))
-        return;
-    snprintf(result->sentence, sizeof result->sentence, "a score of %g is no sum of RMIs", result->value);
+    snprintf(result->sentence, sizeof result->sentence, "%s", why);
     result->outcome = WIRE_FAILED;
     result->failure = WIRE_FAILURE_IMPOSSIBLE;
     result->value = result->energy_mj = 0;
+    result->artifact_bytes = 0;
+    memset(&result->artifact_digest, 0, sizeof result->artifact_digest);
 }
 
-static void on_result(struct coord *coord, uint32_t link, struct wire_result *result)
+/* What no worker can have computed is its failure: a score is a sum of RMIs, each from 0 to 1 but for rounding; a loss is not below
+ * 0, an accuracy a percentage; weights are what trainings, and nothing else, end with. */
+static void believe_worker(const struct study_want *want, struct wire_result *result)
+{
+    char why[96];
+    double value = result->value;
+    if (want == NULL || result->outcome != WIRE_OK)
+        return;
+    if (want->kind == STUDY_WANT_RMI && !(value >= -1e-3 && value <= BUNDLE_TAPS_MAX + 1e-3)) {
+        snprintf(why, sizeof why, "a score of %g is no sum of RMIs", value);
+        disbelieve(result, why);
+    } else if (want->kind == STUDY_WANT_ONESHOT_TRAIN && value < 0) {
+        snprintf(why, sizeof why, "a loss of %g is none", value);
+        disbelieve(result, why);
+    } else if (want->kind == STUDY_WANT_ONESHOT_SCORE && !(value >= 0 && value <= 100)) {
+        snprintf(why, sizeof why, "an accuracy of %g %% is none", value);
+        disbelieve(result, why);
+    } else if (want->kind == STUDY_WANT_ONESHOT_TRAIN &&
+               (result->artifact_bytes == 0 || result->artifact_bytes > ONESHOT_BYTES_MAX)) {
+        disbelieve(result, "a training ends with weights, of at most 192 MiB");
+    } else if (want->kind != STUDY_WANT_ONESHOT_TRAIN && result->artifact_bytes > 0) {
+        disbelieve(result, "it brings an artifact that nobody has asked for");
+    }
+}
+
+/* Nothing comes of it any more, whatever it was: not even a late value, whose weights nobody would have. */
+static void void_result(struct wire_result *result)
+{
+    disbelieve(result, "its lease ended before its artifact was fetched");
+    result->failure = WIRE_FAILURE_NONE;
+}
+
+void coord_settle(struct coord *coord, uint32_t link, struct wire_result *result, const struct search_artifact *artifact)
 {
     struct dispatch_lease lease;
     struct status status = {0};
     char strike[TRUST_SENTENCE_BYTES] = "";
     enum wire_verdict verdict = WIRE_RETRY_LATER;
     enum status_code code = STATUS_OK;
+    bool open = dispatch_lease(coord->dispatch, coord_now_ms(coord), link, result, &lease);
+    if (result->artifact_bytes > 0 && (!open || artifact == NULL) && result->outcome == WIRE_OK)
+        void_result(result);
+    if (open && lease.board != NULL)
+        code = coord_believe(coord, search_wanted(coord->search, result->key), &lease, result, strike, &status);
+    if (code == STATUS_OK)
+        code = keep_result(coord, link, result, artifact, open ? &lease : NULL, &verdict, &status);
+    if (code == STATUS_OK && strike[0] != '\0')
+        code = coord_strike(coord, &lease, strike, &status);
+    if (code != STATUS_OK) {
+        coord_store_failed(coord, &status);
+        verdict = WIRE_RETRY_LATER;
+    }
+    acknowledge(coord, link, result->lease_id, verdict);
+}
+
+static void on_result(struct coord *coord, uint32_t link, struct wire_result *result)
+{
+    struct dispatch_lease lease;
     if (coord->stalled) {
         acknowledge(coord, link, result->lease_id, WIRE_RETRY_LATER);
         return;
@@ -212,19 +263,11 @@ static void on_result(struct coord *coord, uint32_t link, struct wire_result *re
         refuse(coord, link, WIRE_REFUSE_NOT_REGISTERED, "this connection has not said Hello");
         return;
     }
-    believe_score(search_wanted(coord->search, result->key), result);
-    bool open = dispatch_lease(coord->dispatch, coord_now_ms(coord), link, result, &lease);
-    if (open && lease.board != NULL)
-        code = coord_believe(coord, search_wanted(coord->search, result->key), &lease, result, strike, &status);
-    if (code == STATUS_OK)
-        code = keep_result(coord, link, result, open ? &lease : NULL, &verdict, &status);
-    if (code == STATUS_OK && strike[0] != '\0')
-        code = coord_strike(coord, &lease, strike, &status);
-    if (code != STATUS_OK) {
-        coord_store_failed(coord, &status);
-        verdict = WIRE_RETRY_LATER;
-    }
-    acknowledge(coord, link, result->lease_id, verdict);
+    believe_worker(search_wanted(coord->search, result->key), result);
+    if (result->artifact_bytes > 0 && dispatch_lease(coord->dispatch, coord_now_ms(coord), link, result, &lease))
+        coord_artifact_result(coord, link, result);
+    else
+        coord_settle(coord, link, result, NULL);
 }
 
 /* --- bundles --- */
@@ -333,6 +376,7 @@ void coord_message(void *context, uint32_t link, const void *data, size_t size)
     case WIRE_HEARTBEAT: on_heartbeat(coord, link, &message->heartbeat); break;
     case WIRE_RESULT: on_result(coord, link, &message->result); break;
     case WIRE_BUNDLE_REQUEST: on_bundle_request(coord, link, &message->bundle_request); break;
+    case WIRE_BUNDLE_CHUNK: coord_artifact_chunk(coord, link, &message->bundle_chunk); break;
     case WIRE_RETURN:
         if (!coord->stalled)
             dispatch_return(coord->dispatch, now_ms, link, &message->return_lease);

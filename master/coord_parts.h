@@ -4,6 +4,7 @@
 
 #include "common/cost.h"
 #include "common/wire.h"
+#include "master/artifacts.h"
 #include "master/coord.h"
 #include "master/patience.h"
 #include "master/store_board.h"
@@ -47,6 +48,7 @@ struct coord {
     struct outgoing *outbox;
     size_t outbox_count, outbox_capacity;
     uint64_t results;               /* taken, since the start */
+    struct artifacts *artifacts;    /* what results that wait bring besides their values */
     struct patience *patience;      /* with those who send what is refused */
     struct keyed_link *keyed_links; /* hash: connections with keys that have said Hello */
     char stall_reason[256];
@@ -82,6 +84,20 @@ bool coord_ended_in_vain(const struct coord *coord, uint64_t lease_id);
 /* --- coord_messages.c --- */
 
 enum status_code coord_patience_open(struct coord *coord, struct status *status);
+
+/* A result, now that nothing of it is missing: what dispatch makes of it is stored, and its peer is told. artifact: what came
+ * besides; NULL: nothing. A result whose artifact was not fetched does not count. */
+void coord_settle(struct coord *coord, uint32_t link, struct wire_result *result, const struct search_artifact *artifact);
+
+/* --- coord_artifacts.c --- */
+
+enum status_code coord_artifacts_open(struct coord *coord, struct status *status);
+
+/* A result with an artifact, for an open lease: it waits, and its peer is asked for the next piece. */
+void coord_artifact_result(struct coord *coord, uint32_t link, const struct wire_result *result);
+
+/* A piece of an artifact. The last one settles its result. */
+void coord_artifact_chunk(struct coord *coord, uint32_t link, const struct wire_bundle_chunk *chunk);
 
 /* --- coord_task.c --- */
 

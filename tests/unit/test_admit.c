@@ -113,7 +113,8 @@ static void every_role_has_its_messages_and_no_others(void **state)
         const char *name;
         unsigned may; /* bits of wire types, Hello apart */
     } roles[] = {
-        {"alpha", 1u << WIRE_HEARTBEAT | 1u << WIRE_RESULT | 1u << WIRE_BUNDLE_REQUEST | 1u << WIRE_RETURN | 1u << WIRE_GOODBYE},
+        {"alpha", 1u << WIRE_HEARTBEAT | 1u << WIRE_RESULT | 1u << WIRE_BUNDLE_REQUEST | 1u << WIRE_BUNDLE_CHUNK |
+                      1u << WIRE_RETURN | 1u << WIRE_GOODBYE},
         {"lab", 1u << WIRE_HEARTBEAT | 1u << WIRE_RESULT | 1u << WIRE_RETURN | 1u << WIRE_GOODBYE},
         {"boss", 1u << WIRE_QUESTION},
     };

@@ -169,21 +169,27 @@ static bool given(const struct config_yaml *yaml, size_t offset)
     return i < rule_count && config_yaml_value(yaml, i, 0) != NULL;
 }
 
-/* Only evnas and nevonas score each generation by weights of its own. */
+/* Only evnas and nevonas score each generation by weights of its own, and only bilevel takes architectures out of weights. */
 static enum status_code complete_training(const struct config_yaml *yaml, struct config_study *study, struct status *status)
 {
     struct config_oneshot *oneshot = &study->fitness.oneshot;
-    bool own = strcmp(study->strategy.name, "evnas") == 0 || strcmp(study->strategy.name, "nevonas") == 0;
+    const char *name = study->strategy.name;
+    bool own = strcmp(name, "evnas") == 0 || strcmp(name, "nevonas") == 0, bilevel = strcmp(name, "bilevel") == 0;
     if (!given(yaml, offsetof(struct config_study, fitness.oneshot.train)))
-        oneshot->train = own ? CONFIG_TRAIN_POPULATION : CONFIG_TRAIN_BEFORE;
+        oneshot->train = bilevel ? CONFIG_TRAIN_BILEVEL : own ? CONFIG_TRAIN_POPULATION : CONFIG_TRAIN_BEFORE;
+    if (bilevel != (oneshot->train == CONFIG_TRAIN_BILEVEL))
+        return refuse(yaml, "fitness.train", status,
+                      "bilevel and the strategy bilevel go together, and neither with anything else");
     if (oneshot->train == CONFIG_TRAIN_POPULATION && !own)
         return refuse(yaml, "fitness.train", status,
                       "is population, but strategy %s compares candidates across generations, whose weights would differ; take "
                       "before, or the strategy evnas or nevonas",
-                      study->strategy.name);
+                      name);
     if (oneshot->train == CONFIG_TRAIN_POPULATION && study->strategy.population > ONESHOT_SCHEDULE_MAX)
         return refuse(yaml, "strategy.population", status, "%u is more than the %d that can train a one-shot net; lower it",
                       study->strategy.population, ONESHOT_SCHEDULE_MAX);
+    if (bilevel && oneshot->paths == CONFIG_PATHS_SINGLE)
+        return refuse(yaml, "fitness.paths", status, "is single, but strategy bilevel trains mixtures; leave it out");
     return STATUS_OK;
 }
 
@@ -225,7 +231,15 @@ void config_oneshot_protocol(const struct config_study *study, struct oneshot_pr
                                      .clip_norm = oneshot->clip_norm,
                                      .single_path = oneshot->paths == CONFIG_PATHS_SINGLE,
                                      .batch_statistics = oneshot->statistics == CONFIG_STATISTICS_BATCH,
-                                     .augment = oneshot->augment};
+                                     .augment = oneshot->augment,
+                                     .bilevel = oneshot->train == CONFIG_TRAIN_BILEVEL,
+                                     .gumbel = study->strategy.relaxation == CONFIG_RELAX_GUMBEL,
+                                     .alpha_learning_rate = oneshot->alpha_learning_rate,
+                                     .alpha_weight_decay = oneshot->alpha_weight_decay};
+    if (!out->bilevel) {
+        out->gumbel = false;
+        out->alpha_learning_rate = out->alpha_weight_decay = 0;
+    }
 }
 
 /* stored: these are settings out of a database, where a key that is missing did not exist yet. */

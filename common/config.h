@@ -25,8 +25,9 @@ enum config_novelty { CONFIG_NOVELTY_BESIDE, CONFIG_NOVELTY_ALONE, CONFIG_NOVELT
 /* What a search by gradients sees of its shares: a draw, or the shares themselves. */
 enum config_relaxation { CONFIG_RELAX_GUMBEL, CONFIG_RELAX_SOFTMAX };
 
-/* A one-shot net's weights: trained by random mixtures before anything is scored, or by each generation before it is scored. */
-enum config_training { CONFIG_TRAIN_BEFORE, CONFIG_TRAIN_POPULATION };
+/* A one-shot net's weights: trained by random mixtures before anything is scored, by each generation before it is scored, or in turns
+ * with an architecture that is the candidate. */
+enum config_training { CONFIG_TRAIN_BEFORE, CONFIG_TRAIN_POPULATION, CONFIG_TRAIN_BILEVEL };
 
 /* What is trained and scored: all operations by their shares, or the chosen ones alone. */
 enum config_paths { CONFIG_PATHS_MIXTURE, CONFIG_PATHS_SINGLE };
@@ -64,7 +65,7 @@ struct config_strategy {
 /* ONESHOT: how the net of all architectures is trained. Defaults are the papers' (docs/SYSTEMS.md). */
 struct config_oneshot {
     char *images, *validation;  /* paths of image files: trained on, scored on */
-    enum config_training train; /* by default POPULATION with evnas and nevonas, as in their papers */
+    enum config_training train; /* by default POPULATION with evnas and nevonas, as in their papers; BILEVEL with bilevel alone */
     uint32_t epochs;            /* 50, of the learning rate's way down; with POPULATION the strategy's generations */
     uint32_t batch;             /* 64: images a step */
     uint32_t shards;            /* 1: parts of the images that are trained on side by side in an epoch */
@@ -74,6 +75,7 @@ struct config_oneshot {
     bool inherit; /* true; pevonas: each stage begins with the weights of the one before */
     bool augment; /* false: images are shifted and mirrored at random */
     double learning_rate, learning_rate_end, momentum, weight_decay, clip_norm; /* 0.025, 0.001, 0.9, 3e-4, 5 */
+    double alpha_learning_rate, alpha_weight_decay; /* 3e-4, 1e-3; BILEVEL: of the architecture */
 };
 
 struct config_fitness {

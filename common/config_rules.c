@@ -16,7 +16,8 @@
 
 static const char *const fitness_words[] = {
     [CONFIG_FITNESS_RMI] = "rmi", [CONFIG_FITNESS_TABLE] = "table", [CONFIG_FITNESS_ONESHOT] = "oneshot", NULL};
-static const char *const training_words[] = {[CONFIG_TRAIN_BEFORE] = "before", [CONFIG_TRAIN_POPULATION] = "population", NULL};
+static const char *const training_words[] = {
+    [CONFIG_TRAIN_BEFORE] = "before", [CONFIG_TRAIN_POPULATION] = "population", [CONFIG_TRAIN_BILEVEL] = "bilevel", NULL};
 static const char *const paths_words[] = {[CONFIG_PATHS_MIXTURE] = "mixture", [CONFIG_PATHS_SINGLE] = "single", NULL};
 static const char *const statistics_words[] = {[CONFIG_STATISTICS_RUNNING] = "running", [CONFIG_STATISTICS_BATCH] = "batch", NULL};
 static const char *const cost_words[] = {
@@ -102,7 +103,7 @@ static const struct config_rule rules[] = {
     {CONFIG_FITNESS, "validation", CONFIG_PATH, IN_STUDY(fitness.oneshot.validation), NULL, 0, 0, NULL, ONESHOT, ONESHOT,
      "a file of other images to score on; `hwnas images build` makes one"},
     {CONFIG_FITNESS, "train", CONFIG_CHOICE, IN_STUDY(fitness.oneshot.train), NULL, 0, 0, training_words, ONESHOT, 0,
-     "before or population"},
+     "before, population or bilevel"},
     {CONFIG_FITNESS, "epochs", CONFIG_WHOLE, IN_STUDY(fitness.oneshot.epochs), "50", 1, 100000, NULL, ONESHOT, 0,
      "epochs of training"},
     {CONFIG_FITNESS, "batch", CONFIG_WHOLE, IN_STUDY(fitness.oneshot.batch), "64", 2, 1024, NULL, ONESHOT, 0, "images a step"},
@@ -129,6 +130,10 @@ static const struct config_rule rules[] = {
      "of the weights"},
     {CONFIG_FITNESS, "clip_norm", CONFIG_REAL, IN_STUDY(fitness.oneshot.clip_norm), "5", 0, 1e9, NULL, ONESHOT, 0,
      "largest norm of a gradient; 0: no limit"},
+    {CONFIG_FITNESS, "alpha_learning_rate", CONFIG_REAL, IN_STUDY(fitness.oneshot.alpha_learning_rate), "0.0003", 0, 10, NULL,
+     ONESHOT, 0, "of the architecture's steps"},
+    {CONFIG_FITNESS, "alpha_weight_decay", CONFIG_REAL, IN_STUDY(fitness.oneshot.alpha_weight_decay), "0.001", 0, 1, NULL, ONESHOT,
+     0, "of the architecture's numbers"},
 
     {CONFIG_COST, "name", CONFIG_TEXT, IN_COST(name), NULL, 0, 0, NULL, ~0u, 0, "a name with its unit, such as latency_ms"},
     {CONFIG_COST, "source", CONFIG_CHOICE, IN_COST(source), NULL, 0, 0, cost_words, ~0u, ~0u, "table, agent, macs, params or lut"},

@@ -46,6 +46,8 @@ enum status_code oneshot_protocol_check(const struct oneshot_protocol *protocol,
         {"momentum", protocol->momentum, 0, 1},
         {"weight_decay", protocol->weight_decay, 0, 1},
         {"clip_norm", protocol->clip_norm, 0, 1e6},
+        {"alpha_learning_rate", protocol->alpha_learning_rate, 0, 10},
+        {"alpha_weight_decay", protocol->alpha_weight_decay, 0, 1},
     };
     enum status_code code = STATUS_OK;
     for (size_t i = 0; code == STATUS_OK && i < sizeof ranges / sizeof ranges[0]; i++)
@@ -72,6 +74,10 @@ void oneshot_protocol_digest(const struct oneshot_protocol *protocol, struct dig
     digest_u64(&stream, protocol->single_path);
     digest_u64(&stream, protocol->batch_statistics);
     digest_u64(&stream, protocol->augment);
+    digest_u64(&stream, protocol->bilevel);
+    digest_u64(&stream, protocol->gumbel);
+    digest_double(&stream, protocol->alpha_learning_rate);
+    digest_double(&stream, protocol->alpha_weight_decay);
     digest_end(&stream, out);
 }
 
@@ -246,4 +252,21 @@ enum status_code oneshot_merge(size_t count, const struct tensorfile *shards, vo
     tensorfile_free(&file);
     free(means);
     return code;
+}
+
+bool oneshot_alpha(const struct space *space, const struct tensorfile *weights, double out[SPACE_MATRIX_MAX])
+{
+    const struct tensorfile_entry *entry = tensorfile_find(weights, ONESHOT_ALPHA);
+    size_t size = 0;
+    for (size_t row = 0; row < space_rows(space); row++)
+        size += space_columns(space, row);
+    if (entry == NULL || entry->dtype != TENSORFILE_F32 || entry->count != size)
+        return false;
+    memset(out, 0, SPACE_MATRIX_MAX * sizeof *out);
+    for (size_t i = 0; i < size; i++) {
+        out[i] = (double)((const float *)entry->data)[i];
+        if (!isfinite(out[i]))
+            return false;
+    }
+    return true;
 }

@@ -40,6 +40,14 @@ struct oneshot_protocol {
     bool single_path;      /* an architecture's operations alone, each with weight 1, in place of the mixture */
     bool batch_statistics; /* batch norms score with the statistics of the batch, not with those that training kept */
     bool augment;          /* crops and flips of the training images */
+
+    /* Training in turns: a step of the architecture (numbers whose softmax are the coefficients; Adam with moments 0.5 and 0.999)
+     * on a batch of the validation images, down the loss and the pull of the costs; then a step of the weights (DARTS, Liu et al.,
+     * ICLR 2019, section 2.3, first order). The weights file then holds the numbers, too. */
+    bool bilevel;
+    bool
+        gumbel; /* the architecture's steps see a draw of one operation an edge, straight through (Jang, Gu and Poole, ICLR 2017) */
+    double alpha_learning_rate, alpha_weight_decay; /* of Adam; 0 unless bilevel */
 };
 
 /* The published settings (EvNAS, CMANAS, pEvoNAS, NEvoNAS) at the space's own size: 50 epochs, batch 64, learning rate 0.025 to
@@ -70,6 +78,16 @@ enum status_code oneshot_load(const struct tensorfile *weights, struct net *net,
 
 /* Serialises all tensors of the net. Caller frees *data. STATUS_BAD_INPUT names a tensor that holds a number that is not finite. */
 enum status_code oneshot_store(const struct net *net, void **data, size_t *size, struct status *status);
+
+/* What a bilevel training adds to the weights file, behind the net's tensors: the architecture's numbers in matrix form, Adam's two
+ * moments of them, and how many steps it has made (one number); float32. */
+#define ONESHOT_ALPHA "relaxed.alpha"
+#define ONESHOT_ALPHA_MEAN "relaxed.mean"
+#define ONESHOT_ALPHA_SQUARE "relaxed.square"
+#define ONESHOT_ALPHA_STEPS "relaxed.steps"
+
+/* The numbers of the architecture in a weights file, the rest of `out` 0; false when it has none that fit the space. */
+bool oneshot_alpha(const struct space *space, const struct tensorfile *weights, double out[SPACE_MATRIX_MAX]);
 
 /* The element-wise mean, in double, of `count` (at least 1) weights files of one net, in their order; of one file its own bytes.
  * Caller frees *data. STATUS_BAD_INPUT says which file differs from the first, and where. */

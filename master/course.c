@@ -28,19 +28,22 @@ struct point {
     uint32_t trained;  /* TRAINING: shards that are there */
     bool *shard_done;  /* (shards), owned */
     struct digest weights;
+    bool has_alpha, alpha_asked;
+    double *alpha; /* (SPACE_MATRIX_MAX), owned; NULL unless it is to be read */
 };
 
 struct course {
     const struct config_study *config;
     const struct space *space;
     struct oneshot_protocol protocol;
-    struct digest protocol_digest, images;
+    struct digest protocol_digest, images, validation;
     struct point **points; /* owned, each and all: wants point into them */
     size_t count, room;
     struct status failure;
 };
 
-struct course *course_new(const struct config_study *config, const struct space *space, const struct digest *images)
+struct course *course_new(const struct config_study *config, const struct space *space, const struct digest *images,
+                          const struct digest *validation)
 {
     struct course *course = calloc(1, sizeof *course);
     if (course == NULL)
@@ -48,6 +51,7 @@ struct course *course_new(const struct config_study *config, const struct space 
     course->config = config;
     course->space = space;
     course->images = *images;
+    course->validation = *validation;
     config_oneshot_protocol(config, &course->protocol);
     oneshot_protocol_digest(&course->protocol, &course->protocol_digest);
     return course;
@@ -59,6 +63,7 @@ static void free_point(struct point *point)
         return;
     free((void *)(uintptr_t)point->is.schedule);
     free(point->shard_done);
+    free(point->alpha);
     free(point);
 }
 
@@ -97,25 +102,49 @@ static int add(struct course *course, struct point *point)
     return (int)course->count++;
 }
 
-int course_append(struct course *course, const struct course_point *is)
+/* NULL without memory. */
+static struct point *new_point(const struct course *course, const struct course_point *is)
 {
     struct point *point = calloc(1, sizeof *point);
     struct arch *schedule = is->schedule_count > 0 ? calloc(is->schedule_count, sizeof *schedule) : NULL;
     bool *shard_done = calloc(course->protocol.shards, sizeof *shard_done);
-    if (point == NULL || shard_done == NULL || (schedule == NULL && is->schedule_count > 0)) {
+    double *alpha = is->read ? calloc(SPACE_MATRIX_MAX, sizeof *alpha) : NULL;
+    if (point == NULL || shard_done == NULL || (schedule == NULL && is->schedule_count > 0) || (alpha == NULL && is->read)) {
         free(point);
         free(schedule);
         free(shard_done);
-        return COURSE_NO_MEMORY;
+        free(alpha);
+        return NULL;
     }
     if (schedule != NULL)
         memcpy(schedule, is->schedule, is->schedule_count * sizeof *schedule);
     point->is = *is;
     point->is.schedule = schedule;
     point->shard_done = shard_done;
-    study_key_weights(course->config, course->space, &course->protocol_digest, &course->images, &point->is,
+    point->alpha = alpha;
+    return point;
+}
+
+static int number_of(const struct course *course, const char *key)
+{
+    for (size_t i = 0; i < course->count; i++)
+        if (strcmp(course->points[i]->key, key) == 0)
+            return (int)i;
+    return COURSE_NONE;
+}
+
+int course_append(struct course *course, const struct course_point *is)
+{
+    struct point *point = new_point(course, is);
+    if (point == NULL)
+        return COURSE_NO_MEMORY;
+    study_key_weights(course->config, course->space, &course->protocol_digest, &course->images, &course->validation, is,
                       is->previous >= 0 ? at(course, is->previous)->key : NULL, point->key);
-    return add(course, point);
+    int like = number_of(course, point->key);
+    if (like == COURSE_NONE)
+        return add(course, point);
+    free_point(point);
+    return like;
 }
 
 int course_append_known(struct course *course, const char *key, uint32_t stage, uint32_t epoch)
@@ -187,10 +216,8 @@ static void make(struct course *course, struct point *point)
 
 static struct point *find(const struct course *course, const char *key)
 {
-    for (size_t i = 0; i < course->count; i++)
-        if (strcmp(course->points[i]->key, key) == 0)
-            return course->points[i];
-    return NULL;
+    int number = number_of(course, key);
+    return number >= 0 ? course->points[number] : NULL;
 }
 
 void course_weights_provide(struct course *course, const char *key, const struct digest *weights)
@@ -206,6 +233,24 @@ void course_weights_provide(struct course *course, const char *key, const struct
     } else {
         fail(course, point, "what was trained for them is not in the database");
     }
+}
+
+void course_alpha_provide(struct course *course, const char *key, const double *alpha)
+{
+    struct point *point = find(course, key);
+    if (point == NULL || point->alpha == NULL || point->has_alpha)
+        return;
+    if (alpha == NULL) {
+        fail(course, point, "they hold no architecture");
+        return;
+    }
+    memcpy(point->alpha, alpha, SPACE_MATRIX_MAX * sizeof *alpha);
+    point->has_alpha = true;
+}
+
+const double *course_alpha(const struct course *course, int point)
+{
+    return at(course, point)->has_alpha ? at(course, point)->alpha : NULL;
 }
 
 bool course_weights(const struct course *course, int number, struct study_oneshot *out)
@@ -232,10 +277,22 @@ static void describe_weights_want(const struct course *course, const struct poin
         memcpy(out->outdated, at(course, point->is.previous)->key, sizeof out->outdated);
 }
 
+/* The weights are there, but not what architecture they hold. */
+static bool wants_alpha(const struct point *point)
+{
+    return point->state == READY && point->is.read && !point->alpha_asked;
+}
+
 bool course_weights_want(struct course *course, struct study_weights_want *out)
 {
     for (size_t i = 0; i < course->count; i++) {
         struct point *point = course->points[i];
+        if (wants_alpha(point)) {
+            point->alpha_asked = true;
+            *out = (struct study_weights_want){.read = true, .weights = point->weights};
+            memcpy(out->key, point->key, sizeof out->key);
+            return true;
+        }
         if ((point->state != LOOKING && point->state != MAKING) || point->asked)
             continue;
         point->asked = true;
@@ -257,7 +314,10 @@ static void describe_want(const struct course *course, const struct point *point
                                            .epoch = point->is.epoch,
                                            .shard = shard,
                                            .schedule = point->is.schedule,
-                                           .schedule_count = point->is.schedule_count}};
+                                           .schedule_count = point->is.schedule_count,
+                                           .validation = course->validation,
+                                           .pull = point->is.pull,
+                                           .pull_count = point->is.pull_count}};
     study_key_shard(point->key, shard, out->key);
     if (out->oneshot.has_weights)
         out->oneshot.weights = at(course, point->is.previous)->weights;

@@ -28,8 +28,10 @@
 
 struct course;
 
-/* NULL without memory. config and space are borrowed; images: the digest of what is trained on. */
-struct course *course_new(const struct config_study *config, const struct space *space, const struct digest *images);
+/* NULL without memory. config and space are borrowed; images: the digest of what is trained on; validation: of what the
+ * architecture is trained on (bilevel). */
+struct course *course_new(const struct config_study *config, const struct space *space, const struct digest *images,
+                          const struct digest *validation);
 void course_free(struct course *course); /* NULL is fine */
 
 /* What a point is. */
@@ -40,12 +42,15 @@ struct course_point {
     struct space_mask mask;
     const struct arch *schedule; /* what is trained, in turns; copied; none: drawn at every step */
     size_t schedule_count;
+    const double *pull; /* bilevel: see struct study_oneshot; borrowed for as long as the course lives; NULL otherwise */
+    size_t pull_count;
+    bool read; /* what the architecture's numbers are is wanted when its weights are there */
     bool kept; /* its weights stay when those of the next point are there */
 };
 
 enum { COURSE_NONE = -1, COURSE_NO_MEMORY = -2 };
 
-/* The number of the new point, or COURSE_NO_MEMORY. */
+/* The number of the new point, or of the one that is the same already; or COURSE_NO_MEMORY. */
 int course_append(struct course *course, const struct course_point *point);
 
 /* A point that is known by its key alone, which a saved search has: its weights must be there. */
@@ -57,12 +62,17 @@ uint32_t course_epoch(const struct course *course, int point);
 /* Its weights are wanted, and all that they are made of and that is not there. */
 void course_need(struct course *course, int point);
 
+/* The numbers of the architecture that training ended with (space_rows by space_columns of the matrix form), where `read` is set
+ * and they have come; else NULL. */
+const double *course_alpha(const struct course *course, int point);
+
 /* True and *out when they are there; valid until course_free. */
 bool course_weights(const struct course *course, int point, struct study_oneshot *out);
 
 /* Weights to be looked up or made: see study_weights_want. False when there are none now that were not handed out before. */
 bool course_weights_want(struct course *course, struct study_weights_want *out);
 void course_weights_provide(struct course *course, const char *key, const struct digest *weights);
+void course_alpha_provide(struct course *course, const char *key, const double *alpha); /* NULL: they cannot be read */
 
 /* A shard to be trained; false when there is none now. Then what became of it: false for a key that is none of them. */
 bool course_want(struct course *course, struct study_want *out);

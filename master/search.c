@@ -161,18 +161,20 @@ static enum status_code meet_want(struct search *search, const struct study_want
     return code == STATUS_OK && !here ? make_task(search, want, task, context, status) : code;
 }
 
-/* Weights of a one-shot net first: what is wanted depends on them, and one leads to the next. */
-static enum status_code meet_wants(struct search *search, search_task task, void *context, struct status *status)
+/* Weights of a one-shot net first: what is wanted depends on them, and one leads to the next. *met: how many of those. */
+static enum status_code meet_wants(struct search *search, search_task task, void *context, size_t *met, struct status *status)
 {
     struct study_weights_want weights;
     struct study_want want;
     enum status_code code = STATUS_OK;
     bool moved = true;
+    *met = 0;
     while (code == STATUS_OK && moved) {
         moved = false;
         while (code == STATUS_OK && study_weights_want(search->study, &weights)) {
             code = search_meet_weights_want(search, &weights, status);
             moved = true;
+            ++*met;
         }
         while (code == STATUS_OK && study_want(search->study, &want)) {
             code = meet_want(search, &want, task, context, status);
@@ -255,8 +257,8 @@ enum status_code search_advance(struct search *search, size_t limit, search_task
     if (search->finished)
         return STATUS_OK;
     for (;;) {
-        size_t asked = study_pump(search->study, limit), told;
-        enum status_code code = meet_wants(search, task, context, status);
+        size_t asked = study_pump(search->study, limit), told, met;
+        enum status_code code = meet_wants(search, task, context, &met, status);
         if (code == STATUS_OK)
             code = store_told(search, &told, status);
         if (code != STATUS_OK)
@@ -266,7 +268,7 @@ enum status_code search_advance(struct search *search, size_t limit, search_task
         told_in_all += told;
         moved += asked + told;
         *more = moved >= limit || search_now_ms(search) - began_ms >= ADVANCE_MS;
-        if (asked + told == 0 || *more)
+        if (asked + told + met == 0 || *more)
             break;
     }
     return told_in_all > 0 || study_finished(search->study) ? mark(search, status) : STATUS_OK;

@@ -102,21 +102,37 @@ static enum status_code look_for(struct search *search, const struct study_weigh
     return code;
 }
 
+static enum status_code read_weights(struct search *search, const struct digest *digest, struct tensorfile *out,
+                                     struct status *status)
+{
+    void *data = NULL;
+    size_t size = 0;
+    enum status_code code = store_weights_get(search->store, digest, &data, &size, status);
+    if (code == STATUS_OK)
+        code = tensorfile_read(data, size, out, status);
+    free(data);
+    return code;
+}
+
 /* What was trained on one shard. STATUS_NOT_FOUND: its bytes are not there. */
 static enum status_code read_shard(struct search *search, const char *key, struct tensorfile *out, struct status *status)
 {
     struct store_weights weights;
     bool found;
-    void *data = NULL;
-    size_t size = 0;
     enum status_code code = store_weights_find(search->store, key, &weights, &found, status);
     if (code == STATUS_OK && !found)
         return status_set(status, STATUS_NOT_FOUND, "the database has no weights under %s", key);
+    return code == STATUS_OK ? read_weights(search, &weights.digest, out, status) : code;
+}
+
+static enum status_code read_alpha(struct search *search, const struct study_weights_want *want, struct status *status)
+{
+    struct tensorfile file = {.entry_count = 0};
+    double alpha[SPACE_MATRIX_MAX];
+    enum status_code code = read_weights(search, &want->weights, &file, status);
     if (code == STATUS_OK)
-        code = store_weights_get(search->store, &weights.digest, &data, &size, status);
-    if (code == STATUS_OK)
-        code = tensorfile_read(data, size, out, status);
-    free(data);
+        study_alpha_provide(search->study, want->key, oneshot_alpha(&search->space, &file, alpha) ? alpha : NULL);
+    tensorfile_free(&file);
     return code;
 }
 
@@ -165,5 +181,5 @@ static enum status_code make(struct search *search, const struct study_weights_w
 
 enum status_code search_meet_weights_want(struct search *search, const struct study_weights_want *want, struct status *status)
 {
-    return want->make ? make(search, want, status) : look_for(search, want, status);
+    return want->read ? read_alpha(search, want, status) : want->make ? make(search, want, status) : look_for(search, want, status);
 }

@@ -9,6 +9,7 @@
 
 #include "common/digest.h"
 #include "common/jsontext.h"
+#include "master/strategy_bilevel.h"
 #include "master/strategy_cmanas.h"
 #include "master/strategy_evnas.h"
 #include "master/strategy_evrsnas.h"
@@ -26,9 +27,9 @@
 enum { SAVED_VERSION = 1 };
 
 static const struct strategy_ops *const known_strategies[] = {
-    &strategy_evrsnas, &strategy_mohdnas,     &strategy_surrogate, &strategy_rminas, &strategy_evnas,
-    &strategy_cmanas,  &strategy_pevonas,     &strategy_nevonas,   &strategy_linas,  &strategy_gradient,
-    &strategy_random,  &strategy_regularised, &strategy_local,
+    &strategy_evrsnas, &strategy_mohdnas, &strategy_surrogate,   &strategy_rminas, &strategy_evnas,
+    &strategy_cmanas,  &strategy_pevonas, &strategy_nevonas,     &strategy_linas,  &strategy_gradient,
+    &strategy_bilevel, &strategy_random,  &strategy_regularised, &strategy_local,
 };
 
 enum { KNOWN_STRATEGIES = sizeof known_strategies / sizeof known_strategies[0] };
@@ -123,6 +124,11 @@ bool strategy_answers(const struct config_strategy *settings)
             return known_strategies[i]->answer != NULL &&
                    (known_strategies[i]->answers == NULL || known_strategies[i]->answers(settings));
     return false;
+}
+
+void strategy_offer(struct strategy *strategy, const struct arch *arch)
+{
+    strategy->ops->offer(strategy, arch);
 }
 
 uint32_t strategy_stage(const struct strategy *strategy, struct space_mask *out)

@@ -51,6 +51,8 @@ struct strategy_ops {
     bool (*member)(const struct strategy *strategy, size_t i, struct arch *out);
     /* The method's own answer where it is not the best candidate found; false while there is none; NULL where there never is. */
     bool (*answer)(const struct strategy *strategy, struct arch *out);
+    /* What is to be asked next, where that comes from the study; only while it waits for it; NULL: it does not. */
+    void (*offer)(struct strategy *strategy, const struct arch *arch);
     /* The stage that the next ask belongs to, and the operations that it may choose; NULL: there is one stage, with all of them. */
     uint32_t (*stage)(const struct strategy *strategy, struct space_mask *out);
     /* Is there one at the end, with these settings? NULL: always, where `answer` is given. */
@@ -92,6 +94,9 @@ bool strategy_answers(const struct config_strategy *settings);
 /* For modules that propose without generations: true when in_flight candidates are asked and not told; with strategy.mode
  * generations also when a batch of in_flight is asked and not all told, so that there are moments to save in. */
 bool strategy_full(const struct strategy *strategy);
+
+/* To a strategy with `offer` that has said STRATEGY_WAIT. */
+void strategy_offer(struct strategy *strategy, const struct arch *arch);
 
 /* The stage in progress, from 0, and which operations it may choose (of the space's matrix form). */
 uint32_t strategy_stage(const struct strategy *strategy, struct space_mask *out);

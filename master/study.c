@@ -42,9 +42,7 @@ void study_name_candidate(const struct study *study, const struct arch *arch, ui
         out->result.costs[i] = NAN;
 }
 
-/* Fills in the costs that need nobody else. STATUS_NOT_FOUND when one of them cannot be had, STATUS_NO_MEMORY when that is not
- * known. */
-static enum status_code immediate_costs(const struct study *study, struct study_candidate *candidate)
+enum status_code study_immediate_costs(const struct study *study, struct study_candidate *candidate)
 {
     struct cost cost = {0};
     bool counted = false;
@@ -76,7 +74,8 @@ bool study_look_up(const struct study *study, const struct arch *arch, struct st
 {
     struct study_candidate candidate = {.arch = *arch};
     *out = (struct strategy_result){.feasible = false};
-    if (study->fitness_table == NULL || !space_connected(study->space, arch) || immediate_costs(study, &candidate) != STATUS_OK)
+    if (study->fitness_table == NULL || !space_connected(study->space, arch) ||
+        study_immediate_costs(study, &candidate) != STATUS_OK)
         return false;
     *out = candidate.result;
     out->feasible = table_get(study->fitness_table, arch, &out->fitness);
@@ -95,7 +94,7 @@ static void count_ask(struct study *study, struct study_candidate *candidate)
     strategy_identity(&study->strategy, &candidate->arch, &identity);
     struct archive_entry *entry = archive_find(study->strategy.archive, &identity);
     assert(entry != NULL);
-    candidate->cached = entry->evaluated && !study->oneshot.population && study->oneshot.stage == 0;
+    candidate->cached = entry->evaluated && !study->oneshot.population && !study->oneshot.bilevel && study->oneshot.stage == 0;
     entry->evaluated = true;
     study->cached += candidate->cached;
     study->distinct += !candidate->cached;
@@ -227,7 +226,7 @@ struct pending *study_expect(struct study *study, const struct arch *arch, uint6
     if (pending == NULL)
         return NULL;
     study_name_candidate(study, arch, ask, &pending->candidate);
-    enum status_code costs = pending->candidate.connected ? immediate_costs(study, &pending->candidate) : STATUS_NOT_FOUND;
+    enum status_code costs = pending->candidate.connected ? study_immediate_costs(study, &pending->candidate) : STATUS_NOT_FOUND;
     if (costs == STATUS_NO_MEMORY) {
         free(pending);
         return NULL;
@@ -274,6 +273,7 @@ static bool hopeless(const struct study *study)
 static bool propose(struct study *study, struct arch *out)
 {
     study->closed |= budget_spent(study) || hopeless(study);
+    study->out_of_memory |= study->oneshot.bilevel && !study_bilevel_offer(study);
     if (study->out_of_memory || study->closed)
         return false;
     enum strategy_answer answer = strategy_ask(&study->strategy, out);

@@ -49,6 +49,9 @@ struct study_oneshot {
     uint32_t epoch, shard;       /* TRAIN: from 0 */
     const struct arch *schedule; /* TRAIN: step b trains entry b mod schedule_count */
     size_t schedule_count;       /* at most ONESHOT_SCHEDULE_MAX; 0: drawn at every step */
+    struct digest validation;    /* TRAIN, bilevel: of the images that the architecture is trained on */
+    const double *pull;          /* TRAIN, bilevel: what one share of each operation adds to the loss, of the costs; matrix form */
+    size_t pull_count;           /* 0: the training is not bilevel */
 };
 
 /* A value to be supplied. Two candidates with the same key share one want. */
@@ -76,6 +79,8 @@ struct study_value {
 struct study_weights_want {
     char key[DIGEST_HEX_BYTES];
     bool make;
+    bool read;             /* the numbers of the architecture in those `weights` are wanted (study_alpha_provide) */
+    struct digest weights; /* read */
     uint32_t shards;
     char outdated[DIGEST_HEX_BYTES]; /* "": none */
 };
@@ -136,6 +141,9 @@ void study_provide(struct study *study, const char *key, const struct study_valu
  * there are none. */
 bool study_weights_want(struct study *study, struct study_weights_want *out);
 void study_weights_provide(struct study *study, const char *key, const struct digest *weights);
+
+/* alpha (SPACE_MATRIX_MAX, the rest 0): in matrix form; NULL: the weights have none. */
+void study_alpha_provide(struct study *study, const char *key, const double *alpha);
 
 /* STATUS_OK, or why this study cannot go on: weights of its one-shot net cannot be had. */
 enum status_code study_failure(const struct study *study, struct status *status);

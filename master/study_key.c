@@ -2,6 +2,8 @@
  * instead when the rule behind a value changes. Called by the study. */
 #include "master/study_key.h"
 
+#include <string.h>
+
 #include "master/course.h"
 #include "master/study.h"
 
@@ -73,8 +75,8 @@ void study_key_measure(const struct config_study *config, const char *canonical,
 }
 
 void study_key_weights(const struct config_study *config, const struct space *space, const struct digest *protocol,
-                       const struct digest *images, const struct course_point *point, const char *previous,
-                       char out[DIGEST_HEX_BYTES])
+                       const struct digest *images, const struct digest *validation, const struct course_point *point,
+                       const char *previous, char out[DIGEST_HEX_BYTES])
 {
     struct digest_stream stream;
     digest_begin(&stream);
@@ -92,6 +94,13 @@ void study_key_weights(const struct config_study *config, const struct space *sp
     digest_u64(&stream, point->schedule_count);
     for (size_t i = 0; i < point->schedule_count; i++)
         digest_bytes(&stream, point->schedule[i].genes, point->schedule[i].length);
+    if (point->pull_count > 0)
+        digest_bytes(&stream, validation->bytes, DIGEST_BYTES);
+    for (size_t i = 0; i < point->pull_count; i++) {
+        uint64_t bits;
+        memcpy(&bits, &point->pull[i], sizeof bits);
+        digest_u64(&stream, bits);
+    }
     end_hex(&stream, out);
 }
 

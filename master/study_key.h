@@ -28,8 +28,8 @@ void study_key_measure(const struct config_study *config, const char *canonical,
  * key of the point before (NULL: there is none), whose weights it begins with. */
 struct course_point;
 void study_key_weights(const struct config_study *config, const struct space *space, const struct digest *protocol,
-                       const struct digest *images, const struct course_point *point, const char *previous,
-                       char out[DIGEST_HEX_BYTES]);
+                       const struct digest *images, const struct digest *validation, const struct course_point *point,
+                       const char *previous, char out[DIGEST_HEX_BYTES]);
 
 /* One shard's part of those weights. */
 void study_key_shard(const char *weights, uint32_t shard, char out[DIGEST_HEX_BYTES]);

@@ -2,7 +2,7 @@
  *
  * fitness.train before: a stage's weights are trained through all epochs on random mixtures, and then all candidates of the stage
  * are scored by the last (CMANAS, pEvoNAS). population: each generation is what the net is trained on for an epoch before it is
- * scored (EvNAS, NEvoNAS); a generation is what was asked until the strategy waits. */
+ * scored (EvNAS, NEvoNAS); a generation is what was asked until the strategy waits. bilevel: in study_bilevel.c. */
 #include <assert.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -48,6 +48,8 @@ bool study_oneshot_asked(struct study *study, struct pending *pending)
         oneshot->unassigned++;
         return true;
     }
+    if (oneshot->bilevel)
+        oneshot->point = oneshot->ends[pending->candidate.ask];
     uint32_t stage = strategy_stage(&study->strategy, &mask);
     if ((oneshot->point == COURSE_NONE || stage != oneshot->stage) && !plan_stage(study, stage, &mask))
         return false;
@@ -116,6 +118,12 @@ void study_weights_provide(struct study *study, const char *key, const struct di
     study->look_from = study->pending;
 }
 
+void study_alpha_provide(struct study *study, const char *key, const double *alpha)
+{
+    if (study->oneshot.course != NULL)
+        course_alpha_provide(study->oneshot.course, key, alpha);
+}
+
 enum status_code study_failure(const struct study *study, struct status *status)
 {
     return study->oneshot.course != NULL ? course_failure(study->oneshot.course, status) : STATUS_OK;
@@ -156,7 +164,7 @@ enum status_code study_oneshot_load(struct study *study, const struct json_t *sa
     if (study->has_best)
         memcpy(study->best.fitness_key, best, sizeof study->best.fitness_key);
     oneshot->stage = (uint32_t)stage;
-    if (*point != '\0')
+    if (*point != '\0' && !oneshot->bilevel)
         oneshot->point = course_append_known(oneshot->course, point, oneshot->stage, (uint32_t)epoch);
     return oneshot->point != COURSE_NO_MEMORY ? STATUS_OK
                                               : status_set(status, STATUS_NO_MEMORY, "study %s: no memory", study->config->name);

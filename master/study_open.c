@@ -46,10 +46,13 @@ static enum status_code open_oneshot(struct study *study, const struct study_inp
     oneshot->images = *inputs->images;
     oneshot->validation = *inputs->validation;
     oneshot->population = settings->train == CONFIG_TRAIN_POPULATION;
+    oneshot->bilevel = settings->train == CONFIG_TRAIN_BILEVEL;
     oneshot->point = COURSE_NONE;
     add_file(study, settings->images, inputs->images, "fitness.images");
     add_file(study, settings->validation, inputs->validation, "fitness.validation");
-    oneshot->course = course_new(study->config, study->space, inputs->images);
+    if (oneshot->bilevel && study_bilevel_check(study, status) != STATUS_OK)
+        return status->code;
+    oneshot->course = course_new(study->config, study->space, inputs->images, inputs->validation);
     return oneshot->course != NULL ? STATUS_OK : status_set(status, STATUS_NO_MEMORY, "study %s: no memory", study->config->name);
 }
 
@@ -260,6 +263,8 @@ void study_close(struct study *study)
     }
     free_values(study);
     course_free(study->oneshot.course);
+    free(study->oneshot.ends);
+    free(study->oneshot.pulls);
     strategy_close(&study->strategy);
     for (uint32_t i = 0; i < CONFIG_COSTS_MAX; i++)
         lut_free(study->luts[i]);

@@ -53,6 +53,9 @@ struct study_oneshot_course {
     struct course *course; /* owned; NULL: the fitness is another */
     struct digest images, validation;
     bool population;     /* each generation trains the weights that it is scored by */
+    bool bilevel;        /* each candidate is what a training of its own ends with */
+    int *ends;           /* bilevel: (strategy.sweep), owned: the last point of each training; NULL until they are planned */
+    double *pulls;       /* bilevel: (strategy.sweep, size of the matrix form), owned */
     int point;           /* that candidates are scored by now; COURSE_NONE at the beginning */
     uint32_t stage;      /* of the point */
     uint64_t unassigned; /* candidates asked whose point is not known yet */
@@ -102,6 +105,10 @@ enum status_code study_own_macs(const struct study *study, const struct arch *ar
 struct value *study_need(struct study *study, const struct study_candidate *candidate, const char *key, const char *device,
                          const struct protocol *protocol, uint64_t seed);
 
+/* Fills in the costs that need nobody else. STATUS_NOT_FOUND when one of them cannot be had, STATUS_NO_MEMORY when that is not
+ * known. */
+enum status_code study_immediate_costs(const struct study *study, struct study_candidate *candidate);
+
 /* A candidate to be told later, all but its values known; whether it is ruled out without an evaluation comes out of its costs, and
  * what was known before is the caller's to say. Asks come in order. NULL without memory. */
 struct pending *study_expect(struct study *study, const struct arch *arch, uint64_t ask);
@@ -117,6 +124,14 @@ bool study_oneshot_asked(struct study *study, struct pending *pending);
 
 /* Nothing more is asked now: what was asked since the last time is a generation. False without memory. */
 bool study_oneshot_closed(struct study *study);
+
+/* --- study_bilevel.c --- */
+
+/* Settings that it cannot work with. */
+enum status_code study_bilevel_check(const struct study *study, struct status *status);
+
+/* Plans and wants the trainings, and offers the strategy what the next one ended with, when that is known. False without memory. */
+bool study_bilevel_offer(struct study *study);
 
 /* Whether the weights that score it are there, or it needs none; wants them otherwise. *out: with them, all that a want needs. */
 bool study_oneshot_ready(struct study *study, const struct pending *pending, struct study_oneshot *out);

@@ -177,6 +177,8 @@ enum status_code study_replay(struct study *study, const struct study_candidate 
     if (told->told != study->strategy.told)
         return status_set(status, STATUS_CONFLICT, "study %s: candidate %llu is stored as told where %llu was expected",
                           study->config->name, (unsigned long long)told->told, (unsigned long long)study->strategy.told);
+    if (study->oneshot.bilevel && study->strategy.asked == told->ask)
+        strategy_offer(&study->strategy, &told->arch); /* as its weights had it; they need not be read again */
     struct pending *pending = ask_again(study, told->ask);
     if (pending == NULL)
         return status_set(status, study->out_of_memory ? STATUS_NO_MEMORY : STATUS_CONFLICT,

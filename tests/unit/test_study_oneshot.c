@@ -21,13 +21,16 @@ struct lab {
     } kept[KEPT_MAX];
     size_t count, trained, made, scored;
     size_t scored_since; /* the last training */
-    bool diverges;       /* no training ends well */
-    bool backwards;      /* of several wants the last is answered first */
+    size_t read;
+    bool diverges;      /* no training ends well */
+    bool holds_nothing; /* weights have no architecture in them */
+    bool backwards;     /* of several wants the last is answered first */
     struct study_want last_train;
     struct digest scored_by; /* the weights of the last score */
     uint32_t stages;
-    struct space_mask mask; /* of the last training */
-    bool inherited;         /* the last stage's first epoch began with weights */
+    struct space_mask mask;        /* of the last training */
+    double pull[SPACE_MATRIX_MAX]; /* likewise */
+    bool inherited;                /* the last stage's first epoch began with weights */
 };
 
 static struct lab lab;
@@ -79,6 +82,10 @@ static void train(struct study *study, const struct study_want *want)
     lab.scored_since = 0;
     lab.last_train = *want;
     lab.mask = *oneshot->mask;
+    if (oneshot->pull_count > 0)
+        assert_memory_equal(&oneshot->validation, &validation, sizeof validation);
+    for (size_t i = 0; i < oneshot->pull_count; i++)
+        lab.pull[i] = oneshot->pull[i];
     if (oneshot->epoch == 0)
         lab.inherited = oneshot->has_weights;
     lab.stages = oneshot->stage + 1;
@@ -126,11 +133,26 @@ static void make(struct study *study, const struct study_weights_want *want)
     study_weights_provide(study, want->key, &digest);
 }
 
+/* The architecture that weights hold is made of their digest. */
+static void read_alpha(struct study *study, const struct study_weights_want *want)
+{
+    double alpha[SPACE_MATRIX_MAX] = {0};
+    for (int i = 0; i < 30; i++)
+        alpha[i] = want->weights.bytes[i] / 256.0;
+    assert_memory_equal(&find(want->key)->digest, &want->weights, sizeof want->weights);
+    lab.read++;
+    study_alpha_provide(study, want->key, lab.holds_nothing ? NULL : alpha);
+}
+
 static bool meet_weights(struct study *study)
 {
     struct study_weights_want want;
     if (!study_weights_want(study, &want))
         return false;
+    if (want.read) {
+        read_alpha(study, &want);
+        return true;
+    }
     const struct kept *kept = find(want.key);
     if (want.make)
         make(study, &want);
@@ -184,6 +206,7 @@ static void set(struct world *world, const char *strategy, enum config_training 
     config->strategy.generations = 5;
     config->strategy.neighbours = 5;
     config->strategy.in_flight = 20;
+    config->strategy.sweep = 3;
     config->fitness.source = CONFIG_FITNESS_ONESHOT;
     config->fitness.oneshot = (struct config_oneshot){.images = (char *)(uintptr_t) "train",
                                                       .validation = (char *)(uintptr_t) "validation",
@@ -356,14 +379,103 @@ static void a_stage_begins_with_the_weights_of_the_one_before_and_fewer_operatio
 
 /* --- nothing depends on when --- */
 
+/* --- bilevel --- */
+
+static void set_bilevel(struct world *world, uint32_t epochs, uint32_t shards)
+{
+    set(world, "bilevel", CONFIG_TRAIN_BILEVEL, epochs, shards);
+    world->config.strategy.sweep = 4;
+    world->config.strategy.lambda = 0.8;
+}
+
+/* Every weight of the costs has a training of its own, whose end is asked and scored by what it ended with. */
+static void each_weight_of_a_sweep_trains_an_architecture_of_its_own(void **state)
+{
+    struct world *world = *state;
+    set_bilevel(world, 3, 2);
+    struct study *study = open(world);
+    size_t told = run(study, 5, 0, SIZE_MAX, told_once);
+    assert_true(study_finished(study));
+    assert_int_equal(told, 4);
+    assert_int_equal(lab.trained, 4 * 3 * 2);
+    assert_int_equal(lab.read, 4);
+    assert_true(lab.scored <= 4 && lab.scored >= 1);
+    for (size_t i = 0; i < told; i++)
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(told_once[i].fitness_key, told_once[j].fitness_key);
+    study_close(study);
+}
+
+/* The table's latency is a sum over edges: what pulls at an operation is its slope there, in standard deviations, times lambda. */
+static void costs_pull_at_operations_as_they_weigh(void **state)
+{
+    struct world *world = *state;
+    set_bilevel(world, 1, 1);
+    world->config.strategy.sweep = 1;
+    run_new(world, 5, told_once);
+    for (int edge = 0; edge < 6; edge++) {
+        const double *pull = lab.pull + edge * 5;
+        double conv = pull[3] - pull[1], point = pull[2] - pull[1];
+        assert_true(conv > 0);
+        assert_near(point / conv, (2 - 0.3) / (5 - 0.3), 0.02, 0);
+        assert_near(conv, lab.pull[3] - lab.pull[1], 0.02, 0);
+    }
+    world->costs[0].limit_only = true;
+    set_bilevel(world, 1, 1);
+    world->config.strategy.sweep = 1;
+    run_new(world, 5, told_once);
+    for (int i = 0; i < 30; i++)
+        assert_true(lab.pull[i] == 0);
+}
+
+/* Where nothing pulls, all weights of the sweep are one. */
+static void equal_trainings_are_done_once(void **state)
+{
+    struct world *world = *state;
+    set_bilevel(world, 3, 1);
+    world->config.cost_count = 0;
+    size_t told = run_new(world, 5, told_once);
+    assert_int_equal(told, 4);
+    assert_int_equal(lab.trained, 3);
+    assert_true(lab.scored <= 1);
+}
+
+static void weights_without_an_architecture_are_told(void **state)
+{
+    struct world *world = *state;
+    struct status status = {0};
+    set_bilevel(world, 2, 1);
+    lab.holds_nothing = true;
+    struct study *study = open(world);
+    run(study, 5, 0, SIZE_MAX, told_once);
+    assert_int_not_equal(study_failure(study, &status), STATUS_OK);
+    assert_non_null(strstr(status.message, "they hold no architecture"));
+    study_close(study);
+}
+
+static void bilevel_refuses_what_it_cannot_know(void **state)
+{
+    struct world *world = *state;
+    struct status status = {0};
+    struct study *study = NULL;
+    const struct study_inputs inputs = {.images = &images, .validation = &validation};
+    set_bilevel(world, 2, 1);
+    world->costs[0].source = CONFIG_COST_AGENT;
+    world->costs[0].device = (char *)(uintptr_t) "host";
+    assert_int_equal(study_open(&world->config, &world->space, &inputs, &study, &status), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status.message, "has to know cost latency_ms"));
+    world->costs[0].source = CONFIG_COST_TABLE;
+    world->costs[0].device = NULL;
+    world->config.fitness.source = CONFIG_FITNESS_TABLE;
+    assert_int_equal(study_open(&world->config, &world->space, &inputs, &study, &status), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status.message, "set fitness.source to oneshot"));
+}
+
 static const struct {
     const char *strategy;
     enum config_training train;
-} systems[] = {{"evnas", CONFIG_TRAIN_POPULATION},
-               {"nevonas", CONFIG_TRAIN_POPULATION},
-               {"cmanas", CONFIG_TRAIN_BEFORE},
-               {"pevonas", CONFIG_TRAIN_BEFORE},
-               {"evrsnas", CONFIG_TRAIN_BEFORE}};
+} systems[] = {{"evnas", CONFIG_TRAIN_POPULATION}, {"nevonas", CONFIG_TRAIN_POPULATION}, {"cmanas", CONFIG_TRAIN_BEFORE},
+               {"pevonas", CONFIG_TRAIN_BEFORE},   {"evrsnas", CONFIG_TRAIN_BEFORE},     {"bilevel", CONFIG_TRAIN_BILEVEL}};
 enum { SYSTEMS = sizeof systems / sizeof systems[0] };
 
 static void neither_the_pump_nor_the_order_of_answers_changes_anything(void **state)
@@ -501,26 +613,26 @@ static void weights_have_the_key_of_all_that_they_depend_on(void **state)
     digest_of("protocol", 8, &protocol);
     digest_of("other", 5, &other);
     space_mask_all(&world->space, &point.mask);
-    study_key_weights(&world->config, &world->space, &protocol, &images, &point, NULL, keys[0]);
-    study_key_weights(&world->config, &world->space, &other, &images, &point, NULL, keys[1]);
-    study_key_weights(&world->config, &world->space, &protocol, &other, &point, NULL, keys[2]);
-    study_key_weights(&world->config, &world->space, &protocol, &images, &point, keys[0], keys[3]);
+    study_key_weights(&world->config, &world->space, &protocol, &images, &validation, &point, NULL, keys[0]);
+    study_key_weights(&world->config, &world->space, &other, &images, &validation, &point, NULL, keys[1]);
+    study_key_weights(&world->config, &world->space, &protocol, &other, &validation, &point, NULL, keys[2]);
+    study_key_weights(&world->config, &world->space, &protocol, &images, &validation, &point, keys[0], keys[3]);
     point.stage = 1;
-    study_key_weights(&world->config, &world->space, &protocol, &images, &point, NULL, keys[4]);
+    study_key_weights(&world->config, &world->space, &protocol, &images, &validation, &point, NULL, keys[4]);
     point.epoch = 2;
-    study_key_weights(&world->config, &world->space, &protocol, &images, &point, NULL, keys[5]);
+    study_key_weights(&world->config, &world->space, &protocol, &images, &validation, &point, NULL, keys[5]);
     point.mask.rows[2] = 3;
-    study_key_weights(&world->config, &world->space, &protocol, &images, &point, NULL, keys[6]);
+    study_key_weights(&world->config, &world->space, &protocol, &images, &validation, &point, NULL, keys[6]);
     point.schedule = &arch;
     point.schedule_count = 1;
-    study_key_weights(&world->config, &world->space, &protocol, &images, &point, NULL, keys[7]);
+    study_key_weights(&world->config, &world->space, &protocol, &images, &validation, &point, NULL, keys[7]);
     arch.genes[5] = 4;
-    study_key_weights(&world->config, &world->space, &protocol, &images, &point, NULL, keys[8]);
+    study_key_weights(&world->config, &world->space, &protocol, &images, &validation, &point, NULL, keys[8]);
     for (int i = 0; i < 9; i++)
         for (int k = 0; k < i; k++)
             assert_string_not_equal(keys[i], keys[k]);
     world->config.seed++;
-    study_key_weights(&world->config, &world->space, &protocol, &images, &point, NULL, keys[7]);
+    study_key_weights(&world->config, &world->space, &protocol, &images, &validation, &point, NULL, keys[7]);
     assert_string_not_equal(keys[7], keys[8]);
 }
 
@@ -534,6 +646,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_answer_is_of_the_last_generation, world_open, world_close),
         cmocka_unit_test_setup_teardown(a_stage_begins_with_the_weights_of_the_one_before_and_fewer_operations, world_open,
                                         world_close),
+        cmocka_unit_test_setup_teardown(each_weight_of_a_sweep_trains_an_architecture_of_its_own, world_open, world_close),
+        cmocka_unit_test_setup_teardown(costs_pull_at_operations_as_they_weigh, world_open, world_close),
+        cmocka_unit_test_setup_teardown(equal_trainings_are_done_once, world_open, world_close),
+        cmocka_unit_test_setup_teardown(weights_without_an_architecture_are_told, world_open, world_close),
+        cmocka_unit_test_setup_teardown(bilevel_refuses_what_it_cannot_know, world_open, world_close),
         cmocka_unit_test_setup_teardown(neither_the_pump_nor_the_order_of_answers_changes_anything, world_open, world_close),
         cmocka_unit_test_setup_teardown(a_restart_at_any_point_ends_the_same_and_trains_nothing_twice, world_open, world_close),
         cmocka_unit_test_setup_teardown(training_that_fails_is_told_and_ends_the_study, world_open, world_close),

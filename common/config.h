@@ -25,8 +25,8 @@ enum config_novelty { CONFIG_NOVELTY_BESIDE, CONFIG_NOVELTY_ALONE, CONFIG_NOVELT
 /* What a search by gradients sees of its shares: a draw, or the shares themselves. */
 enum config_relaxation { CONFIG_RELAX_GUMBEL, CONFIG_RELAX_SOFTMAX };
 
-/* A one-shot net's weights: trained by random mixtures before anything is scored, by each generation before it is scored, or in turns
- * with an architecture that is the candidate. */
+/* A one-shot net's weights: trained by random mixtures before anything is scored, by each generation before it is scored, or in
+ * turns with an architecture that is the candidate. */
 enum config_training { CONFIG_TRAIN_BEFORE, CONFIG_TRAIN_POPULATION, CONFIG_TRAIN_BILEVEL };
 
 /* What is trained and scored: all operations by their shares, or the chosen ones alone. */
@@ -75,7 +75,7 @@ struct config_oneshot {
     bool inherit; /* true; pevonas: each stage begins with the weights of the one before */
     bool augment; /* false: images are shifted and mirrored at random */
     double learning_rate, learning_rate_end, momentum, weight_decay, clip_norm; /* 0.025, 0.001, 0.9, 3e-4, 5 */
-    double alpha_learning_rate, alpha_weight_decay; /* 3e-4, 1e-3; BILEVEL: of the architecture */
+    double alpha_learning_rate, alpha_weight_decay;                             /* 3e-4, 1e-3; BILEVEL: of the architecture */
 };
 
 struct config_fitness {

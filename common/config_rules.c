@@ -128,7 +128,7 @@ static const struct config_rule rules[] = {
      "of the steps"},
     {CONFIG_FITNESS, "weight_decay", CONFIG_REAL, IN_STUDY(fitness.oneshot.weight_decay), "0.0003", 0, 1, NULL, ONESHOT, 0,
      "of the weights"},
-    {CONFIG_FITNESS, "clip_norm", CONFIG_REAL, IN_STUDY(fitness.oneshot.clip_norm), "5", 0, 1e9, NULL, ONESHOT, 0,
+    {CONFIG_FITNESS, "clip_norm", CONFIG_REAL, IN_STUDY(fitness.oneshot.clip_norm), "5", 0, 1e6, NULL, ONESHOT, 0,
      "largest norm of a gradient; 0: no limit"},
     {CONFIG_FITNESS, "alpha_learning_rate", CONFIG_REAL, IN_STUDY(fitness.oneshot.alpha_learning_rate), "0.0003", 0, 10, NULL,
      ONESHOT, 0, "of the architecture's steps"},

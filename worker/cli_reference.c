@@ -51,7 +51,7 @@ enum status_code cli_model_load(const struct cli_model *model, struct net *out, 
     return load_state_dict(model->path, out, status);
 }
 
-enum { KEY_TAPS = 256, KEY_LABELS, KEY_FORMAT, KEY_MEAN, KEY_STD };
+enum { KEY_TAPS = 256 };
 
 static error_t parse_model_option(int key, char *text, struct argp_state *state)
 {
@@ -71,63 +71,6 @@ static const struct argp_option model_options[] = {
     {0}};
 
 const struct argp cli_model_argp = {model_options, parse_model_option, NULL, NULL, NULL, NULL, NULL};
-
-/* --- images --- */
-
-static int read_channels(const char *option, char *text, float out[4], double low, double high, struct argp_state *state)
-{
-    char *parts[4];
-    int count = cli_option_list(option, text, parts, 4, state);
-    for (int i = 0; i < count; i++)
-        out[i] = (float)cli_option_number(option, parts[i], low, high, state);
-    return count;
-}
-
-static error_t parse_images_option(int key, char *text, struct argp_state *state)
-{
-    struct cli_images *images = state->input;
-    if (key == 'i')
-        images->path = text;
-    else if (key == KEY_LABELS)
-        images->labels = text;
-    else if (key == KEY_FORMAT)
-        images->format = text;
-    else if (key == KEY_MEAN)
-        images->mean_count = read_channels("mean", text, images->mean, -1000, 1000, state);
-    else if (key == KEY_STD)
-        images->std_count = read_channels("std", text, images->std, 1e-6, 1e6, state);
-    else
-        return ARGP_ERR_UNKNOWN;
-    return 0;
-}
-
-static const struct argp_option images_options[] = {
-    {"images", 'i', "FILE", 0, "labelled images: CIFAR-10 or CIFAR-100 binary, or IDX; plain or .gz", 0},
-    {"labels", KEY_LABELS, "FILE", 0, "labels of IDX images; default: the file beside them", 0},
-    {"format", KEY_FORMAT, "NAME", 0, "cifar10, cifar100 or idx; default: recognised by contents", 0},
-    {"mean", KEY_MEAN, "A,B,C", 0, "normalisation of values in 0..1, one number a channel; default: the set's own", 0},
-    {"std", KEY_STD, "A,B,C", 0, "deviation, the same", 0},
-    {0}};
-
-const struct argp cli_images_argp = {images_options, parse_images_option, NULL, NULL, NULL, NULL, NULL};
-
-enum status_code cli_images_load(const struct cli_images *images, size_t max_count, struct data_set *out, struct status *status)
-{
-    enum status_code code = data_load(images->path, images->labels, images->format, max_count, out, status);
-    if (code != STATUS_OK)
-        return code;
-    if ((images->mean_count != 0 && images->mean_count != out->shape.c) ||
-        (images->std_count != 0 && images->std_count != out->shape.c)) {
-        int channels = out->shape.c;
-        data_free(out);
-        return status_set(status, STATUS_BAD_INPUT, "--mean and --std need one number for each of the %d channels", channels);
-    }
-    if (images->mean_count > 0)
-        memcpy(out->mean, images->mean, sizeof out->mean);
-    if (images->std_count > 0)
-        memcpy(out->std, images->std, sizeof out->std);
-    return STATUS_OK;
-}
 
 /* --- the verb --- */
 

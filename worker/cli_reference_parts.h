@@ -5,7 +5,7 @@
 #include <argp.h>
 
 #include "common/net.h"
-#include "worker/data.h"
+#include "worker/cli_images.h"
 
 int cli_reference_build(int argc, char **argv);
 int cli_reference_import(int argc, char **argv);
@@ -21,19 +21,7 @@ struct cli_model {
 /* Loads it with its taps into *out (empty before; net_free). */
 enum status_code cli_model_load(const struct cli_model *model, struct net *out, struct status *status);
 
-/* A set of images as the options name it. */
-struct cli_images {
-    const char *path, *labels, *format;
-    float mean[4], std[4];
-    int mean_count, std_count; /* channels given by --mean and --std; 0: the set's own */
-};
-
-/* Loads at most max_count images (0: all) and applies --mean and --std. */
-enum status_code cli_images_load(const struct cli_images *images, size_t max_count, struct data_set *out, struct status *status);
-
-/* The options that fill them, as argp children: --model and --taps into a struct cli_model; --images, --labels, --format, --mean
- * and
- * --std into a struct cli_images. */
-extern const struct argp cli_model_argp, cli_images_argp;
+/* The options that fill it, as an argp child: --model and --taps. */
+extern const struct argp cli_model_argp;
 
 #endif

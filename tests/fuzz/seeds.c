@@ -9,6 +9,7 @@
 
 #include "common/bundle.h"
 #include "common/fileio.h"
+#include "common/images.h"
 #include "common/net_onnx.h"
 #include "common/tensorfile.h"
 #include "tests/fuzz/fuzz_coord.h"
@@ -196,6 +197,26 @@ static void tensors(void)
     tensorfile_free(&file);
 }
 
+static void images(void)
+{
+    uint8_t pixels[24] = {7, 200, 13};
+    int32_t labels[2] = {0, 1};
+    const struct images set = {.count = 2,
+                               .shape = {3, 2, 2},
+                               .classes = 2,
+                               .pixels = pixels,
+                               .labels = labels,
+                               .mean = {0.5f, 0.5f, 0.5f},
+                               .std = {0.25f, 0.25f, 0.25f},
+                               .dataset = "cifar10"};
+    struct status status = {0};
+    void *data;
+    size_t size;
+    FUZZ_MUST(images_write(&set, &data, &size, &status) == STATUS_OK, status.message);
+    keep("images", "small", data, size);
+    free(data);
+}
+
 static void bundle(void)
 {
     enum { N = 2, PIXELS = 3 * 2 * 2 };
@@ -261,6 +282,7 @@ int main(int argc, char **argv)
     network("nb201", "nb201", "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|nor_conv_1x1~0|none~1|avg_pool_3x3~2|", 1, 8);
     tensors();
     bundle();
+    images();
     snapshots();
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/space.h"
 #include "tests/support/naive.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/isa.h"
@@ -592,6 +593,26 @@ static void mixtures_agree_with_the_naive_ones(void **state)
         }
 }
 
+/* Whole one-shot nets: every operation of a space on every edge. */
+static void one_shot_nets_agree_with_the_naive_ones(void **state)
+{
+    (void)state;
+    static const struct space_build sizes[] = {{3, 1, 4, {3, 8, 8}}, {2, 3, 4, {3, 8, 8}}};
+    for (int i = 0; i < 2; i++) {
+        struct space space;
+        struct space_mask mask;
+        struct net net;
+        net_init_empty(&net);
+        assert_ok(space_open(i == 0 ? "nb201" : "darts", &space, &status), status);
+        space_mask_all(&space, &mask);
+        assert_ok(space_build_oneshot(&space, &sizes[i], &mask, &net, &status), status);
+        for (enum engine_mode mode = ENGINE_TRAIN; mode <= ENGINE_INFER; mode++)
+            run_trial(&(struct trial){.net = &net, .batch = 4, .mode = mode, .what = space.ops->name, .seed = 3});
+        net_free(&net);
+        space_close(&space);
+    }
+}
+
 /* --- random nets
  * ----------------------------------------------------------------------------------------------------------------------- */
 
@@ -762,6 +783,7 @@ int main(void)
         cmocka_unit_test(the_shortcut_agrees_with_the_naive_one),
         cmocka_unit_test(the_head_agrees_with_the_naive_one),
         cmocka_unit_test(mixtures_agree_with_the_naive_ones),
+        cmocka_unit_test(one_shot_nets_agree_with_the_naive_ones),
         cmocka_unit_test(random_nets_agree_with_the_naive_ones),
     };
     return TEST_RUN(tests);

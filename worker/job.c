@@ -1,4 +1,4 @@
-/* job: task -> net -> score or latency -> result. Called on slot threads by the session's slots. */
+/* job: task -> net -> score, weights or latency -> result. Called on slot threads by the session's slots. */
 #include "worker/job.h"
 
 #include <math.h>
@@ -13,6 +13,7 @@
 #include "worker/evaluate.h"
 #include "worker/measure_json.h"
 #include "worker/measure_runner.h"
+#include "worker/oneshot.h"
 
 enum { TRACE_ROWS_MAX = 4000, WEIGHTS_SEED = 1 };
 
@@ -111,6 +112,90 @@ static enum status_code score(struct job_bench *bench, struct slot *slot, const 
     return STATUS_OK;
 }
 
+/* --- one-shot nets --- */
+
+/* *out borrows from all the others. */
+static enum status_code describe_work(struct job_bench *bench, struct slot *slot, const struct wire_task *task,
+                                      const struct slot_inputs *inputs, struct oneshot_work *out, struct status *status)
+{
+    const struct wire_oneshot *oneshot = &task->oneshot;
+    if (oneshot->mask_rows != space_rows(&bench->space) || !space_mask_valid(&bench->space, &oneshot->mask))
+        return status_set(status, STATUS_BAD_INPUT, "a mask that is none of space %s", task->space);
+    *out = (struct oneshot_work){.space = &bench->space,
+                                 .mask = oneshot->mask,
+                                 .protocol = oneshot->protocol,
+                                 .seed = task->seed,
+                                 .stage = oneshot->stage,
+                                 .images = inputs->images,
+                                 .weights = inputs->weights,
+                                 .isa = bench->isa,
+                                 .memory = &bench->memory,
+                                 .cancelled = stop_scoring,
+                                 .context = slot};
+    return STATUS_OK;
+}
+
+/* Caller frees *out, NULL when there is none. */
+static enum status_code read_schedule(const struct space *space, const struct wire_oneshot *oneshot, struct arch **out,
+                                      struct status *status)
+{
+    const char *text = oneshot->schedule;
+    enum status_code code = STATUS_OK;
+    *out = oneshot->schedule_count == 0 ? NULL : calloc(oneshot->schedule_count, sizeof **out);
+    if (*out == NULL && oneshot->schedule_count > 0)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for a schedule of %u", oneshot->schedule_count);
+    for (uint32_t i = 0; i < oneshot->schedule_count && code == STATUS_OK; i++, text += strlen(text) + 1)
+        code = space_parse(space, text, &(*out)[i], status);
+    return code;
+}
+
+static enum status_code train(struct job_bench *bench, struct slot *slot, const struct wire_task *task,
+                              const struct slot_inputs *inputs, struct slot_result *out, struct status *status)
+{
+    struct oneshot_work work;
+    struct oneshot_trained trained = {0};
+    struct arch *schedule = NULL;
+    char digest[DIGEST_HEX_BYTES];
+    enum status_code code = describe_work(bench, slot, task, inputs, &work, status);
+    if (code == STATUS_OK)
+        code = read_schedule(&bench->space, &task->oneshot, &schedule, status);
+    if (code == STATUS_OK)
+        code = oneshot_train(&work, task->oneshot.epoch, task->oneshot.shard, schedule, task->oneshot.schedule_count, &trained,
+                             status);
+    free(schedule);
+    if (code != STATUS_OK)
+        return code;
+    out->outcome = WIRE_OK;
+    out->value = trained.loss;
+    out->artifact = trained.weights;
+    out->artifact_bytes = trained.bytes;
+    digest_of(out->artifact, out->artifact_bytes, &out->artifact_digest);
+    digest_hex(&out->artifact_digest, digest);
+    out->detail = dump(json_pack("{s:f,s:s,s:I,s:s,s:I}", "loss", trained.loss, "weights", digest, "bytes",
+                                 (json_int_t)trained.bytes, "isa", trained.isa, "arena_bytes", (json_int_t)trained.arena_bytes));
+    return STATUS_OK;
+}
+
+static enum status_code score_by_weights(struct job_bench *bench, struct slot *slot, const struct wire_task *task,
+                                         const struct arch *arch, const struct slot_inputs *inputs, struct slot_result *out,
+                                         struct status *status)
+{
+    struct oneshot_work work;
+    struct oneshot_score got = {0};
+    enum status_code code = describe_work(bench, slot, task, inputs, &work, status);
+    if (code == STATUS_OK)
+        code = oneshot_score(&work, arch, &got, status);
+    if (code != STATUS_OK)
+        return code;
+    out->outcome = got.feasible ? WIRE_OK : WIRE_INFEASIBLE;
+    out->value = got.feasible ? got.accuracy : 0;
+    line_of(got.feasible ? "" : got.why_not, out->sentence, sizeof out->sentence);
+    if (got.feasible)
+        out->detail = dump(json_pack("{s:f,s:f,s:s,s:I}", "accuracy", got.accuracy, "cross_entropy", got.cross_entropy, "isa",
+                                     got.isa, "arena_bytes", (json_int_t)got.arena_bytes));
+    return STATUS_OK;
+}
+
 /* --- measurements --- */
 
 static bool nobody_wants_it(void *slot)
@@ -180,21 +265,33 @@ static enum status_code measure(struct job_bench *bench, struct slot *slot, cons
     return code;
 }
 
-/* --- both --- */
+/* --- all of them --- */
 
-void job_work(void *context, struct slot *slot, const struct wire_task *task, const struct bundle *bundle, struct slot_result *out)
+static enum status_code do_task(struct job_bench *bench, struct slot *slot, const struct wire_task *task,
+                                const struct slot_inputs *inputs, struct slot_result *out, struct status *status)
+{
+    struct arch arch;
+    enum status_code code = open_space(bench, task->space, status);
+    if (code == STATUS_OK && task->kind == WIRE_ONESHOT_TRAIN)
+        return train(bench, slot, task, inputs, out, status);
+    if (code == STATUS_OK)
+        code = space_parse(&bench->space, task->arch, &arch, status);
+    if (code != STATUS_OK)
+        return code;
+    switch (task->kind) {
+    case WIRE_RMI: return score(bench, slot, task, &arch, inputs->bundle, out, status);
+    case WIRE_ONESHOT_SCORE: return score_by_weights(bench, slot, task, &arch, inputs, out, status);
+    default: return measure(bench, slot, task, &arch, out, status);
+    }
+}
+
+void job_work(void *context, struct slot *slot, const struct wire_task *task, const struct slot_inputs *inputs,
+              struct slot_result *out)
 {
     struct job_bench *bench = context;
     struct status status = {0};
-    struct arch arch;
     int64_t begun_ns = clock_monotonic_ns();
-    enum status_code code = open_space(bench, task->space, &status);
-    if (code == STATUS_OK)
-        code = space_parse(&bench->space, task->arch, &arch, &status);
-    if (code == STATUS_OK && task->kind == WIRE_RMI)
-        code = score(bench, slot, task, &arch, bundle, out, &status);
-    else if (code == STATUS_OK)
-        code = measure(bench, slot, task, &arch, out, &status);
+    enum status_code code = do_task(bench, slot, task, inputs, out, &status);
     out->seconds = (double)(clock_monotonic_ns() - begun_ns) / 1e9;
     if (code == STATUS_OK)
         return;

@@ -11,19 +11,21 @@
 #include "common/line.h"
 #include "common/log_signals.h"
 #include "common/notify.h"
-#include "worker/bundles.h"
+#include "worker/downloads.h"
+#include "worker/inputs.h"
 #include "worker/job.h"
 #include "worker/ledger.h"
 #include "worker/slot.h"
 
 enum { DRAIN_MS = 30000, LINGER_MS = 1000 };
 
-/* A task that the ledger has: waiting for a slot or a bundle, being computed, or computed. */
+/* A task that the ledger has: waiting for a slot or for what it names by digest, being computed, or computed. */
 struct held {
     bool used, computing, has_result;
     struct wire_task task;
-    const struct bundle *bundle; /* in use while computing */
-    struct slot_result result;
+    void *schedule;            /* what the task's points into; owned */
+    struct inputs inputs;      /* while computing */
+    struct slot_result result; /* with its artifact, until it is acknowledged */
 };
 
 struct session {
@@ -39,7 +41,7 @@ struct session {
     int exit_code;
     struct status failure;
     struct ledger *ledger;
-    struct bundles bundles;
+    struct downloads downloads;
     int64_t asked_ms; /* for the last chunk */
     struct slot **slots;
     struct job_bench *benches; /* one a slot */
@@ -137,6 +139,10 @@ static void send_result(struct session *session, uint64_t lease_id)
                                 .detail_size = held->result.detail == NULL ? 0 : strlen(held->result.detail)};
     memcpy(out->key, held->task.key, sizeof out->key);
     memcpy(out->sentence, held->result.sentence, sizeof out->sentence);
+    if (held->result.outcome == WIRE_OK) {
+        out->artifact_bytes = held->result.artifact_bytes;
+        out->artifact_digest = held->result.artifact_digest;
+    }
     send_message(session, &session->answer); /* if it cannot be sent now, the ledger has it sent again */
 }
 
@@ -144,7 +150,8 @@ static void send_result(struct session *session, uint64_t lease_id)
 
 static void forget(struct held *held)
 {
-    free(held->result.detail);
+    slot_result_free(&held->result);
+    free(held->schedule);
     memset(held, 0, sizeof *held);
 }
 
@@ -157,7 +164,7 @@ static struct slot *slot_of(struct session *session, uint64_t lease_id)
     return NULL;
 }
 
-/* A task that is being computed stays in its place until its slot has stopped: the bundle is still in use. */
+/* A task that is being computed stays in its place until its slot has stopped: what it uses is still in use. */
 static void cancel(struct session *session, struct held *held)
 {
     struct slot *slot = held->computing ? slot_of(session, held->task.lease_id) : NULL;
@@ -227,12 +234,10 @@ static void on_slot_done(void *context, struct slot *slot)
     struct slot_result result;
     slot_take(slot, &result);
     if (session->leaving || held == NULL) {
-        free(result.detail);
+        slot_result_free(&result);
         return;
     }
-    if (held->bundle != NULL)
-        bundles_release(&session->bundles, held->bundle);
-    held->bundle = NULL;
+    inputs_release(&held->inputs);
     finish_task(session, held, &result);
     go_on(session);
 }
@@ -247,13 +252,13 @@ static void fail_task(struct session *session, struct held *held, const char *se
 static void request_chunk(struct session *session)
 {
     session->answer.type = WIRE_BUNDLE_REQUEST;
-    if (!bundles_request(&session->bundles, &session->answer.bundle_request))
+    if (!downloads_request(&session->downloads, &session->answer.bundle_request))
         return;
     session->asked_ms = clock_monotonic_ms();
     send_message(session, &session->answer);
 }
 
-/* Starts the task, or sees to its bundle. False when no slot is idle. */
+/* Starts the task, or sees to what it needs. False when no slot is idle. */
 static bool start_task(struct session *session, struct held *held)
 {
     struct slot *idle = NULL;
@@ -261,17 +266,16 @@ static bool start_task(struct session *session, struct held *held)
         idle = slot_idle(session->slots[i]) ? session->slots[i] : NULL;
     if (idle == NULL)
         return false;
-    if (held->task.kind == WIRE_RMI) {
-        held->bundle = bundles_use(&session->bundles, &held->task.bundle_digest);
-        if (held->bundle == NULL) {
-            struct wire_bundle_request unused;
-            if (bundles_fetch(&session->bundles, &held->task.bundle_digest, &unused))
-                request_chunk(session);
-            return true;
-        }
+    struct slot_inputs inputs;
+    struct inputs_need missing;
+    if (!inputs_take(&held->inputs, &session->downloads, &held->task, &inputs, &missing)) {
+        struct wire_bundle_request unused;
+        if (downloads_fetch(&session->downloads, missing.kind, &missing.digest, &unused))
+            request_chunk(session);
+        return true;
     }
     held->computing = true;
-    slot_start(idle, &held->task, held->bundle, ledger_good_until(session->ledger, held->task.lease_id));
+    slot_start(idle, &held->task, &inputs, ledger_good_until(session->ledger, held->task.lease_id));
     return true;
 }
 
@@ -285,9 +289,11 @@ static void start_tasks(struct session *session)
     }
 }
 
-static void take_task(struct session *session, const struct wire_task *task)
+/* Takes over what the message owns: the schedule. */
+static void take_task(struct session *session, struct wire_message *message)
 {
-    bool can = task->kind == (session->options->role == WIRE_WORKER ? WIRE_RMI : WIRE_MEASURE);
+    const struct wire_task *task = &message->task;
+    bool can = wire_role_of(task->kind) == session->options->role;
     enum ledger_answer answer = ledger_task(session->ledger, clock_monotonic_ms(), task);
     struct held *held = NULL;
     for (uint32_t i = 0; answer == LEDGER_START && i < session->ledger->capacity && held == NULL; i++)
@@ -295,6 +301,8 @@ static void take_task(struct session *session, const struct wire_task *task)
     if (answer == LEDGER_START && held != NULL) {
         held->used = true;
         held->task = *task;
+        held->schedule = message->memory;
+        message->memory = NULL;
         if (!can)
             fail_task(session, held, "a task of a kind that this peer does not do");
         return;
@@ -312,7 +320,7 @@ static void on_chunk(struct session *session, const struct wire_bundle_chunk *ch
 {
     bool complete;
     struct status status = {0};
-    enum status_code code = bundles_chunk(&session->bundles, chunk, &complete, &status);
+    enum status_code code = downloads_chunk(&session->downloads, chunk, &complete, &status);
     if (code == STATUS_UNAVAILABLE)
         return;
     if (code == STATUS_OK) {
@@ -322,10 +330,30 @@ static void on_chunk(struct session *session, const struct wire_bundle_chunk *ch
     }
     for (uint32_t i = 0; i < session->ledger->capacity; i++) {
         struct held *held = &session->held[i];
-        if (held->used && !held->computing && !held->has_result && held->task.kind == WIRE_RMI &&
-            memcmp(&held->task.bundle_digest, &chunk->digest, sizeof chunk->digest) == 0)
+        if (held->used && !held->computing && !held->has_result && inputs_name(&held->task, &chunk->digest))
             fail_task(session, held, status.message);
     }
+}
+
+/* The master asks for a piece of an artifact. What has been acknowledged is not here any more. */
+static void on_request(struct session *session, const struct wire_bundle_request *request)
+{
+    struct wire_bundle_chunk *out = &session->answer.bundle_chunk;
+    session->answer.type = WIRE_BUNDLE_CHUNK;
+    *out = (struct wire_bundle_chunk){.digest = request->digest};
+    for (uint32_t i = 0; i < session->ledger->capacity; i++) {
+        const struct slot_result *result = &session->held[i].result;
+        if (!session->held[i].has_result || result->artifact == NULL || request->offset_bytes >= result->artifact_bytes ||
+            memcmp(&result->artifact_digest, &request->digest, sizeof request->digest) != 0)
+            continue;
+        size_t left = result->artifact_bytes - (size_t)request->offset_bytes;
+        out->total_bytes = result->artifact_bytes;
+        out->offset_bytes = request->offset_bytes;
+        out->data = (const uint8_t *)result->artifact + request->offset_bytes;
+        out->size = left < WIRE_CHUNK_MAX ? left : WIRE_CHUNK_MAX;
+        break;
+    }
+    send_message(session, &session->answer); /* if it cannot be sent now, the master asks again */
 }
 
 static void on_goodbye(struct session *session, const struct wire_goodbye *goodbye)
@@ -398,9 +426,10 @@ static void on_message(void *context, uint32_t link, const void *data, size_t si
         ledger_heartbeat_answer(session->ledger, clock_monotonic_ms(), &message->heartbeat_answer, dropped);
         cancel_all(session, dropped);
         break;
-    case WIRE_TASK: take_task(session, &message->task); break;
+    case WIRE_TASK: take_task(session, message); break;
     case WIRE_RESULT_ACK: on_ack(session, &message->result_ack); break;
     case WIRE_BUNDLE_CHUNK: on_chunk(session, &message->bundle_chunk); break;
+    case WIRE_BUNDLE_REQUEST: on_request(session, &message->bundle_request); break;
     case WIRE_GOODBYE: on_goodbye(session, &message->goodbye); break;
     case WIRE_REFUSE: on_refuse(session, &message->refuse); break;
     default: break;
@@ -491,7 +520,7 @@ static void go_on(struct session *session)
     prolong_slots(session);
     struct wire_bundle_request unused;
     int64_t patience_ms = 3 * (int64_t)session->ledger->heartbeat_ms;
-    if (bundles_request(&session->bundles, &unused) && now_ms - session->asked_ms >= patience_ms)
+    if (downloads_request(&session->downloads, &unused) && now_ms - session->asked_ms >= patience_ms)
         request_chunk(session);
     uv_timer_start(&session->timer, on_timer, wait_ms > now_ms ? (uint64_t)(wait_ms - now_ms) : 0, 0);
 }
@@ -638,7 +667,7 @@ int session_run(const struct session_options *options, const struct logger *logg
     session->options = options;
     session->logger = logger;
     notify_open(&session->notify);
-    bundles_init(&session->bundles);
+    downloads_init(&session->downloads);
     pthread_mutex_init(&session->turn, NULL);
     enum status_code code = make_room(session, status);
     if (code == STATUS_OK)
@@ -648,10 +677,10 @@ int session_run(const struct session_options *options, const struct logger *logg
         notify_doing(&session->notify, status->message);
     notify_close(&session->notify);
     for (uint32_t i = 0; session->held != NULL && i < session->ledger->capacity; i++)
-        free(session->held[i].result.detail);
+        forget(&session->held[i]);
     for (uint32_t i = 0; session->benches != NULL && i < options->slots; i++)
         job_bench_close(&session->benches[i]);
-    bundles_clear(&session->bundles);
+    downloads_clear(&session->downloads);
     pthread_mutex_destroy(&session->turn);
     free(session->held);
     free(session->benches);

@@ -26,9 +26,17 @@ struct slot {
     bool cancelled, quit;
     int64_t good_until_ms;
     struct wire_task task;
-    const struct bundle *bundle;
+    struct slot_inputs inputs;
     struct slot_result result;
 };
+
+void slot_result_free(struct slot_result *result)
+{
+    free(result->detail);
+    free(result->artifact);
+    result->detail = NULL;
+    result->artifact = NULL;
+}
 
 static void run_thread(void *argument)
 {
@@ -39,10 +47,10 @@ static void run_thread(void *argument)
             uv_cond_wait(&slot->changed, &slot->mutex);
         if (slot->quit)
             break;
-        /* The loop's thread does not touch task and bundle while the phase is BUSY. */
+        /* The loop's thread does not touch task and inputs while the phase is BUSY. */
         uv_mutex_unlock(&slot->mutex);
         struct slot_result result = {0};
-        slot->work(slot->work_context, slot, &slot->task, slot->bundle, &result);
+        slot->work(slot->work_context, slot, &slot->task, &slot->inputs, &result);
         uv_mutex_lock(&slot->mutex);
         slot->result = result;
         slot->phase = ENDED;
@@ -71,7 +79,7 @@ static void on_closed(uv_handle_t *handle)
     struct slot *slot = handle->data;
     uv_cond_destroy(&slot->changed);
     uv_mutex_destroy(&slot->mutex);
-    free(slot->result.detail);
+    slot_result_free(&slot->result);
     free(slot);
 }
 
@@ -121,12 +129,12 @@ bool slot_idle(const struct slot *slot)
     return phase_of(slot) == IDLE;
 }
 
-void slot_start(struct slot *slot, const struct wire_task *task, const struct bundle *bundle, int64_t good_until_ms)
+void slot_start(struct slot *slot, const struct wire_task *task, const struct slot_inputs *inputs, int64_t good_until_ms)
 {
     uv_mutex_lock(&slot->mutex);
     assert(slot->phase == IDLE);
     slot->task = *task;
-    slot->bundle = bundle;
+    slot->inputs = *inputs;
     slot->good_until_ms = good_until_ms;
     slot->cancelled = false;
     slot->phase = BUSY;

@@ -379,7 +379,7 @@ struct sim *sim_open(const struct sim_place *place, const struct sim_study *stud
         sim->peers[i].host = hosts[i];
         sim->peers[i].lie = 1;
         sim->peers[i].restart_ms = sim_between(sim, 0, 3000);
-        bundles_init(&sim->peers[i].bundles);
+        downloads_init(&sim->peers[i].downloads);
     }
     sim->master_restart_ms = sim_between(sim, 0, 2000);
     sim->next_fault_ms = faults == 0 ? INT64_MAX : sim_between(sim, 1000, 20000);
@@ -392,7 +392,7 @@ void sim_close(struct sim *sim)
     struct sim_token *token, *next_token;
     for (int i = 0; i < SIM_PEERS; i++) {
         sim_forget_flights(sim, i, true);
-        bundles_clear(&sim->peers[i].bundles);
+        downloads_clear(&sim->peers[i].downloads);
     }
     if (sim->coord != NULL)
         sim_master_dies(sim, false);

@@ -1,5 +1,5 @@
 /* sim: a whole cluster in virtual time: the real coordinator with study, strategy, front, dispatch and trust on the real store and
- * schema, its messages as real frames, peers with the real ledger and bundles; only clocks, network, disk and the computing are
+ * schema, its messages as real frames, peers with the real ledger and downloads; only clocks, network, disk and the computing are
  * made up. Everything follows from the seed. After every step the invariants of sim_check.c hold; one that does not fails the test,
  * naming the seed. What happens is told on standard error when TRACE is set. */
 #ifndef HWNAS_TESTS_SIM_SIM_H
@@ -15,7 +15,7 @@
 #include "master/coord.h"
 #include "tests/sim/disk.h"
 #include "tests/support/test.h"
-#include "worker/bundles.h"
+#include "worker/downloads.h"
 #include "worker/ledger.h"
 
 enum {
@@ -56,7 +56,7 @@ struct sim_truth sim_truth_of(const struct sim_odds *odds, enum wire_kind kind, 
 struct sim_job {
     bool active, canary, finished; /* finished: the result is owed */
     struct wire_task task;
-    const struct bundle *bundle; /* RMI: in use */
+    struct download *bundle; /* RMI: in use */
     int64_t left_ms;
     double canary_ms; /* what it measured */
 };
@@ -74,7 +74,7 @@ struct sim_process {
     int64_t bundle_due_ms;    /* when the missing piece is asked for again */
     int64_t drained_by_ms;    /* draining: it leaves then, whatever it owes */
     struct ledger ledger;
-    struct bundles bundles;
+    struct downloads downloads;
     struct sim_job jobs[SIM_JOBS];
 };
 

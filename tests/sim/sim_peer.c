@@ -1,4 +1,4 @@
-/* sim_peer: workers and agents of the simulation: the real ledger and bundles, as worker/session.c uses them; the computing is
+/* sim_peer: workers and agents of the simulation: the real ledger and downloads, as worker/session.c uses them; the computing is
  * made up. */
 #include <math.h>
 #include <string.h>
@@ -81,10 +81,9 @@ static void send_result(struct sim *sim, struct sim_process *process, uint64_t l
 
 /* --- jobs --- */
 
-static void forget_job(struct sim_process *process, struct sim_job *job)
+static void forget_job(struct sim_job *job)
 {
-    if (job->bundle != NULL)
-        bundles_release(&process->bundles, job->bundle);
+    downloads_release(job->bundle);
     memset(job, 0, sizeof *job);
 }
 
@@ -93,14 +92,14 @@ static void cancel_jobs(struct sim_process *process, const struct wire_id_list *
     for (uint32_t i = 0; i < cancel->count; i++) {
         struct sim_job *job = find_job(process, cancel->lease_ids[i]);
         if (job != NULL)
-            forget_job(process, job);
+            forget_job(job);
     }
 }
 
 static void ask_for_bundle(struct sim *sim, struct sim_process *process)
 {
     sim->answer.type = WIRE_BUNDLE_REQUEST;
-    if (!bundles_request(&process->bundles, &sim->answer.bundle_request))
+    if (!downloads_request(&process->downloads, &sim->answer.bundle_request))
         return;
     process->bundle_due_ms = sim->now_ms + 3 * SIM_HEARTBEAT_MS;
     send_message(sim, process, &sim->answer);
@@ -113,8 +112,8 @@ static void see_to_bundles(struct sim *sim, struct sim_process *process)
         struct sim_job *job = &process->jobs[i];
         if (!job->active || job->finished || job->task.kind != WIRE_RMI || job->bundle != NULL)
             continue;
-        job->bundle = bundles_use(&process->bundles, &job->task.bundle_digest);
-        if (job->bundle == NULL && bundles_fetch(&process->bundles, &job->task.bundle_digest, &unused))
+        job->bundle = downloads_use(&process->downloads, DOWNLOADS_BUNDLE, &job->task.bundle_digest);
+        if (job->bundle == NULL && downloads_fetch(&process->downloads, DOWNLOADS_BUNDLE, &job->task.bundle_digest, &unused))
             ask_for_bundle(sim, process);
     }
 }
@@ -142,7 +141,7 @@ static void begin_anew(struct sim_process *process)
 {
     for (int i = 0; i < SIM_JOBS; i++) {
         if (process->jobs[i].active)
-            forget_job(process, &process->jobs[i]);
+            forget_job(&process->jobs[i]);
     }
 }
 
@@ -162,14 +161,14 @@ static void hear_ack(struct sim *sim, struct sim_process *process, const struct 
         key->accepted += ack->verdict == WIRE_ACCEPTED;
         SIM_HOLDS(sim, key->accepted <= 1, "key %.8s is counted twice", key->key);
     }
-    forget_job(process, job);
+    forget_job(job);
 }
 
 static void hear_chunk(struct sim *sim, struct sim_process *process, const struct wire_bundle_chunk *chunk)
 {
     bool complete;
     struct status status = {0};
-    enum status_code code = bundles_chunk(&process->bundles, chunk, &complete, &status);
+    enum status_code code = downloads_chunk(&process->downloads, chunk, &complete, &status);
     if (code == STATUS_UNAVAILABLE)
         return;
     assert_ok(code, status);
@@ -186,7 +185,7 @@ static void hear_goodbye(struct sim *sim, struct sim_process *process, bool fini
         if (!process->jobs[i].active)
             continue;
         ledger_forget(&process->ledger, process->jobs[i].task.lease_id);
-        forget_job(process, &process->jobs[i]);
+        forget_job(&process->jobs[i]);
     }
 }
 
@@ -253,7 +252,7 @@ static bool finish_jobs(struct sim *sim, struct sim_process *process)
         }
         job->finished = ledger_done(&process->ledger, sim->now_ms, job->task.lease_id);
         if (!job->finished)
-            forget_job(process, job);
+            forget_job(job);
     }
     return true;
 }
@@ -268,7 +267,7 @@ static void abandon_measurements(struct sim *sim, struct sim_process *process)
             continue;
         if (ledger_forget(&process->ledger, job->task.lease_id))
             send_return(sim, process, job->task.lease_id, job->task.key);
-        forget_job(process, job);
+        forget_job(job);
     }
 }
 
@@ -362,8 +361,8 @@ void sim_peer_starts(struct sim *sim, struct sim_process *process)
     process->due_ms = sim->now_ms;
     process->bundle_due_ms = INT64_MAX;
     begin_anew(process);
-    bundles_clear(&process->bundles);
-    bundles_init(&process->bundles);
+    downloads_clear(&process->downloads);
+    downloads_init(&process->downloads);
     ledger_init(&process->ledger, self, rng_next(&sim->rng));
     sim_reconnect(sim, process);
     sim_say(sim, "node-%d starts", process->number);

@@ -36,12 +36,13 @@ static bool poisonous(const char *key)
     return found;
 }
 
-void job_work(void *bench, struct slot *slot, const struct wire_task *task, const struct bundle *bundle, struct slot_result *out)
+void job_work(void *bench, struct slot *slot, const struct wire_task *task, const struct slot_inputs *inputs,
+              struct slot_result *out)
 {
     const char *most = getenv("PEER_MS");
     int left_ms = (int)((most == NULL ? 20 : atoi(most)) * share(task->key, 16));
     (void)bench;
-    (void)bundle;
+    (void)inputs;
     if (poisonous(task->key))
         raise(SIGKILL);
     for (; left_ms > 0; left_ms -= STEP_MS) {

@@ -32,9 +32,9 @@ bool __real_ledger_ack(struct ledger *ledger, int64_t now_ms, const struct wire_
 bool __wrap_ledger_ack(struct ledger *ledger, int64_t now_ms, const struct wire_result_ack *ack);
 void __real_ledger_welcome(struct ledger *ledger, int64_t now_ms, const struct wire_welcome *welcome, struct wire_id_list *cancel);
 void __wrap_ledger_welcome(struct ledger *ledger, int64_t now_ms, const struct wire_welcome *welcome, struct wire_id_list *cancel);
-void __real_job_work(void *bench, struct slot *slot, const struct wire_task *task, const struct bundle *bundle,
+void __real_job_work(void *bench, struct slot *slot, const struct wire_task *task, const struct slot_inputs *inputs,
                      struct slot_result *out);
-void __wrap_job_work(void *bench, struct slot *slot, const struct wire_task *task, const struct bundle *bundle,
+void __wrap_job_work(void *bench, struct slot *slot, const struct wire_task *task, const struct slot_inputs *inputs,
                      struct slot_result *out);
 
 static int book = -1;
@@ -152,9 +152,9 @@ void __wrap_ledger_welcome(struct ledger *ledger, int64_t now_ms, const struct w
         write_down(&(struct record){.kind = "welcome", .epoch = welcome->epoch});
 }
 
-void __wrap_job_work(void *bench, struct slot *slot, const struct wire_task *task, const struct bundle *bundle,
+void __wrap_job_work(void *bench, struct slot *slot, const struct wire_task *task, const struct slot_inputs *inputs,
                      struct slot_result *out)
 {
     write_down(&(struct record){"begin", task->key, NULL, task->lease_id, task->epoch, task->attempt, 0});
-    __real_job_work(bench, slot, task, bundle, out);
+    __real_job_work(bench, slot, task, inputs, out);
 }

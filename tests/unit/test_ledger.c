@@ -1,10 +1,8 @@
-/* ledger and bundles: what a peer holds, owes and fetches; deadlines on a clock that is a number. Together with the master's half
- * they are in tests/sim. */
+/* ledger: what a peer holds and owes; deadlines on a clock that is a number. Together with the master's half it is in tests/sim. */
 #include "tests/support/test.h"
 
 #include <string.h>
 
-#include "worker/bundles.h"
 #include "worker/ledger.h"
 
 #define KEY "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -216,49 +214,6 @@ static void a_draining_peer_offers_no_slots_and_returns_tasks(void **state)
     assert_int_equal(offer(110, 7, 1), LEDGER_RETURN);
 }
 
-/* --- bundles --- */
-
-static void bytes_with_another_digest_are_not_taken_for_the_bundle(void **state)
-{
-    (void)state;
-    struct bundles bundles;
-    struct wire_bundle_request request;
-    struct digest digest = {{1}};
-    struct status status = {0};
-    bool complete;
-    const uint8_t data[] = {1, 2, 3};
-    bundles_init(&bundles);
-    assert_null(bundles_use(&bundles, &digest));
-    assert_true(bundles_fetch(&bundles, &digest, &request));
-    struct wire_bundle_chunk chunk = {.digest = digest, .total_bytes = 5, .offset_bytes = 0, .data = data, .size = 3};
-    assert_int_equal(bundles_chunk(&bundles, &chunk, &complete, &status), STATUS_OK);
-    assert_true(bundles_request(&bundles, &request));
-    assert_int_equal(request.offset_bytes, 3);
-    assert_int_equal(bundles_chunk(&bundles, &chunk, &complete, &status), STATUS_UNAVAILABLE);
-    chunk.offset_bytes = 3;
-    chunk.size = 2;
-    assert_int_equal(bundles_chunk(&bundles, &chunk, &complete, &status), STATUS_BAD_INPUT);
-    assert_false(bundles_request(&bundles, &request));
-    bundles_clear(&bundles);
-}
-
-static void a_bundle_the_master_does_not_have_ends_the_fetch(void **state)
-{
-    (void)state;
-    struct bundles bundles;
-    struct wire_bundle_request request;
-    struct digest digest = {{1}};
-    struct status status = {0};
-    bool complete;
-    bundles_init(&bundles);
-    assert_true(bundles_fetch(&bundles, &digest, &request));
-    assert_false(bundles_fetch(&bundles, &digest, &request));
-    struct wire_bundle_chunk chunk = {.digest = digest};
-    assert_int_equal(bundles_chunk(&bundles, &chunk, &complete, &status), STATUS_NOT_FOUND);
-    assert_true(bundles_fetch(&bundles, &digest, &request));
-    bundles_clear(&bundles);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,8 +231,6 @@ int main(void)
         cmocka_unit_test_setup(a_result_is_sent_until_it_is_acknowledged, registered),
         cmocka_unit_test_setup(a_result_whose_lease_was_dropped_is_still_offered_but_not_listed, registered),
         cmocka_unit_test_setup(a_draining_peer_offers_no_slots_and_returns_tasks, registered),
-        cmocka_unit_test(bytes_with_another_digest_are_not_taken_for_the_bundle),
-        cmocka_unit_test(a_bundle_the_master_does_not_have_ends_the_fetch),
     };
     return TEST_RUN(tests);
 }

@@ -1,0 +1,55 @@
+/* inputs: see inputs.h. */
+#include "worker/inputs.h"
+
+#include <string.h>
+
+static int needs_of(const struct wire_task *task, struct inputs_need out[INPUTS_MAX])
+{
+    if (task->kind == WIRE_MEASURE)
+        return 0;
+    out[0] = (struct inputs_need){task->kind == WIRE_RMI ? DOWNLOADS_BUNDLE : DOWNLOADS_IMAGES, task->bundle_digest};
+    if (task->kind == WIRE_RMI || !task->oneshot.has_weights)
+        return 1;
+    out[1] = (struct inputs_need){DOWNLOADS_WEIGHTS, task->oneshot.weights};
+    return 2;
+}
+
+bool inputs_take(struct inputs *inputs, struct downloads *downloads, const struct wire_task *task, struct slot_inputs *out,
+                 struct inputs_need *missing)
+{
+    struct inputs_need needs[INPUTS_MAX];
+    int count = needs_of(task, needs);
+    *out = (struct slot_inputs){0};
+    for (int i = 0; i < count; i++) {
+        struct download *download = inputs->uses[i] = downloads_use(downloads, needs[i].kind, &needs[i].digest);
+        if (download == NULL) {
+            inputs_release(inputs);
+            *missing = needs[i];
+            return false;
+        }
+        switch (needs[i].kind) {
+        case DOWNLOADS_BUNDLE: out->bundle = &download->bundle; break;
+        case DOWNLOADS_IMAGES: out->images = &download->images; break;
+        default: out->weights = &download->weights; break;
+        }
+    }
+    return true;
+}
+
+void inputs_release(struct inputs *inputs)
+{
+    for (int i = 0; i < INPUTS_MAX; i++) {
+        downloads_release(inputs->uses[i]);
+        inputs->uses[i] = NULL;
+    }
+}
+
+bool inputs_name(const struct wire_task *task, const struct digest *digest)
+{
+    struct inputs_need needs[INPUTS_MAX];
+    int count = needs_of(task, needs);
+    bool found = false;
+    for (int i = 0; i < count; i++)
+        found |= memcmp(&needs[i].digest, digest, sizeof *digest) == 0;
+    return found;
+}

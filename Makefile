@@ -117,8 +117,8 @@ E2E_TESTS  := $(sort $(wildcard tests/e2e/*.sh)) tests/sim/mutants.sh $(sort $(f
 BOARDS      := $(if $(ARCH)$(SAN),,$(foreach arch,arm64 armhf,$(shell scripts/install-deps --have $(arch) >/dev/null && echo $(arch))))
 BOARD_TESTS := $(addprefix $(B)/tests/unit/,test_engine_ops.t test_engine.t test_space_fbnet.t test_conditions.t test_wire.t test_tensorfile.t)
 # Tests of the engine run a second time on a library with double in place of float: the oracle for its arithmetic.
-REAL64_SRC   := $(filter worker/engine/% worker/rmi.c,$(WORKER_SRC))
-REAL64_TESTS := $(patsubst %.c,$(B)/real64/%.t,$(wildcard tests/golden/test_golden_engine.c tests/unit/test_engine_ops.c))
+REAL64_SRC   := $(filter worker/engine/% worker/rmi.c worker/bvae.c worker/dense.c worker/prune.c,$(WORKER_SRC))
+REAL64_TESTS := $(patsubst %.c,$(B)/real64/%.t,$(wildcard tests/golden/test_golden_engine.c tests/unit/test_engine_ops.c tests/unit/test_bvae.c))
 UNIT_TESTS   += $(if $(THREADED),,$(REAL64_TESTS))
 # The fuzz targets: with libFuzzer (make fuzz), and as tests that replay their corpora.
 FUZZ_SRC     := $(sort $(wildcard tests/fuzz/fuzz_*.c))

@@ -23,6 +23,7 @@
 #include "worker/cli_device.h"
 #include "worker/cli_doctor_machine.h"
 #include "worker/cli_images.h"
+#include "worker/cli_prune.h"
 #include "worker/cli_reference.h"
 #include "worker/cli_rmi.h"
 
@@ -69,8 +70,9 @@ static const struct cli_verb doctor_verb = {"doctor", "examine this installation
 
 /* In the order in which help lists them. */
 static const struct cli_verb *const verbs[VERBS_MAX] = {
-    &cli_run_verb, &cli_study_verb,     &cli_front_verb,  &cli_export_verb, &cli_table_verb,  &cli_db_verb, &cli_bench_verb,
-    &device_verb,  &cli_reference_verb, &cli_images_verb, &cli_rmi_verb,    &cli_keygen_verb, &doctor_verb, NULL,
+    &cli_run_verb, &cli_study_verb, &cli_front_verb,  &cli_export_verb,    &cli_table_verb,
+    &cli_db_verb,  &cli_bench_verb, &device_verb,     &cli_reference_verb, &cli_images_verb,
+    &cli_rmi_verb, &cli_prune_verb, &cli_keygen_verb, &doctor_verb,        NULL,
 };
 
 static void print_help(FILE *out)

@@ -1,5 +1,5 @@
 /* cli_device_parts: what the verbs of `hwnas device` that measure share: the runner they are told to use, what is to be said about
- * it, one network measured. Included by cli_device*.c alone. */
+ * it, one network measured. Included by cli_device*.c, and by cli_prune.c, which measures, too. */
 #ifndef HWNAS_WORKER_CLI_DEVICE_PARTS_H
 #define HWNAS_WORKER_CLI_DEVICE_PARTS_H
 

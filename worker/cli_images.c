@@ -69,6 +69,24 @@ enum status_code cli_images_load(const struct cli_images *images, size_t max_cou
     return STATUS_OK;
 }
 
+enum status_code cli_images_load_pair(const struct cli_images *images, size_t max_count, const struct cli_images *test_images,
+                                      size_t test_max_count, struct data_set *train, struct data_set *test, struct status *status)
+{
+    enum status_code code = cli_images_load(images, max_count, train, status);
+    if (code != STATUS_OK || test_images->path == NULL)
+        return code;
+    struct cli_images others = *test_images;
+    others.format = images->format;
+    code = cli_images_load(&others, test_max_count, test, status);
+    if (code == STATUS_OK && (test->shape.c != train->shape.c || test->shape.h != train->shape.h ||
+                              test->shape.w != train->shape.w || test->classes > train->classes))
+        return status_set(status, STATUS_BAD_INPUT, "%s: its images or classes are others than those of %s", others.path,
+                          images->path);
+    memcpy(test->mean, train->mean, sizeof test->mean);
+    memcpy(test->std, train->std, sizeof test->std);
+    return code;
+}
+
 /* --- build --- */
 
 struct build_options {

@@ -6,7 +6,7 @@
 #include "common/net_onnx.h"
 #include "worker/cli_options.h"
 #include "worker/cli_reference_parts.h"
-#include "worker/reference.h"
+#include "worker/infer.h"
 
 struct import_options {
     struct cli_model model;
@@ -117,7 +117,7 @@ static enum status_code measure_accuracy(const struct import_options *options, c
     struct data_set set = {0};
     enum status_code code = cli_images_load(&options->images, 0, &set, status);
     if (code == STATUS_OK)
-        code = reference_accuracy(net, &set, accuracy, status);
+        code = infer_accuracy(net, &set, accuracy, status);
     data_free(&set);
     return code;
 }

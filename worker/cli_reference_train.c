@@ -88,25 +88,6 @@ static enum status_code print_report(const struct train_options *options, const 
     return STATUS_OK;
 }
 
-/* The test images with the training images' normalisation, which is the one the network learns. */
-static enum status_code load_sets(const struct train_options *options, struct data_set *train, struct data_set *test,
-                                  struct status *status)
-{
-    enum status_code code = cli_images_load(&options->images, 0, train, status);
-    if (code != STATUS_OK || options->test.path == NULL)
-        return code;
-    struct cli_images images = options->test;
-    images.format = options->images.format;
-    code = cli_images_load(&images, 0, test, status);
-    if (code == STATUS_OK && (test->shape.c != train->shape.c || test->shape.h != train->shape.h ||
-                              test->shape.w != train->shape.w || test->classes > train->classes))
-        return status_set(status, STATUS_BAD_INPUT, "%s: its images or classes are others than those of %s", images.path,
-                          options->images.path);
-    memcpy(test->mean, train->mean, sizeof test->mean);
-    memcpy(test->std, train->std, sizeof test->std);
-    return code;
-}
-
 static enum status_code train(struct train_options *options, struct status *status)
 {
     struct data_set images = {0}, test = {0};
@@ -115,7 +96,7 @@ static enum status_code train(struct train_options *options, struct status *stat
     struct rng rng;
     struct net net;
     net_init_empty(&net);
-    enum status_code code = load_sets(options, &images, &test, status);
+    enum status_code code = cli_images_load_pair(&options->images, 0, &options->test, 0, &images, &test, status);
     if (code == STATUS_OK)
         code = reference_resnet20(images.shape, images.classes, &net, status);
     if (code == STATUS_OK) {

@@ -39,9 +39,6 @@ struct reference_report {
 enum status_code reference_train(struct net *net, const struct data_set *train, const struct data_set *test,
                                  const struct reference_training *options, struct reference_report *report, struct status *status);
 
-/* Fraction of correctly classified images, running statistics. */
-enum status_code reference_accuracy(const struct net *net, const struct data_set *set, double *fraction, struct status *status);
-
 /* Scores images 0..pool-1 of the set with the reference in ONE batch with batch statistics, keeps the `batch` images of lowest
  * cross-entropy in that order, runs the reference on those (again batch statistics) and takes its taps' centred Grams. *out is
  * freed with bundle_free. Images of equal cross-entropy keep the pool's order. STATUS_BAD_INPUT when the set has fewer images than

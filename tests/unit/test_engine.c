@@ -636,6 +636,30 @@ static void loaded_weights_are_masked_until_the_mask_is_lifted(void **state)
     drop(&f);
 }
 
+/* The step after that is one without momentum: -learning_rate * gradient from a weight of 0. */
+static void lifting_a_mask_brings_no_momentum_back(void **state)
+{
+    (void)state;
+    struct fixture f;
+    make(&f, "342123", &training);
+    const int t = net_find_tensor(&f.net, "stem.0.weight");
+    const size_t count = f.net.tensors[t].count;
+    engine_real *gradient = malloc(count * sizeof *gradient);
+    assert_non_null(gradient);
+    mask_all(&f);
+    for (int i = 0; i < 3; i++)
+        train_step(&f);
+    assert_ok(engine_set_mask(f.engine, t, NULL, &status), status);
+    train_step(&f);
+    engine_gradient(f.engine, t, gradient);
+    engine_store_weights(f.engine, &f.net);
+    for (size_t i = 0; i < count; i++)
+        if (i % 3 != 1)
+            assert_near(f.net.tensors[t].data[i], -sgd.learning_rate * gradient[i], 1e-6, 1e-12);
+    free(gradient);
+    drop(&f);
+}
+
 static void a_mask_over_what_is_not_trained_is_refused(void **state)
 {
     (void)state;
@@ -678,6 +702,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_masked_step_is_a_step_with_those_weights_zeroed),
         cmocka_unit_test(masked_weights_stay_zero_under_momentum_and_the_others_move),
         cmocka_unit_test(loaded_weights_are_masked_until_the_mask_is_lifted),
+        cmocka_unit_test(lifting_a_mask_brings_no_momentum_back),
         cmocka_unit_test(a_mask_over_what_is_not_trained_is_refused),
         cmocka_unit_test(a_forced_narrow_openblas_is_warned_of_on_a_wide_cpu),
     };

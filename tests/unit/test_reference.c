@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/cost.h"
+#include "worker/infer.h"
 #include "worker/reference.h"
 
 enum { SIDE = 8, IMAGE = 3 * SIDE * SIDE, COUNT = 48 };
@@ -216,9 +217,9 @@ static void training_learns_what_can_be_learnt(void **state)
     make_net(&set, &net);
     options.progress = watch;
     options.context = &seen;
-    assert_ok(reference_accuracy(&net, &set, &before, &status), status);
+    assert_ok(infer_accuracy(&net, &set, &before, &status), status);
     assert_ok(reference_train(&net, &set, &set, &options, &report, &status), status);
-    assert_ok(reference_accuracy(&net, &set, &after, &status), status);
+    assert_ok(infer_accuracy(&net, &set, &after, &status), status);
     assert_true(before < 0.9);
     assert_true(after > 0.97);
     assert_near(report.test_accuracy, after, 0, 0);

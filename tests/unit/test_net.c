@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/net.h"
+#include "common/net_onnx.h"
 #include "tests/support/net_naive.h"
 
 static struct status status;
@@ -141,6 +142,11 @@ static void what_does_not_fit_is_refused_by_name_and_leaves_the_net_alone(void *
     assert_builder_fails(&net, net_add_avg_pool(&net, "p", 0, 3, 1, 2, &status), "p", "half");
     assert_builder_fails(&net, net_add_add(&net, "s", (const int[]){0, sub}, 2, &status), "s", "(3,4,4)");
     assert_builder_fails(&net, net_add_add(&net, "s", (const int[]){0}, 1, &status), "s", "2 to 12");
+    assert_builder_fails(&net, net_add_mix(&net, "m", NULL, NULL, 0, &status), "m", "1 to 12");
+    assert_builder_fails(&net, net_add_mix(&net, "m", (int[]){0, sub}, (int[]){0, 1}, 2, &status), "m", "(3,4,4)");
+    assert_builder_fails(&net, net_add_mix(&net, "m", (int[]){0}, (int[]){-1}, 1, &status), "m", "coefficient");
+    assert_builder_fails(&net, net_add_mix(&net, "m", (int[]){0}, (int[]){NET_MIX_MAX}, 1, &status), "m", "coefficient");
+    assert_int_equal(net.mix_count, 0);
     assert_builder_fails(&net, net_add_dense(&net, "d", 0, 10, &status), "d", "vector");
     assert_builder_fails(&net, net_add_batch_norm(&net, "b", 0, 0.0F, &status), "b", "epsilon");
     assert_builder_fails(&net, net_add_subsample(&net, "u", 0, 0, &status), "u", "stride");
@@ -292,6 +298,63 @@ static void folding_drops_what_the_logits_do_not_need(void **state)
     net_free(&net);
 }
 
+/* --- mixtures --- */
+
+/* A convolution with a fixed norm and its input, mixed with coefficients 4 and 1. */
+static struct net mixture(void)
+{
+    struct net net = with_input(3, 4, 4);
+    struct rng rng;
+    const int conv = net_add_conv(&net, "conv", 0, 3, 3, 1, 1, 1, 0, &status);
+    const int norm = net_add_batch_norm_fixed(&net, "norm", conv, 1e-5F, &status);
+    const int mix = net_add_mix(&net, "mix", (int[]){norm, 0}, (int[]){4, 1}, 2, &status);
+    const int pool = net_add_global_avg_pool(&net, "pool", net_add_relu(&net, "relu", mix, &status), &status);
+    assert_ok(net_add_output(&net, net_add_dense(&net, "dense", pool, 4, &status), &status), status);
+    rng_seed(&rng, 3);
+    net_init(&net, &rng);
+    return net;
+}
+
+static void a_mixture_is_copied_folded_and_checked(void **state)
+{
+    (void)state;
+    struct net net = mixture(), copy, folded;
+    float image[48];
+    for (int i = 0; i < 48; i++)
+        image[i] = (float)sin(i);
+    net_init_empty(&folded);
+    net.tensors[net_find_tensor(&net, "norm.running_mean")].data[1] = 0.25F;
+    assert_int_equal(net.mix_count, 5);
+    assert_int_equal(net.tensors[net_find_tensor(&net, "norm.weight")].trainable, 0);
+    assert_ok(net_check(&net, &status), status);
+    assert_ok(net_copy(&net, &copy, &status), status);
+    assert_int_equal(copy.mix_count, 5);
+    assert_ok(net_fold(&net, &folded, &status), status);
+    assert_ok(net_check(&folded, &status), status);
+    assert_int_equal(folded.mix_count, 5);
+    assert_int_equal(net_find_node(&folded, "norm"), -1);
+    double *want = net_naive_run(&net, image, 0), *got = net_naive_run(&folded, image, 0);
+    for (int i = 0; i < 4; i++)
+        assert_near(got[i], want[i], 1e-5, 1e-6);
+    free(want);
+    free(got);
+    net_free(&folded);
+    net_free(&copy);
+    net_free(&net);
+}
+
+static void a_mixture_has_no_form_in_onnx(void **state)
+{
+    (void)state;
+    struct net net = mixture();
+    void *data = NULL;
+    size_t size;
+    assert_int_equal(net_onnx_write(&net, &data, &size, &status), STATUS_UNSUPPORTED);
+    assert_non_null(strstr(status.message, "node mix (mix)"));
+    assert_null(data);
+    net_free(&net);
+}
+
 /* --- the checker --- */
 
 static void assert_broken(struct net *net, const char *reason)
@@ -365,6 +428,18 @@ static void every_broken_invariant_is_found(void **state)
     net = zoo(1);
     net.nodes[8].input_count = NET_INPUTS_MAX + 1;
     assert_broken(&net, "wrong number of inputs");
+    net = mixture();
+    net.mix_count = 4;
+    assert_broken(&net, "a coefficient that the net does not have");
+    net = mixture();
+    net.mix_count = NET_MIX_MAX + 1;
+    assert_broken(&net, "coefficients");
+    net = mixture();
+    net.nodes[net_find_node(&net, "mix")].input_count = 0;
+    assert_broken(&net, "wrong number of inputs");
+    net = mixture();
+    net.tensors[net_find_tensor(&net, "norm.bias")].trainable = 1; /* a fixed scale and a shift that is not */
+    assert_broken(&net, "a parameter is missing");
     net = zoo(1);
     net.outputs[0] = 1;
     assert_broken(&net, "vector");
@@ -400,6 +475,8 @@ int main(void)
         cmocka_unit_test(folding_keeps_the_logits),
         cmocka_unit_test(folding_removes_each_bn_that_only_follows_a_convolution),
         cmocka_unit_test(folding_drops_what_the_logits_do_not_need),
+        cmocka_unit_test(a_mixture_is_copied_folded_and_checked),
+        cmocka_unit_test(a_mixture_has_no_form_in_onnx),
         cmocka_unit_test(every_broken_invariant_is_found),
         cmocka_unit_test(a_net_without_nodes_is_refused_and_freed_twice_without_harm),
     };

@@ -7,8 +7,7 @@
  * speed: processor time a step at batch 64 of the mixture and of an architecture's own operations. rank: TRAIN and TEST are images
  * as `hwnas images build` takes them, ACCURACY a CSV file with arch_str and cifar10_test. Prints the loss of each epoch, then
  * Kendall's tau-b between the published accuracy and (i) accuracy, (ii) minus cross-entropy, of CELLS connected cells, with batch
- * norms by running and by batch statistics, with a bootstrap interval of 95 %: cells drawn with replacement, 2,000 times. By single
- * path the same cells are also scored by the mixture, and the other way round. */
+ * norms by running and by batch statistics, with a bootstrap interval of 95 %: cells drawn with replacement, 2,000 times. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,13 +204,12 @@ static int rank(struct oneshot_work *work, int argc, char **argv)
     static struct cell cells[CELLS_MAX];
     struct images train_images, test_images;
     struct tensorfile weights = {0};
-    const bool single_path = strcmp(argv[2], "single") == 0;
     const int count = atoi(argv[4]);
     if (count < 2 || count > CELLS_MAX) {
         fprintf(stderr, "bench_oneshot: '%s' cells; it must be 2 to %d\n", argv[4], CELLS_MAX);
         return 2;
     }
-    work->protocol.single_path = single_path;
+    work->protocol.single_path = strcmp(argv[2], "single") == 0;
     work->protocol.epochs = (uint32_t)atoi(argv[3]);
     work->protocol.learning_rate = argc > 8 ? atof(argv[8]) : work->protocol.learning_rate;
     work->protocol.batch = argc > 9 ? atoi(argv[9]) : work->protocol.batch;
@@ -222,12 +220,10 @@ static int rank(struct oneshot_work *work, int argc, char **argv)
     train(work, &train_images, &weights);
     work->images = &test_images;
     work->protocol.batch = SPEED_BATCH;
-    for (int other = 0; other < 2; other++)
-        for (int batch_statistics = 0; batch_statistics < 2; batch_statistics++) {
-            work->protocol.single_path = single_path != (other != 0);
-            work->protocol.batch_statistics = batch_statistics != 0;
-            rank_cells(work, cells, count);
-        }
+    for (int batch_statistics = 0; batch_statistics < 2; batch_statistics++) {
+        work->protocol.batch_statistics = batch_statistics != 0;
+        rank_cells(work, cells, count);
+    }
     tensorfile_free(&weights);
     images_free(&train_images);
     images_free(&test_images);

@@ -12,6 +12,8 @@
 #ifndef HWNAS_COMMON_COMBINE_H
 #define HWNAS_COMMON_COMBINE_H
 
+#include <stddef.h>
+
 /* Of random connected architectures. */
 struct combine_part {
     double mean, spread;
@@ -32,5 +34,29 @@ const struct combine_scale *combine_scale(const char *space, const char *protoco
 /* Each phi is the sum of `taps` RMIs, macs is above 0. A phi within a millionth of its maximum counts as that. */
 double combine_macs(const struct combine_scale *scale, double phi, double macs);
 double combine_macs_deep(const struct combine_scale *scale, double phi, double deep_phi, double macs);
+
+/* --- finals --- */
+
+enum { COMBINE_FINAL_DRAWS_MAX = 8 };
+
+/* How the best of a search are scored once more: by a network of the papers' size, trained several times from different initial
+ * weights. */
+struct combine_finals {
+    const char *name, *protocol;
+    unsigned draws; /* trainings */
+    int taps;
+    struct combine_part nearness; /* of one training */
+    struct combine_part log_macs;
+};
+
+/* The name under which a study keeps the finals that were asked for by `name`, as protocol_kept_name: "final" is "final-1" today.
+ * Static, or `name` itself. */
+const char *combine_finals_kept_name(const char *name);
+
+/* The finals of that name for a search in that space with that protocol; NULL where there are none. Static. */
+const struct combine_finals *combine_finals(const char *space, const char *protocol, const char *name);
+
+/* final score = z(mean of the draws' nearness) + z(ln MACs); phi: one a draw. */
+double combine_final(const struct combine_finals *finals, const double *phi, double macs);
 
 #endif

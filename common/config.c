@@ -242,20 +242,54 @@ void config_oneshot_protocol(const struct config_study *study, struct oneshot_pr
     }
 }
 
+/* Whether there is one best to look for: a study without costs, or with a limit. */
+static bool looks_for_one(const struct config_study *study)
+{
+    bool limited = study->cost_count == 0;
+    for (size_t i = 0; i < study->cost_count; i++)
+        limited |= study->costs[i].has_max;
+    return limited;
+}
+
+static uint32_t usual_finalists(const struct config_study *study)
+{
+    uint32_t budget = study->budget.evaluations;
+    const struct config_fitness *fitness = &study->fitness;
+    if (strcmp(fitness->combine, "macs+deep") != 0 || !looks_for_one(study) ||
+        combine_finals(study->space, fitness->protocol, combine_finals_kept_name("final")) == NULL)
+        return 0;
+    return budget > 0 && budget / CONFIG_FINALIST_OF < CONFIG_FINALISTS ? budget / CONFIG_FINALIST_OF : CONFIG_FINALISTS;
+}
+
 /* stored: these are settings out of a database, where a key that is missing did not exist yet. */
-static enum status_code complete_fitness(const struct config_yaml *yaml, bool stored, struct config_study *study,
+static enum status_code complete_finals(const struct config_yaml *yaml, bool stored, struct config_study *study,
+                                        struct status *status)
+{
+    struct config_fitness *fitness = &study->fitness;
+    if (!stored && !given(yaml, offsetof(struct config_study, fitness.finalists)))
+        fitness->finalists = usual_finalists(study);
+    if (fitness->finalists == 0)
+        return STATUS_OK;
+    char *kept = strdup(combine_finals_kept_name(fitness->finals != NULL ? fitness->finals : "final"));
+    if (kept == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for the settings");
+    free(fitness->finals);
+    fitness->finals = kept;
+    if (combine_finals(study->space, fitness->protocol, kept) != NULL)
+        return STATUS_OK;
+    return refuse(
+        yaml, "fitness.finalists", status,
+        "is %u, but there are no finals '%.64s' for %s in the space %s: how their scores spread was not measured; leave it "
+        "out, or take 0",
+        fitness->finalists, kept, fitness->protocol, study->space);
+}
+
+static enum status_code complete_combine(const struct config_yaml *yaml, bool stored, struct config_study *study,
                                          struct status *status)
 {
     struct config_fitness *fitness = &study->fitness;
-    if (fitness->source == CONFIG_FITNESS_ONESHOT)
-        return complete_oneshot(yaml, study, status);
-    if (fitness->source != CONFIG_FITNESS_RMI)
-        return STATUS_OK;
-    enum status_code code = keep_protocol(yaml, stored, study, status);
-    if (code != STATUS_OK)
-        return code;
     bool scaled = combine_scale(study->space, fitness->protocol) != NULL;
-    code = give(&fitness->combine, scaled && !stored ? "macs+deep" : "none", status);
+    enum status_code code = give(&fitness->combine, scaled && !stored ? "macs+deep" : "none", status);
     if (code != STATUS_OK || strcmp(fitness->combine, "none") == 0)
         return code;
     if (strcmp(fitness->combine, "macs") != 0 && strcmp(fitness->combine, "macs+deep") != 0)
@@ -267,6 +301,21 @@ static enum status_code complete_fitness(const struct config_yaml *yaml, bool st
                       "weighed; leave it out, or take none",
                       fitness->combine, fitness->protocol, study->space);
     return STATUS_OK;
+}
+
+static enum status_code complete_fitness(const struct config_yaml *yaml, bool stored, struct config_study *study,
+                                         struct status *status)
+{
+    struct config_fitness *fitness = &study->fitness;
+    if (fitness->source == CONFIG_FITNESS_ONESHOT)
+        return complete_oneshot(yaml, study, status);
+    if (fitness->source != CONFIG_FITNESS_RMI)
+        return STATUS_OK;
+    enum status_code code = keep_protocol(yaml, stored, study, status);
+    if (code != STATUS_OK)
+        return code;
+    code = complete_combine(yaml, stored, study, status);
+    return code == STATUS_OK ? complete_finals(yaml, stored, study, status) : code;
 }
 
 /* An agent's latency has no column, so that studies of the time before energy keep their text. */

@@ -13,6 +13,9 @@
 
 enum { CONFIG_COSTS_MAX = 8, CONFIG_NAME_BYTES = 64 };
 
+/* By default so many finalists, and no more than one of so many evaluations that the budget allows. */
+enum { CONFIG_FINALISTS = 20, CONFIG_FINALIST_OF = 5 };
+
 enum config_fitness_source { CONFIG_FITNESS_RMI, CONFIG_FITNESS_TABLE, CONFIG_FITNESS_ONESHOT };
 enum config_cost_source { CONFIG_COST_TABLE, CONFIG_COST_AGENT, CONFIG_COST_MACS, CONFIG_COST_PARAMS, CONFIG_COST_LUT };
 
@@ -85,6 +88,11 @@ struct config_fitness {
     /* RMI: "macs" or "macs+deep": phi and what else are one fitness (common/combine.h); "none": phi alone. By default "macs+deep"
      * where space and protocol have a scale; in settings stored before there was a choice "none". */
     char *combine;
+    /* RMI: when the search has ended, so many of its best are scored once more, in that way (common/combine.h: combine_finals). By
+     * default CONFIG_FINALISTS of "final" where there is one, combine is "macs+deep" and the limits leave one best to look for; in
+     * settings stored before there were finals 0. 0: none, and finals may be NULL. */
+    uint32_t finalists;
+    char *finals;
     char *file;   /* TABLE: CSV path */
     char *column; /* TABLE: its column; larger is better */
     struct config_oneshot oneshot;

@@ -13,14 +13,17 @@ static const struct preset {
 } presets[] = {
     {"nb201", {"rmi-full", 151, 16, 5, 0.1, 0.9, 5e-4, 0.8}},   {"nb201", {"rmi-fast-1", 51, 16, 1, 0.1, 0.9, 5e-4, 0.8}},
     {"nb201", {"rmi-fast-2", 21, 16, 1, 0.1, 0.9, 5e-4, 0.8}},  {"nb201", {"rmi-deep-1", 16, 8, 5, 0.1, 0.9, 5e-4, 0.8}},
-    {"darts", {"rmi-full", 251, 16, 8, 0.025, 0.9, 3e-4, 0.8}}, {"darts", {"rmi-fast", 51, 16, 5, 0.025, 0.9, 3e-4, 0.8}},
-    {"fbnet", {"rmi-full", 151, 16, 22, 0.1, 0.9, 5e-4, 0.8}},  {"fbnet", {"rmi-fast", 51, 16, 22, 0.1, 0.9, 5e-4, 0.8}},
+    {"nb201", {"rmi-final-1", 41, 16, 5, 0.1, 0.9, 5e-4, 0.8}}, {"darts", {"rmi-full", 251, 16, 8, 0.025, 0.9, 3e-4, 0.8}},
+    {"darts", {"rmi-fast", 51, 16, 5, 0.025, 0.9, 3e-4, 0.8}},  {"fbnet", {"rmi-full", 151, 16, 22, 0.1, 0.9, 5e-4, 0.8}},
+    {"fbnet", {"rmi-fast", 51, 16, 22, 0.1, 0.9, 5e-4, 0.8}},
 };
 
 /* Presets whose numbers have changed, or may. */
 static const struct renamed {
     const char *space, *name, *then, *today;
-} renamed[] = {{"nb201", "rmi-fast", "rmi-fast-1", "rmi-fast-2"}, {"nb201", "rmi-deep", "rmi-deep-1", "rmi-deep-1"}};
+} renamed[] = {{"nb201", "rmi-fast", "rmi-fast-1", "rmi-fast-2"},
+               {"nb201", "rmi-deep", "rmi-deep-1", "rmi-deep-1"},
+               {"nb201", "rmi-final", "rmi-final-1", "rmi-final-1"}};
 
 const char *protocol_kept_name(const char *space, const char *name, bool stored)
 {
@@ -46,7 +49,7 @@ enum status_code protocol_preset(const char *space, const char *name, struct pro
         return status_set(status, STATUS_NOT_FOUND,
                           "candidates of the space %s cannot be scored by RMI: no protocol is known for it", space);
     return status_set(status, STATUS_NOT_FOUND,
-                      "protocol \"%s\" is not known; known are rmi-full and rmi-fast, and in nb201 rmi-deep", name);
+                      "protocol \"%s\" is not known; known are rmi-full and rmi-fast, and in nb201 rmi-deep and rmi-final", name);
 }
 
 static enum status_code check_integer(const char *what, int32_t value, int32_t low, int32_t high, struct status *status)

@@ -23,7 +23,7 @@ struct protocol {
 /* The preset of that name for candidates of that space.
  * nb201 (methods 1.5): "rmi-full" (151 passes, 16 channels, 5 cells a stage, lr 0.1, momentum 0.9, weight decay 5e-4, beta 0.8) or
  * "rmi-fast" (21 passes, 1 cell a stage, else the same) with "rmi-deep" (16 passes, 8 channels, 5 cells a stage) as its second
- * network: ours, the knee of docs/PROXY.md.
+ * network: ours, the knee of docs/PROXY.md. "rmi-final" (41 passes, else as "rmi-full"): of finalists, ours.
  * darts (methods 1.5): "rmi-full" (251 passes, 16 channels, 8 cells in all, lr 0.025, momentum 0.9, weight decay 3e-4, beta 0.8) or
  * "rmi-fast" (51 passes, 5 cells: the fewest that leave a normal cell in each stage; else the same).
  * fbnet (ours; nothing is published): as nb201's, with 22 layers; "rmi-fast" has 51 passes. Layers cannot be left out.

@@ -58,7 +58,9 @@ static enum status_code take_study(const struct export_options *options, struct 
     space_build_complete(&subject->sizes, &sizes);
     subject->seed = report.settings->seed;
     snprintf(subject->space, sizeof subject->space, "%s", report.settings->space);
-    if (report.best != NULL)
+    if (report.final != NULL)
+        snprintf(subject->arch, sizeof subject->arch, "%s", report.final->point.arch);
+    else if (report.best != NULL)
         snprintf(subject->arch, sizeof subject->arch, "%s", report.best->arch);
     else if (options->arch == NULL)
         code = status_set(status, STATUS_NOT_FOUND, "no candidate of %s satisfies its constraints; name one with --arch",
@@ -192,12 +194,12 @@ static int run_verb(int argc, char **argv)
         {"seed", KEY_SEED, "S", 0, "of the initial weights; default the study's, else 0", 3},
         {"weights", KEY_WEIGHTS, "FILE", 0, "weights by name (safetensors) instead of initial ones", 3},
         {0}};
-    static const struct argp argp = {
-        .options = option_table,
-        .parser = parse_option,
-        .args_doc = "[STUDY]",
-        .doc = "Writes a study's best architecture, or the one given by --arch, as an ONNX model (opset 13) with "
-               "initial weights drawn from the seed, ready to be trained or measured."};
+    static const struct argp argp = {.options = option_table,
+                                     .parser = parse_option,
+                                     .args_doc = "[STUDY]",
+                                     .doc = "Writes a study's best architecture (the one that its finals chose, where it has "
+                                            "some), or the one given by --arch, as an ONNX model (opset 13) with "
+                                            "initial weights drawn from the seed, ready to be trained or measured."};
     struct export_options options = {.study = NULL};
     struct subject subject;
     struct status status = {0};

@@ -180,6 +180,12 @@ static enum status_code explain_study(const struct cli_ask *ask, struct wanted *
     char *todo = why_because(why, "no_master", "a master: none runs on this database");
     snprintf(todo, WHY_SENTENCE_BYTES, "hwnas study resume %s --db %.200s", ask->question.study, ask->db);
     enum status_code code = collect(wanted, status);
+    /* That finals have begun, a study opened anew finds out by going on. */
+    struct study_counts now;
+    study_count(search_study(wanted->search), &now);
+    why->counts.finals = now.finals;
+    why->counts.finalists = now.finalists;
+    why->counts.finals_scored = now.finals_scored;
     if (code == STATUS_OK)
         code = explain_all(wanted->search, wanted->measurements, ask->db, status);
     for (size_t i = 0; i < wanted->measurements->device_count && code == STATUS_OK; i++) {

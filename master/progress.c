@@ -85,6 +85,8 @@ enum status_code progress_parse(const char *line, struct progress *out, struct s
         .measuring = count_of(object, "measuring"),
         .workers = count_of(object, "workers"),
         .agents = count_of(object, "agents"),
+        .finalists = count_of(object, "finalists"),
+        .finals_scored = count_of(object, "finals_scored"),
         .seconds = json_number_value(json_object_get(object, "seconds")),
         .eta_seconds = json_is_number(eta) ? json_number_value(eta) : -1,
     };
@@ -120,26 +122,27 @@ double progress_rate_update(struct progress_rate *rate, const struct progress *p
     return rate->count / rate->counted;
 }
 
-/* As many proposals as there will be; 0 where that is unknown. A budget reaches as far as the share of distinct ones says. */
+/* As many proposals as there will be, and what the finalists take; 0 where that is unknown. A budget reaches as far as the share of
+ * distinct ones says. */
 static double expected_candidates(const struct progress_work *work)
 {
     double by_budget = work->budget > 0 && work->distinct > 0 ? work->asked * work->budget / work->distinct : INFINITY;
     double expected = fmin(work->total > 0 ? work->total : INFINITY, by_budget);
-    return isfinite(expected) ? expected : 0;
+    return isfinite(expected) ? expected + work->finals : 0;
 }
 
 double progress_fraction(const struct progress_work *work)
 {
     double expected = expected_candidates(work);
-    return expected > 0 ? fmin(1, work->done / expected) : 0;
+    return expected > 0 ? fmin(1, (work->done + work->finals_done) / expected) : 0;
 }
 
 double progress_eta(const struct progress_work *work)
 {
-    double new = work->done - work->done_at_start;
+    double done = work->done + work->finals_done, new = done - work->done_at_start;
     if (work->total <= 0 || new <= 0 || work->done > work->total)
         return -1;
-    return fmax(0, expected_candidates(work) - work->done) / new * work->seconds;
+    return fmax(0, expected_candidates(work) - done) / new * work->seconds;
 }
 
 bool progress_best_differs(const struct progress *a, const struct progress *b)
@@ -227,7 +230,9 @@ static void add_bar(struct canvas *canvas, double fraction, bool colour)
 static void add_counts(struct canvas *canvas, const struct progress *progress, double per_second)
 {
     add_part(canvas, "%ju scored", (uintmax_t)progress->scored);
-    if (per_second > 0 && !progress->finished)
+    if (progress->finalists > 0)
+        add_part(canvas, "finalists %ju of %ju scored", (uintmax_t)progress->finals_scored, (uintmax_t)progress->finalists);
+    if (per_second > 0 && !progress->finished && progress->finalists == 0)
         add_part(canvas, per_second < 10 ? "%.2f/s" : "%.0f/s", per_second);
     if (progress->generations > 0)
         add_part(canvas, "generation %ju/%ju", (uintmax_t)progress->generation, (uintmax_t)progress->generations);

@@ -25,6 +25,7 @@ struct progress {
     uint64_t asked, total, scored, distinct, cached;
     double done, fraction;
     uint64_t running, queued, measuring, workers, agents;
+    uint64_t finalists, finals_scored; /* finalists 0: the search has not ended yet, or there are no finals */
     bool has_best;
     char best_arch[ARCH_TEXT_BYTES];
     double best_fitness;
@@ -54,6 +55,7 @@ double progress_rate_update(struct progress_rate *rate, const struct progress *p
 /* How far a search is, in candidates. */
 struct progress_work {
     double done, done_at_start; /* told, or under way for a part of their values; of them before this master began */
+    double finals, finals_done; /* what scoring the finalists takes, in candidates; of it done */
     double total;               /* asks in all; 0: unknown */
     double asked, distinct;     /* proposals, and those of them that cost an evaluation, done or not */
     double budget;              /* of the latter; 0: none */

@@ -2,14 +2,13 @@
  * cli_export.c. */
 #include "master/report.h"
 
-#include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
 #include "master/pareto.h"
+#include "master/report_finals.h"
 #include "master/strategy.h"
 
 /* --- collecting --- */
@@ -37,7 +36,7 @@ static bool is_better(const struct config_study *settings, const struct report_p
     return false;
 }
 
-static struct report_point point_of(const struct config_study *settings, const struct study_candidate *candidate)
+struct report_point report_point_of(const struct config_study *settings, const struct study_candidate *candidate)
 {
     struct report_point point = {.fitness = candidate->result.fitness};
     snprintf(point.arch, sizeof point.arch, "%s", candidate->arch_text);
@@ -60,7 +59,9 @@ static enum status_code collect(void *context, const struct study_candidate *can
     report->valued += candidate->result.feasible;
     report->distinct += !candidate->cached && !candidate->skipped;
     if (report->answer != NULL && candidate->result.feasible && strcmp(candidate->arch_text, report->answer->arch) == 0)
-        *report->answer = point_of(report->settings, candidate);
+        *report->answer = report_point_of(report->settings, candidate);
+    if (report->finals != NULL)
+        report_finals_offer(report->finals, candidate);
     if (!candidate->satisfies)
         return STATUS_OK;
     report->satisfying++;
@@ -70,7 +71,7 @@ static enum status_code collect(void *context, const struct study_candidate *can
     seen = calloc(1, sizeof *seen);
     if (seen == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for the candidates of %s", report->study.name);
-    seen->point = point_of(report->settings, candidate);
+    seen->point = report_point_of(report->settings, candidate);
     HASH_ADD_STR(report->seen, point.arch, seen);
     if (seen->hh.tbl == NULL) {
         free(seen);
@@ -150,6 +151,18 @@ static enum status_code keep_best(struct report *report, struct status *status)
     return STATUS_OK;
 }
 
+/* Who is chosen is known when the study is finished: before, another finalist may yet come. */
+static enum status_code keep_final(struct store *store, struct report *report, struct status *status)
+{
+    if (report->finals == NULL)
+        return STATUS_OK;
+    enum status_code code = report_finals_score(report->finals, store, status);
+    const struct report_finals *finals = report->finals;
+    if (code == STATUS_OK && report->study.state == STORE_STUDY_FINISHED && finals->count > 0 && !isnan(finals->list[0].score))
+        report->final = &finals->list[0];
+    return code;
+}
+
 static void free_seen(struct report *report)
 {
     struct report_seen *seen, *next;
@@ -203,6 +216,8 @@ enum status_code report_begin(struct store *store, const char *name, struct repo
         return code;
     code = config_parse(out->study.settings, strlen(out->study.settings), "stored settings", &out->settings, status);
     if (code == STATUS_OK)
+        code = report_finals_open(out->settings, out->study.files, &out->finals, status);
+    if (code == STATUS_OK)
         code = expect_answer(out, status);
     if (code != STATUS_OK)
         report_free(out);
@@ -220,6 +235,8 @@ enum status_code report_go_on(struct store *store, struct report *report, size_t
         code = keep_best(report, status);
     if (code == STATUS_OK)
         code = keep_front(report, status);
+    if (code == STATUS_OK)
+        code = keep_final(store, report, status);
     free_seen(report);
     if (code != STATUS_OK)
         report_free(report);
@@ -251,195 +268,7 @@ void report_free(struct report *report)
     config_free(report->settings);
     free(report->best);
     free(report->answer);
+    report_finals_free(report->finals);
     free(report->front);
     *report = (struct report){.front = NULL};
-}
-
-/* --- texts --- */
-
-void report_number(double value, char out[DECIMAL_BYTES])
-{
-    if (!isfinite(value)) {
-        snprintf(out, DECIMAL_BYTES, "null");
-        return;
-    }
-    decimal_print(value, out);
-}
-
-void report_json_text(const char *text, FILE *out)
-{
-    json_t *string = json_string(text); /* NULL when it is not UTF-8 */
-    char *quoted = string != NULL ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
-    fputs(quoted != NULL ? quoted : "null", out);
-    free(quoted);
-    json_decref(string);
-}
-
-void report_csv_field(const char *text, FILE *out)
-{
-    if (strpbrk(text, ",\"\r\n") == NULL) {
-        fputs(text, out);
-        return;
-    }
-    fputc('"', out);
-    for (; *text != '\0'; text++) {
-        if (*text == '"')
-            fputc('"', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
-}
-
-/* --- printing --- */
-
-static void print_point_json(const struct report *report, const struct report_point *point, FILE *out)
-{
-    char number[32];
-    fputs("{\"arch\":", out);
-    report_json_text(point->arch, out);
-    report_number(point->fitness, number);
-    fprintf(out, ",\"fitness\":%s,\"costs\":{", number);
-    for (size_t i = 0; i < report->settings->cost_count; i++) {
-        report_number(point->costs[i], number);
-        fputs(i > 0 ? "," : "", out);
-        report_json_text(report->settings->costs[i].name, out);
-        fprintf(out, ":%s", number);
-    }
-    fputs("}}", out);
-}
-
-static void print_front_json(const struct report *report, FILE *out)
-{
-    fputs("\"front\":[", out);
-    for (size_t i = 0; i < report->front_count; i++) {
-        fputs(i > 0 ? "," : "", out);
-        print_point_json(report, &report->front[i], out);
-    }
-    fputc(']', out);
-}
-
-static void print_front_csv(const struct report *report, FILE *out)
-{
-    char number[32];
-    fputs("arch,fitness", out);
-    for (size_t i = 0; i < report->settings->cost_count; i++) {
-        fputc(',', out);
-        report_csv_field(report->settings->costs[i].name, out);
-    }
-    fputs("\n", out);
-    for (size_t row = 0; row < report->front_count; row++) {
-        report_csv_field(report->front[row].arch, out);
-        report_number(report->front[row].fitness, number);
-        fprintf(out, ",%s", number);
-        for (size_t i = 0; i < report->settings->cost_count; i++) {
-            report_number(report->front[row].costs[i], number);
-            fprintf(out, ",%s", isfinite(report->front[row].costs[i]) ? number : "");
-        }
-        fputs("\n", out);
-    }
-}
-
-static int column_width(const char *heading)
-{
-    int length = (int)strlen(heading);
-    return length < 10 ? 10 : length;
-}
-
-static void print_front_table(const struct report *report, FILE *out)
-{
-    const struct config_study *settings = report->settings;
-    fprintf(out, "%10s", "fitness");
-    for (size_t i = 0; i < settings->cost_count; i++)
-        fprintf(out, "  %*s", column_width(settings->costs[i].name), settings->costs[i].name);
-    fputs("  architecture\n", out);
-    for (size_t row = 0; row < report->front_count; row++) {
-        fprintf(out, "%10.6g", report->front[row].fitness);
-        for (size_t i = 0; i < settings->cost_count; i++)
-            fprintf(out, "  %*.6g", column_width(settings->costs[i].name), report->front[row].costs[i]);
-        fprintf(out, "  %s\n", report->front[row].arch);
-    }
-}
-
-void report_print_json(const struct report *report, FILE *out)
-{
-    char number[32];
-    fputs("{\"study\":", out);
-    report_json_text(report->study.name, out);
-    fputs(",\"best\":", out);
-    if (report->best != NULL)
-        print_point_json(report, report->best, out);
-    else
-        fputs("null", out);
-    if (report->answer != NULL) {
-        fputs(",\"answer\":", out);
-        print_point_json(report, report->answer, out);
-    }
-    fputc(',', out);
-    print_front_json(report, out);
-    report_number(round(report->study.seconds * 1000) / 1000, number);
-    fprintf(out, ",\"evaluations\":{\"asked\":%" PRIu64 ",\"distinct\":%" PRIu64 ",\"cached\":%" PRIu64 "},\"seconds\":%s}",
-            report->asked, report->distinct, report->cached, number);
-}
-
-static void print_point(const struct report *report, const char *heading, const struct report_point *point, FILE *out)
-{
-    fprintf(out, "%s\n  %-12s %s\n  %-12s %.6g\n", heading, "architecture", point->arch, "fitness", point->fitness);
-    for (size_t i = 0; i < report->settings->cost_count; i++)
-        fprintf(out, "  %-12s %.6g\n", report->settings->costs[i].name, point->costs[i]);
-    fputc('\n', out);
-}
-
-static void print_table(const struct report *report, FILE *out)
-{
-    fprintf(out,
-            "%s: %s after %.1f s; %" PRIu64 " candidates asked, %" PRIu64 " distinct, %" PRIu64 " known already, %" PRIu64
-            " ruled out\n",
-            report->study.name, store_study_state_name(report->study.state), report->study.seconds, report->asked, report->distinct,
-            report->cached, report->skipped);
-    uint32_t budget = report->settings->budget.evaluations;
-    if (budget > 0 && report->distinct >= budget)
-        fprintf(out, "its budget of %" PRIu32 " evaluations is spent (budget.evaluations)\n", budget);
-    fputc('\n', out);
-    if (report->best != NULL)
-        print_point(report, "best", report->best, out);
-    else
-        fputs("no candidate satisfies the constraints\n", out);
-    if (report->answer != NULL)
-        print_point(report, "the method's own answer", report->answer, out);
-    else if (report->study.state == STORE_STUDY_FINISHED && strategy_answers(&report->settings->strategy))
-        fprintf(out,
-                "no answer of the method's own: the search ended before %s came to its end; raise budget.evaluations or lower "
-                "strategy.generations (rminas: strategy.positives)\n\n",
-                report->settings->strategy.name);
-    if (report->best == NULL)
-        return;
-    fprintf(out, "front of %zu\n", report->front_count);
-    print_front_table(report, out);
-}
-
-void report_print(const struct report *report, enum cli_format format, FILE *out)
-{
-    switch (format) {
-    case CLI_JSON:
-        report_print_json(report, out);
-        fputc('\n', out);
-        return;
-    case CLI_CSV: print_front_csv(report, out); return;
-    case CLI_TABLE: print_table(report, out); return;
-    }
-}
-
-void report_print_front(const struct report *report, enum cli_format format, FILE *out)
-{
-    switch (format) {
-    case CLI_JSON:
-        fputs("{\"study\":", out);
-        report_json_text(report->study.name, out);
-        fputc(',', out);
-        print_front_json(report, out);
-        fputs("}\n", out);
-        return;
-    case CLI_CSV: print_front_csv(report, out); return;
-    case CLI_TABLE: print_front_table(report, out); return;
-    }
 }

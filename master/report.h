@@ -25,14 +25,29 @@ struct report_point {
     double costs[CONFIG_COSTS_MAX]; /* in the study's order */
 };
 
+/* One of the best candidates, which were scored once more when the search had ended (master/finals.h). */
+struct report_finalist {
+    struct report_point point;
+    size_t place; /* by the search's score, from 1 */
+    double score; /* the final one; NAN: a draw is missing, or could not be scored */
+};
+
+struct report_finals {
+    struct report_finalist *list;      /* by the final score, best first, those without one behind, by place; owned */
+    size_t count, scored;              /* scored: all draws are there */
+    struct report_finals_parts *parts; /* report_finals.c */
+};
+
 struct report_seen; /* report.c */
 
 struct report {
     struct store_study study;
-    struct config_study *settings; /* owned */
-    struct report_point *best;     /* owned; NULL when no candidate satisfies */
-    struct report_point *answer;   /* owned; the method's own, within the constraints or not; NULL when it has none */
-    struct report_point *front;    /* owned, front_count */
+    struct config_study *settings;       /* owned */
+    struct report_point *best;           /* owned; NULL when no candidate satisfies */
+    struct report_point *answer;         /* owned; the method's own, within the constraints or not; NULL when it has none */
+    struct report_finals *finals;        /* owned; NULL: the study has none */
+    const struct report_finalist *final; /* of them: what they chose when the study was finished; NULL: not yet, or nobody */
+    struct report_point *front;          /* owned, front_count */
     size_t front_count;
     uint64_t asked;
     uint64_t distinct, cached, skipped; /* of asked; they add up to it */
@@ -42,6 +57,9 @@ struct report {
     const struct report_seen *best_seen; /* of them */
     uint64_t next_told;
 };
+
+/* As it was told. */
+struct report_point report_point_of(const struct config_study *settings, const struct study_candidate *candidate);
 
 /* Reads everything of the study of that name. STATUS_NOT_FOUND names the studies that are there. Free with report_free. */
 enum status_code report_load(struct store *store, const char *name, struct report *out, struct status *status);
@@ -55,7 +73,8 @@ void report_free(struct report *report);
 
 /* JSON: the one object that scripts read, on one line:
  * {"study":…,"best":…|null,"front":[…],"evaluations":{"asked":…,"distinct":…,"cached":…},"seconds":…}, with "answer":… after
- * "best" where the method has one of its own. CSV: the front. */
+ * "best" where the method has one of its own, and "final":…|null, "finalists":{"in_all":…,"scored":…,"list":[…]} where the study
+ * has finals. CSV: the front. */
 void report_print(const struct report *report, enum cli_format format, FILE *out);
 
 /* That object without the line's end. */

@@ -155,7 +155,7 @@ static bool need_scores(struct study *study, struct pending *pending)
 {
     const struct study_candidate *candidate = &pending->candidate;
     char key[DIGEST_HEX_BYTES];
-    if (study->scale != NULL && study_own_macs(study, &candidate->arch, &pending->macs, NULL) != STATUS_OK)
+    if (study->scale != NULL && study_own_macs(study->space, &candidate->arch, &pending->macs, NULL) != STATUS_OK)
         return false;
     uint64_t seed = study->config->seed;
     pending->fitness = study_need(study, candidate, candidate->fitness_key, NULL, &study->first.protocol, seed);
@@ -204,6 +204,12 @@ static bool need_values(struct study *study, struct pending *pending, const stru
     return true;
 }
 
+/* Nothing is asked any more, and all that was asked is told. */
+static bool search_ended(const struct study *study)
+{
+    return study->closed && study->pending == NULL;
+}
+
 /* Not at the ask itself: a replay asks for what is told at once. One that waits for the weights of a one-shot net keeps those asked
  * after it waiting, which need the same or later ones. */
 static void split_asked(struct study *study)
@@ -216,6 +222,8 @@ static void split_asked(struct study *study)
         study->out_of_memory = !need_values(study, pending, &oneshot);
         pending->split = true;
     }
+    if (!study->out_of_memory && search_ended(study))
+        study->out_of_memory = !study_finals_begin(study);
 }
 
 /* --- asking --- */
@@ -423,13 +431,12 @@ static bool satisfies(const struct study *study, const struct strategy_result *r
     return result->feasible;
 }
 
-/* Highest fitness, then the lower cost (the first minimised one that differs), then what was told before, which `a` was not. */
-static bool better(const struct study *study, const struct study_candidate *a, const struct study_candidate *b)
+bool study_better(const struct config_study *config, const struct study_candidate *a, const struct study_candidate *b)
 {
     if (a->result.fitness != b->result.fitness)
         return a->result.fitness > b->result.fitness;
-    for (uint32_t i = 0; i < study->config->cost_count; i++)
-        if (!study->config->costs[i].limit_only && a->result.costs[i] != b->result.costs[i])
+    for (uint32_t i = 0; i < config->cost_count; i++)
+        if (!config->costs[i].limit_only && a->result.costs[i] != b->result.costs[i])
             return a->result.costs[i] < b->result.costs[i];
     return false;
 }
@@ -439,10 +446,11 @@ void study_tell(struct study *study, struct study_candidate *candidate)
     candidate->told = study->strategy.told;
     candidate->satisfies = satisfies(study, &candidate->result);
     strategy_tell(&study->strategy, candidate->ask, &candidate->arch, &candidate->result);
-    if (candidate->satisfies && (!study->has_best || better(study, candidate, &study->best))) {
+    if (candidate->satisfies && (!study->has_best || study_better(study->config, candidate, &study->best))) {
         study->best = *candidate;
         study->has_best = true;
     }
+    finals_offer(&study->finals, candidate);
     uint64_t told = study->strategy.told;
     study->out_of_memory |= study->strategy.out_of_memory; /* what it would save lacks something, or is not in order */
     study->snapshot_due = !study->out_of_memory && strategy_boundary(&study->strategy) &&
@@ -481,7 +489,7 @@ bool study_told(struct study *study, struct study_candidate *out)
 
 bool study_finished(const struct study *study)
 {
-    return study->closed && study->pending == NULL;
+    return search_ended(study) && study_finals_over(study);
 }
 
 const struct strategy *study_strategy(const struct study *study)
@@ -510,6 +518,7 @@ void study_count(const struct study *study, struct study_counts *out)
                                  .generation = strategy_generation(&study->strategy)};
     if (study->oneshot.course != NULL)
         out->epochs = course_done(study->oneshot.course, &out->epochs_in_all);
+    study_finals_count(study, out);
 }
 
 const struct study_candidate *study_best(const struct study *study)

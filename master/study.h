@@ -105,6 +105,9 @@ struct study_counts {
     uint64_t total;                     /* asks the strategy will make in all when nothing ends it early; 0 unknown */
     uint32_t generation;                /* completed */
     size_t epochs, epochs_in_all;       /* of a one-shot net: trained, of those known to be needed; 0 without one */
+    uint64_t finalists;                 /* there will be at most so many until the search has ended, then so many; 0: no finals */
+    uint64_t finals_scored;             /* of them, all of their values known */
+    bool finals;                        /* the search has ended, its finalists are being scored or have been */
 };
 
 struct study;
@@ -166,6 +169,10 @@ bool study_look_up(const struct study *study, const struct arch *arch, struct st
 /* MACs and parameters of the exact architecture in the study's network. */
 enum status_code study_paper_cost(const struct study *study, const struct arch *arch, struct cost *out, struct status *status);
 
+/* MACs that are combined with phi: of the canonical architecture, which is what a key stands for, in the space's own network, so
+ * that equal keys have equal fitness whatever the study's network is. */
+enum status_code study_own_macs(const struct space *space, const struct arch *arch, double *macs, struct status *status);
+
 /* The strategy in use, for its members and its own answer. */
 const struct strategy *study_strategy(const struct study *study);
 
@@ -173,14 +180,24 @@ const struct strategy *study_strategy(const struct study *study);
  * with the first's. Its fitness_key is the first's. */
 unsigned study_trainings(const struct study *study);
 
-/* The strategy is done (or the budget is spent, or 10,000 times as many were skipped as had an evaluation) and every candidate was
- * told. Found out by study_pump: false before the pump that could ask no more. */
+/* The strategy is done (or the budget is spent, or 10,000 times as many were skipped as had an evaluation), every candidate was
+ * told, and every finalist scored. Found out by study_pump: false before the pump that could ask no more. */
 bool study_finished(const struct study *study);
 
 /* Memory ran out: nothing more is asked or told. The coordinator ends; what is stored stays good. */
 bool study_out_of_memory(const struct study *study);
 
 void study_count(const struct study *study, struct study_counts *out);
+
+/* Trainings a finalist takes; 0: the study has no finals. */
+unsigned study_final_trainings(const struct study *study);
+
+/* The finalist that the finals have chosen, and its final score; NULL before the study is finished, and when there is none. */
+const struct study_candidate *study_final(const struct study *study, double *score);
+
+/* Whether a is better than b, which was told before: higher fitness, or equal and the lower cost (of those that are minimised, the
+ * first that differs). */
+bool study_better(const struct config_study *config, const struct study_candidate *a, const struct study_candidate *b);
 
 /* The best candidate so far: highest fitness among those that satisfy; ties go to the lower cost (of those that are minimised, the
  * first that differs), then to what was told earlier. NULL when none. */

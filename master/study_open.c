@@ -153,12 +153,12 @@ enum status_code study_paper_cost(const struct study *study, const struct arch *
     return cost_of(study->space, arch, &build, out, status);
 }
 
-enum status_code study_own_macs(const struct study *study, const struct arch *arch, double *macs, struct status *status)
+enum status_code study_own_macs(const struct space *space, const struct arch *arch, double *macs, struct status *status)
 {
     struct arch canonical;
     struct cost cost;
-    space_canonical(study->space, arch, &canonical);
-    enum status_code code = cost_of(study->space, &canonical, &study->space->ops->defaults, &cost, status);
+    space_canonical(space, arch, &canonical);
+    enum status_code code = cost_of(space, &canonical, &space->ops->defaults, &cost, status);
     if (code == STATUS_OK)
         *macs = (double)cost.macs;
     return code;
@@ -207,6 +207,8 @@ static enum status_code open_parts(struct study *study, struct tables *tables, c
     enum status_code code = open_costs(study, tables, status);
     if (code == STATUS_OK)
         code = open_fitness(study, tables, inputs, status);
+    if (code == STATUS_OK)
+        code = finals_open(&study->finals, study->config, study->space, &study->bundle, status);
     if (code == STATUS_OK)
         code = strategy_open(study->config, study->space, &study->strategy, status);
     return code;
@@ -261,6 +263,8 @@ void study_close(struct study *study)
     {
         free(pending);
     }
+    free(study->final_values);
+    finals_close(&study->finals);
     free_values(study);
     course_free(study->oneshot.course);
     free(study->oneshot.ends);

@@ -8,6 +8,7 @@
 #include "common/cost.h"
 #include "common/table.h"
 #include "master/course.h"
+#include "master/finals.h"
 #include "master/lut.h"
 #include "master/study.h"
 
@@ -76,6 +77,9 @@ struct study {
     struct study_file_entry files[STUDY_FILES_MAX];
     size_t file_count;
 
+    struct finals finals;
+    struct value **final_values; /* [finalist * draws + draw]; NULL: the search has not ended; owned, not what it points at */
+
     struct value *values; /* by key; owned */
     struct value *first_want, *last_want;
     struct pending *pending;       /* utlist in ask order; owned */
@@ -95,10 +99,6 @@ struct study {
 
 /* Texts, key and connectivity of an architecture; costs missing, nothing else known. */
 void study_name_candidate(const struct study *study, const struct arch *arch, uint64_t ask, struct study_candidate *out);
-
-/* MACs that are combined with phi: of the canonical architecture, which is what a key stands for, in the space's own network, so
- * that equal keys have equal fitness whatever the study's network is. */
-enum status_code study_own_macs(const struct study *study, const struct arch *arch, double *macs, struct status *status);
 
 /* The value of that key; wanted from outside when it is new: of an agent on that device, or of a worker (device NULL) that scores
  * with weights of that seed. NULL without memory. */
@@ -139,6 +139,18 @@ bool study_oneshot_ready(struct study *study, const struct pending *pending, str
 /* Where the course stands, as a JSON object (NULL without memory), and back into a study just opened. */
 struct json_t *study_oneshot_save(const struct study *study);
 enum status_code study_oneshot_load(struct study *study, const struct json_t *saved, struct status *status);
+
+/* --- study_finals.c --- */
+
+/* When the search has ended: wants the values that the finalists are scored by. No more than that happens, however often it is
+ * called. False without memory. */
+bool study_finals_begin(struct study *study);
+
+/* All of them have come, or there are no finals. Asked when the search has ended. */
+bool study_finals_over(const struct study *study);
+
+/* Its part of the counts. */
+void study_finals_count(const struct study *study, struct study_counts *counts);
 
 /* Takes it off the list; the caller frees it. */
 void study_take(struct study *study, struct pending *pending);

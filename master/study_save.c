@@ -12,15 +12,28 @@
 
 enum { SAVED_VERSION = 1 };
 
-static json_t *save_best(const struct study *study)
+/* One that satisfies; NULL without memory. */
+static json_t *save_good(const struct study *study, const struct study_candidate *candidate)
 {
     char genes[STRATEGY_GENES_BYTES];
-    if (!study->has_best)
-        return json_null();
-    strategy_genes_print(&study->best.arch, genes);
-    return json_pack("{s:s, s:I, s:I, s:b, s:f, s:o}", "genes", genes, "ask", (json_int_t)study->best.ask, "told",
-                     (json_int_t)study->best.told, "cached", (int)study->best.cached, "fitness", study->best.result.fitness,
-                     "costs", preference_save_costs(study->best.result.costs, study->config->cost_count));
+    strategy_genes_print(&candidate->arch, genes);
+    return json_pack("{s:s, s:I, s:I, s:b, s:f, s:o}", "genes", genes, "ask", (json_int_t)candidate->ask, "told",
+                     (json_int_t)candidate->told, "cached", (int)candidate->cached, "fitness", candidate->result.fitness, "costs",
+                     preference_save_costs(candidate->result.costs, study->config->cost_count));
+}
+
+static json_t *save_best(const struct study *study)
+{
+    return study->has_best ? save_good(study, &study->best) : json_null();
+}
+
+/* NULL when there are none, or without memory. */
+static json_t *save_finalists(const struct study *study)
+{
+    json_t *list = study->finals.count > 0 ? json_array() : NULL;
+    for (size_t i = 0; i < study->finals.count; i++)
+        json_array_append_new(list, save_good(study, &study->finals.list[i]));
+    return list;
 }
 
 /* Asked and not told; NULL when there is none, or without memory. */
@@ -40,12 +53,14 @@ enum status_code study_save(const struct study *study, void **data, size_t *size
 {
     json_t *strategy = strategy_save_json(&study->strategy), *best = save_best(study), *in_flight = save_in_flight(study);
     json_t *saved = NULL, *oneshot = study->oneshot.course != NULL ? study_oneshot_save(study) : NULL;
-    bool whole = (study->oneshot.course == NULL) == (oneshot == NULL);
+    json_t *finalists = save_finalists(study);
+    bool whole = (study->oneshot.course == NULL) == (oneshot == NULL) && json_array_size(finalists) == study->finals.count;
     if (whole && strategy != NULL && best != NULL && json_array_size(in_flight) == study->strategy.asked - study->strategy.told) {
-        saved = json_pack("{s:i, s:I, s:I, s:I, s:O, s:O, s:O*, s:O*}", "version", SAVED_VERSION, "distinct",
+        saved = json_pack("{s:i, s:I, s:I, s:I, s:O, s:O, s:O*, s:O*, s:O*}", "version", SAVED_VERSION, "distinct",
                           (json_int_t)study->distinct, "cached", (json_int_t)study->cached, "skipped", (json_int_t)study->skipped,
-                          "best", best, "strategy", strategy, "in_flight", in_flight, "oneshot", oneshot);
+                          "best", best, "strategy", strategy, "in_flight", in_flight, "oneshot", oneshot, "finalists", finalists);
     }
+    json_decref(finalists);
     json_decref(strategy);
     json_decref(best);
     json_decref(in_flight);
@@ -55,7 +70,8 @@ enum status_code study_save(const struct study *study, void **data, size_t *size
     return done ? STATUS_OK : status_set(status, STATUS_NO_MEMORY, "study %s: no memory to save it", study->config->name);
 }
 
-static enum status_code load_best(struct study *study, json_t *saved, struct status *status)
+static enum status_code load_good(const struct study *study, json_t *saved, const char *which, struct study_candidate *out,
+                                  struct status *status)
 {
     const char *genes;
     json_int_t ask, told = -1;
@@ -64,23 +80,45 @@ static enum status_code load_best(struct study *study, json_t *saved, struct sta
     json_t *costs;
     json_error_t error;
     struct arch arch;
-    if (json_is_null(saved))
-        return STATUS_OK;
     if (json_unpack_ex(saved, &error, 0, "{s:s, s:I, s?I, s:b, s:F, s:o}", "genes", &genes, "ask", &ask, "told", &told, "cached",
                        &cached, "fitness", &fitness, "costs", &costs) != 0)
-        return status_set(status, STATUS_BAD_INPUT, "saved search: best: %s", error.text);
+        return status_set(status, STATUS_BAD_INPUT, "saved search: %s: %s", which, error.text);
     if (ask < 0 || json_array_size(costs) != study->config->cost_count || !strategy_genes_parse(study->space, genes, &arch))
-        return status_set(status, STATUS_BAD_INPUT, "saved search: its best candidate is not one of study %s", study->config->name);
-    study_name_candidate(study, &arch, (uint64_t)ask, &study->best);
-    study->best.told = (uint64_t)(told >= 0 ? told : ask); /* saved before there was a steady mode: the same */
-    study->best.cached = cached;
-    study->best.result.feasible = true;
-    study->best.result.fitness = fitness;
+        return status_set(status, STATUS_BAD_INPUT, "saved search: its %s is not a candidate of study %s", which,
+                          study->config->name);
+    study_name_candidate(study, &arch, (uint64_t)ask, out);
+    out->told = (uint64_t)(told >= 0 ? told : ask); /* saved before there was a steady mode: the same */
+    out->cached = cached;
+    out->result.feasible = true;
+    out->result.fitness = fitness;
     for (uint32_t i = 0; i < study->config->cost_count; i++)
-        study->best.result.costs[i] = json_number_value(json_array_get(costs, i));
-    study->best.satisfies = true;
-    study->has_best = true;
+        out->result.costs[i] = json_number_value(json_array_get(costs, i));
+    out->satisfies = true;
     return STATUS_OK;
+}
+
+static enum status_code load_best(struct study *study, json_t *saved, struct status *status)
+{
+    if (json_is_null(saved))
+        return STATUS_OK;
+    enum status_code code = load_good(study, saved, "best", &study->best, status);
+    study->has_best = code == STATUS_OK;
+    return code;
+}
+
+/* In the order of the list, so that each finds its place as it did when it was told. */
+static enum status_code load_finalists(struct study *study, json_t *list, struct status *status)
+{
+    struct study_candidate candidate;
+    size_t i;
+    json_t *item;
+    enum status_code code = STATUS_OK;
+    json_array_foreach(list, i, item)
+    {
+        if (code == STATUS_OK && (code = load_good(study, item, "finalist", &candidate, status)) == STATUS_OK)
+            finals_offer(&study->finals, &candidate);
+    }
+    return code;
 }
 
 static enum status_code load_one_in_flight(struct study *study, json_t *saved, struct status *status)
@@ -125,11 +163,11 @@ static enum status_code load_saved(struct study *study, json_t *saved, struct st
 {
     int version;
     json_int_t distinct, cached, skipped;
-    json_t *best, *strategy, *in_flight = NULL, *oneshot = NULL;
+    json_t *best, *strategy, *in_flight = NULL, *oneshot = NULL, *finalists = NULL;
     json_error_t error;
-    if (json_unpack_ex(saved, &error, 0, "{s:i, s:I, s:I, s:I, s:o, s:o, s?o, s?o}", "version", &version, "distinct", &distinct,
-                       "cached", &cached, "skipped", &skipped, "best", &best, "strategy", &strategy, "in_flight", &in_flight,
-                       "oneshot", &oneshot) != 0)
+    if (json_unpack_ex(saved, &error, 0, "{s:i, s:I, s:I, s:I, s:o, s:o, s?o, s?o, s?o}", "version", &version, "distinct",
+                       &distinct, "cached", &cached, "skipped", &skipped, "best", &best, "strategy", &strategy, "in_flight",
+                       &in_flight, "oneshot", &oneshot, "finalists", &finalists) != 0)
         return status_set(status, STATUS_BAD_INPUT, "saved search: %s", error.text);
     if (version != SAVED_VERSION || distinct < 0 || cached < 0 || skipped < 0)
         return status_set(status, STATUS_BAD_INPUT, "saved search: version %d; version %d was expected", version, SAVED_VERSION);
@@ -138,6 +176,8 @@ static enum status_code load_saved(struct study *study, json_t *saved, struct st
         code = load_best(study, best, status);
     if (code == STATUS_OK && study->oneshot.course != NULL)
         code = study_oneshot_load(study, oneshot, status);
+    if (code == STATUS_OK)
+        code = load_finalists(study, finalists, status);
     if (code == STATUS_OK)
         code = load_in_flight(study, in_flight, status);
     study->distinct = (uint64_t)distinct;

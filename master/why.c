@@ -102,9 +102,18 @@ static json_t *board_json(const struct store_board *board)
                      time_json(board->since_wall_ms), "by_a_person", board->held, "reason", look_text_string(board->reason));
 }
 
+/* The search has ended and its best are scored once more. */
+static bool finals_begun(const struct why *why)
+{
+    return why->counts.finals && why->counts.finalists > 0;
+}
+
 static json_t *why_json(const struct why *why)
 {
     json_t *reasons = json_array(), *leases = json_array(), *failures = json_array(), *boards = json_array();
+    json_t *finals = finals_begun(why) ? json_pack("{s:I,s:I}", "in_all", (json_int_t)why->counts.finalists, "scored",
+                                                   (json_int_t)why->counts.finals_scored)
+                                       : NULL;
     for (size_t i = 0; i < why->reason_count; i++)
         json_array_append_new(reasons, json_pack("{s:s,s:o,s:o}", "code", why->reasons[i].code, "sentence",
                                                  look_text_string(why->reasons[i].sentence), "todo",
@@ -115,14 +124,14 @@ static json_t *why_json(const struct why *why)
         json_array_append_new(failures, failure_json(&why->failures[i]));
     for (size_t i = 0; i < why->board_count; i++)
         json_array_append_new(boards, board_json(&why->boards[i]));
-    return json_pack("{s:s,s:s,s:b,s:I,s:I,s:I,s:o,s:{s:{s:I,s:I},s:{s:I,s:I}},s:I,s:I,s:o,s:I,s:o,s:I,s:o}", "study", why->study,
-                     "state", why->state, "live", why->live, "asked", (json_int_t)why->counts.asked, "told",
+    return json_pack("{s:s,s:s,s:b,s:I,s:I,s:I,s:o,s:{s:{s:I,s:I},s:{s:I,s:I}},s:I,s:I,s:o,s:I,s:o,s:I,s:o,s:o*}", "study",
+                     why->study, "state", why->state, "live", why->live, "asked", (json_int_t)why->counts.asked, "told",
                      (json_int_t)why->counts.told, "total", (json_int_t)why->counts.total, "reasons", reasons, "tasks", "rmi",
                      "waiting", (json_int_t)why->waiting_rmi, "leased", (json_int_t)why->leased_rmi, "measure", "waiting",
                      (json_int_t)why->waiting_measure, "leased", (json_int_t)why->leased_measure, "workers",
                      (json_int_t)why->workers, "agents", (json_int_t)why->agents, "leases", leases, "leases_in_all",
                      (json_int_t)why->leases_in_all, "failures", failures, "failures_in_all", (json_int_t)why->failures_in_all,
-                     "quarantined", boards);
+                     "quarantined", boards, "finalists", finals);
 }
 
 /* --- as a table --- */
@@ -197,7 +206,10 @@ static void print_table(const struct why *why, FILE *out)
     fprintf(out, "study %s: %s, %" PRIu64, why->study, why->state, why->counts.told);
     if (why->counts.total > 0)
         fprintf(out, " of %" PRIu64, why->counts.total);
-    fputs(" candidates told\n", out);
+    fputs(" candidates told", out);
+    if (finals_begun(why))
+        fprintf(out, ", %" PRIu64 " of %" PRIu64 " finalists scored", why->counts.finals_scored, why->counts.finalists);
+    fputc('\n', out);
     print_reasons(why, out);
     fprintf(out, "\n%-12s  %8s  %8s\n%-12s  %8" PRIu32 "  %8" PRIu32 "\n%-12s  %8" PRIu32 "  %8" PRIu32 "\n", "tasks", "waiting",
             "leased", "rmi", why->waiting_rmi, why->leased_rmi, "measure", why->waiting_measure, why->leased_measure);

@@ -37,7 +37,7 @@ static const struct argp_option option_table[] = {
     {"arch", 'a', "STR", 0, "the architecture, as the space writes it (needed)", 1},
     {"bundle", 'b', "FILE", 0, "the reference bundle, made by `hwnas reference build` (needed)", 1},
     {"space", KEY_SPACE, "NAME", 0, "the search space; default nb201", 2},
-    {"protocol", KEY_PROTOCOL, "NAME", 0, "rmi-full (default), rmi-fast or rmi-deep", 2},
+    {"protocol", KEY_PROTOCOL, "NAME", 0, "rmi-full (default), rmi-fast, rmi-deep or rmi-final", 2},
     {"steps", KEY_STEPS, "N", 0, "forward passes recorded; default the protocol's", 2},
     {"cells", KEY_CELLS, "N", 0, "cells, counted as the space does; default the protocol's", 2},
     {"channels", KEY_CHANNELS, "N", 0, "channels of the first stage; default the protocol's", 2},

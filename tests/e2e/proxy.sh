@@ -14,6 +14,7 @@ constants() { # constants PATTERN: mean and spread of the line with it, as combi
 }
 holds 'combine.c has what the shallow network has' common/combine.c ".nearness = $(constants '^1 cell, 16 channels, seed 0, 21 passes')"
 holds '... and the deep one' common/combine.c ".deep_nearness = $(constants '^5 cells, 8 channels, seed 0, 16 passes')"
+holds '... and the network of the finals' common/combine.c ".nearness = $(constants '^5 cells, 16 channels, seed 0, 41 passes')"
 holds '... and both together' common/combine.c ".both_spread = $(sed -n 's/^both networks: spread \([0-9.]*\).*/\1/p' "$tap_folder/scale")"
 holds '... and MACs' common/combine.c ".log_macs = $(constants '^ln MACs')"
 

@@ -10,7 +10,7 @@ cat >s.yaml <<'YAML'
 name: s
 space: nb201
 strategy: {population: 4, generations: 3, tournament: 2}
-fitness: {source: rmi, bundle: ref.bundle, protocol: rmi-fast}
+fitness: {source: rmi, bundle: ref.bundle, protocol: rmi-fast, finalists: 0}
 costs: [{source: macs, max: 120e6}]
 seed: 3
 YAML
@@ -23,7 +23,7 @@ same 'it finds something' "$(python3 -c 'import json; print(0 < json.load(open("
 cat >combined.py <<'PYTHON'
 import json, math, re, sqlite3, sys
 number = {key: [float(value) for value in values.split(",")] for key, values in
-          re.findall(r"[.](\w+) = {?([-\d., ]*\d)}?[,}]", open(sys.argv[3]).read())}
+          re.findall(r"[.](\w+) = {?([-\d., ]*\d)}?[,}]", open(sys.argv[3]).read().split("finals_table")[0])}
 def standard(part, value): return (value - number[part][0]) / number[part][1]
 def near(phi): return -math.log(max(1 - phi / number["taps"][0], 1e-6))
 db, rows = sqlite3.connect(sys.argv[1]), 0
@@ -110,6 +110,56 @@ same 'by its name it is resumed, to the answer of then' "$(answer old)" "$(answe
 $hwnas run s.yaml --db one.db --set name=t --workers 1 -f json >t 2>err
 same 'a second study of the same settings finds the same' "$(answer t | sed 's/"study":"t"/"study":"s"/')" "$(answer one)"
 same 'and evaluates nothing anew' "$(evaluations one.db)" "$(evaluations three.db)"
+
+# --- finals: the same search, and its two best scored once more
+finals=(--set name=f --set fitness.finalists=2)
+cp one.db final.db
+cp one.db broken.db
+$hwnas run s.yaml "${finals[@]}" --db final.db --workers 2 -f json >final 2>final.err
+same 'a search with finals runs to its end' $? 0
+search() { python3 -c 'import json, sys; r = json.load(open(sys.argv[1])); print(r["best"], r["front"][0]["arch"], r["evaluations"])' "$1"; }
+same 'the search finds the same as without' "$(search final)" "$(search one)"
+cat >finals.py <<'PYTHON'
+import json, math, re, sqlite3, sys
+report, source = json.load(open(sys.argv[1])), open(sys.argv[3]).read()
+row = re.search(r'"rmi-fast-2",\s*[{][.]name = "final-1".*?[}][}],', source, re.S).group(0)
+number = {key: [float(value) for value in values.split(",")] for key, values in re.findall(r"[.](\w+) = {?([-\d., ]*\d)}?[,}]", row)}
+def standard(part, value): return (value - number[part][0]) / number[part][1]
+db = sqlite3.connect(sys.argv[2])
+listed = report["finalists"]["list"]
+assert report["finalists"]["in_all"] == report["finalists"]["scored"] == 2 == len(listed)
+assert [listed[0]["final"], sorted(f["place"] for f in listed)] == [max(f["final"] for f in listed), [1, 2]]
+assert report["final"] == listed[0], "the first is chosen"
+for finalist in listed:
+    canonical, macs = db.execute("SELECT canonical, value FROM candidate JOIN candidate_cost USING (study_id, ask) WHERE arch = ?", [finalist["arch"]]).fetchone()
+    steps = lambda detail: len(json.loads(detail)["trace"])
+    draws = [value for value, detail in db.execute("SELECT value, detail FROM evaluation WHERE arch = ?", [canonical]) if steps(detail) > 21]
+    assert len(draws) == number["draws"][0], draws
+    near = sum(-math.log(max(1 - phi / number["taps"][0], 1e-6)) for phi in draws) / len(draws)
+    assert abs(standard("nearness", near) + standard("log_macs", math.log(macs)) - finalist["final"]) < 1e-9
+print(True)
+PYTHON
+same 'the final score is the mean of fresh draws, with MACs' "$(/usr/bin/python3 finals.py final final.db "$source/common/combine.c")" True
+holds 'the progress says how many finalists are scored' final.err 'finalists 2 of 2 scored'
+$hwnas study show f --db final.db >shown
+holds 'study show tells who was chosen' shown 'chosen by the finals, of the 2 best'
+$hwnas export f --db final.db --onnx f.onnx 2>err
+same 'and that is what is exported' "$(grep -cF "$(python3 -c 'import json; print(json.load(open("final"))["final"]["arch"])')" err)" 1
+$hwnas run s.yaml "${finals[@]}" --db broken.db --workers 1 -f json >broken 2>broken.err &
+pid=$!
+in_the_finals() { # one draw is there at least, and one is not
+    $hwnas study why f --db broken.db >why 2>/dev/null && grep -q 'of 2 finalists scored' why && grep -Eq '^rmi +[1-4] ' why
+}
+until_true in_the_finals
+children=$(pgrep -P $pid)
+kill -9 $pid
+{ wait $pid; } 2>/dev/null
+until_true gone
+$hwnas study why f --db broken.db >why
+same 'study why tells how far the finals are' "$(grep -c ' candidates told, [01] of 2 finalists scored$' why)" 1
+$hwnas run s.yaml "${finals[@]}" --db broken.db --workers 2 -f json >broken 2>err
+same 'killed in the finals and run again it ends with the same answer' "$(answer broken)" "$(answer final)"
+same 'and no evaluation was lost or made twice' "$(evaluations broken.db)" "$(evaluations final.db)"
 
 # --- latency measured here
 $hwnas run s.yaml --db agent.db --workers 1 --canary-every 0 --set name=measured --set strategy.population=2 --set strategy.generations=1 \

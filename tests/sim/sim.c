@@ -353,7 +353,8 @@ static void write_study(struct sim *sim)
     snprintf(sim->study_path, sizeof sim->study_path, "%s/%s.yaml", sim->place->folder, sim->study->name);
     FILE *out = fopen(sim->study_path, "w");
     assert_non_null(out);
-    fprintf(out, "name: sim\nspace: nb201\nfitness: {source: rmi, bundle: ref.bundle, combine: none}\n%s", sim->study->settings);
+    fprintf(out, "name: sim\nspace: nb201\nfitness: {source: rmi, bundle: ref.bundle, combine: none, finalists: %u}\n%s",
+            sim->study->finalists, sim->study->settings);
     assert_int_equal(fclose(out), 0);
 }
 

@@ -126,6 +126,7 @@ struct sim_study {
     bool same_answer;     /* mode generations */
     uint64_t distinct;    /* evaluations the search ends after */
     struct sim_odds odds;
+    unsigned finalists; /* fitness.finalists */
 };
 
 /* Where simulations find their few real files. One a process. */

@@ -365,6 +365,19 @@ static void check_front(struct sim *sim, struct store *store, const struct repor
     free(points);
 }
 
+/* Every finalist is scored unless somebody gave up on it, and the best of them is the one that is shown. */
+static void check_finals(struct sim *sim, const struct report *report)
+{
+    const struct report_finals *finals = report->finals;
+    if (finals == NULL)
+        return;
+    SIM_HOLDS(sim, finals->count == sim->study->finalists || finals->count <= report->satisfying, "there are %zu finalists",
+              finals->count);
+    SIM_HOLDS(sim, finals->scored == finals->count || sim->healthy_given_up > 0, "%zu of %zu finalists are scored", finals->scored,
+              finals->count);
+    SIM_HOLDS(sim, (report->final != NULL) == (finals->count > 0 && !isnan(finals->list[0].score)), "who was chosen is not shown");
+}
+
 char *sim_front(struct sim *sim)
 {
     struct store *store;
@@ -380,6 +393,10 @@ char *sim_front(struct sim *sim)
     for (size_t i = 0; i < report.front_count; i++)
         fprintf(out, "%s %.17g %.17g %.17g\n", report.front[i].arch, report.front[i].fitness, report.front[i].costs[0],
                 report.front[i].costs[1]);
+    check_finals(sim, &report);
+    for (size_t i = 0; report.finals != NULL && i < report.finals->count; i++)
+        fprintf(out, "%s %.17g as finalist %zu\n", report.finals->list[i].point.arch, report.finals->list[i].score,
+                report.finals->list[i].place);
     fprintf(out, "%" PRIu64 " asked, %" PRIu64 " distinct\n", report.asked, report.distinct);
     fclose(out);
     report_free(&report);

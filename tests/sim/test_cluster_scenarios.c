@@ -11,9 +11,9 @@
     "budget: {evaluations: " evaluations "}\n"                                                                                     \
     "seed: 3\n"
 
-static const struct sim_study small = {"small", SETTINGS("12"), true, 12, {0, 0, 0}};
-static const struct sim_study longer = {"longer", SETTINGS("40"), true, 40, {0, 0, 0}};
-static const struct sim_study poisoned = {"poisoned", SETTINGS("120"), true, 120, {10, 0, 0}};
+static const struct sim_study small = {"small", SETTINGS("12"), true, 12, {0, 0, 0}, 0};
+static const struct sim_study longer = {"longer", SETTINGS("40"), true, 40, {0, 0, 0}, 0};
+static const struct sim_study poisoned = {"poisoned", SETTINGS("120"), true, 120, {10, 0, 0}, 0};
 
 static uint64_t first_seed(void)
 {

@@ -59,6 +59,55 @@ static void a_phi_at_its_maximum_is_finite_and_the_best_there_is(void **state)
     assert_true(isfinite(combine_macs_deep(scale, 0, 0, 4e7)));
 }
 
+/* The draws' mean counts, so one lucky draw of three is worth a third. */
+static void a_final_score_is_the_mean_of_the_draws_and_macs(void **state)
+{
+    (void)state;
+    const struct combine_finals *finals = combine_finals("nb201", "rmi-fast-2", combine_finals_kept_name("final"));
+    double phi[COMBINE_FINAL_DRAWS_MAX];
+    assert_non_null(finals);
+    assert_true(finals->draws > 1 && finals->draws <= COMBINE_FINAL_DRAWS_MAX);
+    double middle = finals->taps * (1 - exp(-finals->nearness.mean)), macs = exp(finals->log_macs.mean);
+    double nearer = finals->taps * (1 - exp(-finals->nearness.mean - finals->nearness.spread));
+    for (unsigned i = 0; i < finals->draws; i++)
+        phi[i] = middle;
+    assert_near(combine_final(finals, phi, macs), 0, 0, 1e-9);
+    assert_near(combine_final(finals, phi, macs * exp(finals->log_macs.spread)), 1, 0, 1e-9);
+    for (unsigned i = 0; i < finals->draws; i++) {
+        phi[i] = nearer;
+        assert_near(combine_final(finals, phi, macs), (i + 1.0) / finals->draws, 0, 1e-9);
+    }
+    phi[0] = finals->taps;
+    assert_true(isfinite(combine_final(finals, phi, macs)));
+}
+
+static void finals_are_known_by_space_protocol_and_name(void **state)
+{
+    (void)state;
+    struct protocol protocol;
+    struct status status;
+    const struct combine_finals *finals = combine_finals("nb201", "rmi-fast-2", "final-1");
+    assert_non_null(finals);
+    assert_string_equal(combine_finals_kept_name("final"), "final-1");
+    assert_string_equal(combine_finals_kept_name("other"), "other");
+    assert_null(combine_finals("nb201", "rmi-fast-2", "final"));
+    assert_null(combine_finals("nb201", "rmi-full", "final-1"));
+    assert_null(combine_finals("darts", "rmi-fast-2", "final-1"));
+    assert_ok(protocol_preset("nb201", finals->protocol, &protocol, &status), status);
+    assert_string_equal(protocol_kept_name("nb201", "rmi-final", false), finals->protocol);
+    assert_near(finals->log_macs.mean, scale_of_nb201()->log_macs.mean, 0, 0);
+    assert_near(finals->log_macs.spread, scale_of_nb201()->log_macs.spread, 0, 0);
+}
+
+/* Databases hold finals that were decided with these numbers. */
+static void final_scores_are_those_in_existing_databases(void **state)
+{
+    (void)state;
+    const struct combine_finals *finals = combine_finals("nb201", "rmi-fast-2", "final-1");
+    assert_int_equal(finals->draws, 3);
+    assert_near(combine_final(finals, (const double[]){2.9, 2.8, 2.95}, 4e7), 0.59365818355, 0, 1e-9);
+}
+
 /* In people's databases stand fitnesses that were computed with these numbers, and studies that go on. */
 static void the_fitness_is_that_in_existing_databases(void **state)
 {
@@ -115,6 +164,9 @@ int main(void)
         cmocka_unit_test(what_was_not_measured_has_no_scale),
         cmocka_unit_test(a_middling_architecture_has_0_and_a_spread_more_of_a_part_counts_1),
         cmocka_unit_test(a_phi_at_its_maximum_is_finite_and_the_best_there_is),
+        cmocka_unit_test(a_final_score_is_the_mean_of_the_draws_and_macs),
+        cmocka_unit_test(finals_are_known_by_space_protocol_and_name),
+        cmocka_unit_test(final_scores_are_those_in_existing_databases),
         cmocka_unit_test(the_fitness_is_that_in_existing_databases),
         cmocka_unit_test(the_second_network_is_a_preset_of_the_space),
         cmocka_unit_test(the_scale_of_macs_is_that_of_all_connected_cells),

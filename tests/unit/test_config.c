@@ -128,6 +128,45 @@ static void phi_and_macs_are_combined_where_their_scale_is_known(void **state)
     }
 }
 
+static uint32_t finalists_of(const char *text, const char *change)
+{
+    struct config_study *study = load_ok(text, change);
+    uint32_t finalists = study->fitness.finalists;
+    assert_true((finalists > 0) == (study->fitness.finals != NULL));
+    if (finalists > 0)
+        assert_string_equal(study->fitness.finals, "final-1");
+    config_free(study);
+    return finalists;
+}
+
+#define LIMITED "costs: [{source: macs, max: 5e7}, {source: params}]\n"
+
+static void finals_are_the_default_where_one_best_is_looked_for_by_the_default_fitness(void **state)
+{
+    (void)state;
+    static const char none[] = RMI_FITNESS("nb201", "") "costs: [{source: macs}]\n";
+    assert_int_equal(finalists_of(RMI_FITNESS("nb201", ""), NULL), CONFIG_FINALISTS);
+    assert_int_equal(finalists_of(RMI_FITNESS("nb201", "") LIMITED, NULL), CONFIG_FINALISTS);
+    assert_int_equal(finalists_of(none, NULL), 0); /* a front is looked for */
+    assert_int_equal(finalists_of(none, "fitness.finalists=7"), 7);
+    assert_int_equal(finalists_of(RMI_FITNESS("nb201", ""), "fitness.finalists=0"), 0);
+    assert_int_equal(finalists_of(RMI_FITNESS("nb201", ", finals: final-1"), "fitness.finalists=3"), 3);
+    assert_int_equal(finalists_of(RMI_FITNESS("nb201", ", combine: none"), NULL), 0);
+    assert_int_equal(finalists_of(RMI_FITNESS("nb201", ", combine: none"), "fitness.finalists=3"), 3);
+    assert_int_equal(finalists_of(RMI_FITNESS("nb201", ", protocol: rmi-full"), NULL), 0);
+    assert_int_equal(finalists_of(RMI_FITNESS("darts", ""), NULL), 0);
+}
+
+/* They shall not take longer than the search. */
+static void a_small_budget_has_fewer_finalists(void **state)
+{
+    (void)state;
+    assert_int_equal(finalists_of(RMI_FITNESS("nb201", ""), "budget.evaluations=0"), CONFIG_FINALISTS);
+    assert_int_equal(finalists_of(RMI_FITNESS("nb201", ""), "budget.evaluations=100"), 20);
+    assert_int_equal(finalists_of(RMI_FITNESS("nb201", ""), "budget.evaluations=54"), 10);
+    assert_int_equal(finalists_of(RMI_FITNESS("nb201", ""), "budget.evaluations=4"), 0);
+}
+
 /* Settings stored before `combine` was there, and before rmi-fast changed, mean what they meant then; those stored now come back.
  */
 static void stored_settings_keep_their_meaning(void **state)
@@ -139,12 +178,15 @@ static void stored_settings_keep_their_meaning(void **state)
     char difference[320], *text;
     assert_ok(config_parse(then, strlen(then), "the database", &old, &status), status);
     assert_fitness(old, "rmi-fast-1", "none");
+    assert_int_equal(old->fitness.finalists, 0);
     assert_true(config_difference(old, new, difference, sizeof difference));
     assert_non_null(strstr(difference, "fitness.protocol: rmi-fast-1 there, rmi-fast-2 here"));
     assert_non_null(strstr(difference, "fitness.combine: none there, macs+deep here"));
     assert_ok(config_text(new, &text, &status), status);
     assert_ok(config_parse(text, strlen(text), "the database", &again, &status), status);
     assert_fitness(again, "rmi-fast-2", "macs+deep");
+    assert_int_equal(again->fitness.finalists, CONFIG_FINALISTS);
+    assert_string_equal(again->fitness.finals, "final-1");
     assert_false(config_difference(again, new, difference, sizeof difference));
     free(text);
     config_free(old);
@@ -378,6 +420,11 @@ static const struct wrong wrongs[] = {
     {RMI_FITNESS("nb201", ", combine: params"), NULL,
      "study.yaml:3: fitness.combine: ", "'params' is not one of its words; give macs+deep, macs or none"},
     {RMI_FITNESS("darts", ", combine: macs"), NULL, "study.yaml:3: fitness.combine: ", "in the space darts was not measured"},
+    {RMI_FITNESS("nb201", ", finalists: 3, finals: best"), NULL, "study.yaml:3: fitness.finalists: ", "there are no finals 'best'"},
+    {RMI_FITNESS("darts", ", finalists: 3"), NULL, "study.yaml:3: fitness.finalists: ", "leave it out, or take 0"},
+    {RMI_FITNESS("nb201", ", protocol: rmi-full, finalists: 3"), NULL, "study.yaml:3: fitness.finalists: ", "for rmi-full"},
+    {RMI_FITNESS("nb201", ", finalists: 1001"), NULL, "study.yaml:3: fitness.finalists: ", "1000"},
+    {SMALLEST, "fitness.finalists=3", "fitness.finalists: ", "means nothing with source table"},
     {SMALLEST, "fitness.combine=macs", "fitness.combine: ", "means nothing with source table"},
     {SMALLEST, "fitness.epochs=3", "fitness.epochs: ", "means nothing with source table"},
     {"name: s\nspace: nb201\nfitness: {source: oneshot, images: ref.bundle}\n", NULL, "fitness.validation: ", "is missing"},
@@ -580,6 +627,8 @@ int main(void)
         cmocka_unit_test(the_smallest_study_gets_every_documented_default),
         cmocka_unit_test(sizes_left_out_are_those_of_the_space),
         cmocka_unit_test(phi_and_macs_are_combined_where_their_scale_is_known),
+        cmocka_unit_test(finals_are_the_default_where_one_best_is_looked_for_by_the_default_fitness),
+        cmocka_unit_test(a_small_budget_has_fewer_finalists),
         cmocka_unit_test(stored_settings_keep_their_meaning),
         cmocka_unit_test(flow_and_block_style_mean_the_same),
         cmocka_unit_test(files_are_found_beside_the_study_and_made_absolute),

@@ -252,6 +252,36 @@ static void the_end_is_by_candidates_or_by_budget_whichever_is_first(void **stat
     assert_near(progress_eta(&work), 50, 1e-9, 0);
 }
 
+/* They come after all candidates, so until then they lengthen what is to go. */
+static void finalists_count_by_what_they_take(void **state)
+{
+    (void)state;
+    struct progress_work work = {
+        .done = 50, .total = 100, .asked = 60, .distinct = 60, .seconds = 10, .finals = 60, .finals_done = 0};
+    assert_near(progress_fraction(&work), 50.0 / 160, 1e-12, 0);
+    assert_near(progress_eta(&work), 22, 1e-9, 0);
+    work.done = 100;
+    work.finals_done = 30;
+    assert_near(progress_fraction(&work), 130.0 / 160, 1e-12, 0);
+    work.done_at_start = 100; /* a master that began in the finals */
+    assert_near(progress_eta(&work), 10, 1e-9, 0);
+}
+
+static void in_the_finals_it_is_said_how_many_are_scored(void **state)
+{
+    (void)state;
+    char out[PROGRESS_TEXT_BYTES];
+    struct progress progress = parsed("{" COUNTS "," BEST ",\"eta_seconds\":13.2,\"finalists\":20,\"finals_scored\":12}");
+    assert_int_equal(progress.finalists, 20);
+    assert_int_equal(progress.finals_scored, 12);
+    progress_line(&progress, 3, out);
+    assert_non_null(strstr(out, "finalists 12 of 20 scored"));
+    assert_null(strstr(out, "/s")); /* the rate was that of candidates */
+    progress = parsed(RUNNING);
+    progress_line(&progress, 3, out);
+    assert_null(strstr(out, "finalists"));
+}
+
 static void nothing_is_foretold_without_a_total_or_before_the_first_result(void **state)
 {
     (void)state;
@@ -299,6 +329,8 @@ int main(void)
         cmocka_unit_test(a_stalled_search_has_a_rate_that_falls),
         cmocka_unit_test(what_is_asked_and_not_done_is_still_to_go),
         cmocka_unit_test(the_end_is_by_candidates_or_by_budget_whichever_is_first),
+        cmocka_unit_test(finalists_count_by_what_they_take),
+        cmocka_unit_test(in_the_finals_it_is_said_how_many_are_scored),
         cmocka_unit_test(nothing_is_foretold_without_a_total_or_before_the_first_result),
         cmocka_unit_test(times_read_like_a_clock),
     };

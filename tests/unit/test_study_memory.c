@@ -113,6 +113,61 @@ static void survives(const struct world *world, long step)
     assert_true(refused);
 }
 
+/* The finals' part of a study whose search has ended: told all but the last of its candidates, each allocation of the rest fails
+ * once. What was told stays, and without a failure the finalists are scored. */
+static bool ends(const struct world *world, long k, bool *whole)
+{
+    struct study *study = world_study(world);
+    struct study_want one;
+    struct status status;
+    for (size_t i = 0; i + 1 < want_count; i++)
+        assert_ok(study_replay(study, &want[i], &status), status);
+    failing_malloc_after(k);
+    for (int turn = 0; !study_finished(study) && !study_out_of_memory(study); turn++) {
+        assert_true(turn < 10);
+        study_pump(study, SIZE_MAX);
+        while (study_want(study, &one))
+            study_provide(study, one.key, &(struct study_value){.feasible = true, .value = 2});
+        while (study_told(study, got))
+            continue;
+    }
+    *whole = failing_malloc_after(FAILING_MALLOC_NEVER) != FAILING_MALLOC_NEVER;
+    bool finished = study_finished(study);
+    double score;
+    assert_true((study_final(study, &score) != NULL) == finished);
+    study_close(study);
+    return finished;
+}
+
+static void the_finals_end_or_memory_is_said_to_be_short(void **state)
+{
+    struct world *world = *state;
+    bool whole = false, refused = false;
+    world->config.strategy.name = "random";
+    world->config.cost_count = 1;
+    world->config.fitness.source = CONFIG_FITNESS_RMI;
+    world->config.fitness.protocol = "rmi-fast-2";
+    world->config.fitness.finals = "final-1";
+    world->config.fitness.finalists = 3;
+    want_count = 0;
+    struct study *study = world_study(world);
+    while (!study_finished(study)) {
+        struct study_want one;
+        study_pump(study, SIZE_MAX);
+        while (study_want(study, &one))
+            study_provide(study, one.key, &(struct study_value){.feasible = true, .value = 2});
+        while (study_told(study, &want[want_count]))
+            want_count++;
+    }
+    study_close(study);
+    for (long k = 0; !whole; k++) {
+        bool finished = ends(world, k, &whole);
+        refused |= !finished;
+        assert_true(finished || !whole);
+    }
+    assert_true(refused);
+}
+
 static void search(struct world *world, const char *strategy, enum config_mode mode)
 {
     world->config.strategy.name = (char *)(uintptr_t)strategy;
@@ -167,10 +222,23 @@ int main(void)
 {
     FAILING_MALLOC_NEEDED();
     const struct CMUnitTest tests[] = {
-        SMALL(evrsnas_GENERATIONS),   SMALL(evrsnas_STEADY),          SMALL(mohdnas_GENERATIONS), SMALL(mohdnas_STEADY),
-        SMALL(surrogate_GENERATIONS), SMALL(surrogate_STEADY),        SMALL(rminas_GENERATIONS),  SMALL(rminas_STEADY),
-        SMALL(random_STEADY),         SMALL(regularised_GENERATIONS), SMALL(local_STEADY),        SMALL(evnas_GENERATIONS),
-        SMALL(cmanas_GENERATIONS),    SMALL(pevonas_GENERATIONS),     SMALL(nevonas_GENERATIONS), SMALL(linas_GENERATIONS),
+        SMALL(the_finals_end_or_memory_is_said_to_be_short),
+        SMALL(evrsnas_GENERATIONS),
+        SMALL(evrsnas_STEADY),
+        SMALL(mohdnas_GENERATIONS),
+        SMALL(mohdnas_STEADY),
+        SMALL(surrogate_GENERATIONS),
+        SMALL(surrogate_STEADY),
+        SMALL(rminas_GENERATIONS),
+        SMALL(rminas_STEADY),
+        SMALL(random_STEADY),
+        SMALL(regularised_GENERATIONS),
+        SMALL(local_STEADY),
+        SMALL(evnas_GENERATIONS),
+        SMALL(cmanas_GENERATIONS),
+        SMALL(pevonas_GENERATIONS),
+        SMALL(nevonas_GENERATIONS),
+        SMALL(linas_GENERATIONS),
         SMALL(gradient_GENERATIONS),
     };
     return TEST_RUN(tests);

@@ -166,7 +166,26 @@ static enum status_code write_file(struct tensorfile *file, void **data, size_t 
     return code == STATUS_OK ? tensorfile_write(file, data, size, status) : code;
 }
 
-enum status_code oneshot_store(const struct net *net, void **data, size_t *size, struct status *status)
+static enum status_code add_tensor(struct tensorfile *file, const char *name, int rank, const int64_t *dims, const float *data,
+                                   size_t count, struct status *status)
+{
+    enum status_code code = check_finite(name, data, count, status);
+    return code == STATUS_OK ? tensorfile_add(file, name, TENSORFILE_F32, rank, dims, data, status) : code;
+}
+
+static enum status_code add_relaxed(struct tensorfile *file, const struct oneshot_relaxed *relaxed, struct status *status)
+{
+    const int64_t size = (int64_t)relaxed->size, one = 1;
+    enum status_code code = add_tensor(file, "relaxed.alpha", 1, &size, relaxed->alpha, relaxed->size, status);
+    if (code == STATUS_OK)
+        code = add_tensor(file, "relaxed.mean", 1, &size, relaxed->mean, relaxed->size, status);
+    if (code == STATUS_OK)
+        code = add_tensor(file, "relaxed.square", 1, &size, relaxed->square, relaxed->size, status);
+    return code == STATUS_OK ? add_tensor(file, "relaxed.steps", 1, &one, &relaxed->steps, 1, status) : code;
+}
+
+enum status_code oneshot_store(const struct net *net, const struct oneshot_relaxed *relaxed, void **data, size_t *size,
+                               struct status *status)
 {
     struct tensorfile file = {0};
     enum status_code code = STATUS_OK;
@@ -175,14 +194,40 @@ enum status_code oneshot_store(const struct net *net, void **data, size_t *size,
         int64_t dims[NET_RANK_MAX] = {0};
         for (int d = 0; d < tensor->rank; d++)
             dims[d] = tensor->dims[d];
-        code = check_finite(tensor->name, tensor->data, tensor->count, status);
-        if (code == STATUS_OK)
-            code = tensorfile_add(&file, tensor->name, TENSORFILE_F32, tensor->rank, dims, tensor->data, status);
+        code = add_tensor(&file, tensor->name, tensor->rank, dims, tensor->data, tensor->count, status);
     }
+    if (code == STATUS_OK && relaxed != NULL)
+        code = add_relaxed(&file, relaxed, status);
     if (code == STATUS_OK)
         code = write_file(&file, data, size, status);
     tensorfile_free(&file);
     return code;
+}
+
+static bool take_numbers(const struct tensorfile *weights, const char *name, size_t count, float *out)
+{
+    const struct tensorfile_entry *entry = tensorfile_find(weights, name);
+    if (entry == NULL || entry->dtype != TENSORFILE_F32 || entry->count != count)
+        return false;
+    memcpy(out, entry->data, count * sizeof *out);
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(out[i]))
+            return false;
+    return true;
+}
+
+enum status_code oneshot_relaxed_read(const struct space *space, const struct tensorfile *weights, struct oneshot_relaxed *out,
+                                      struct status *status)
+{
+    *out = (struct oneshot_relaxed){.size = 0};
+    for (size_t row = 0; row < space_rows(space); row++)
+        out->size += space_columns(space, row);
+    if (take_numbers(weights, "relaxed.alpha", out->size, out->alpha) &&
+        take_numbers(weights, "relaxed.mean", out->size, out->mean) &&
+        take_numbers(weights, "relaxed.square", out->size, out->square) && take_numbers(weights, "relaxed.steps", 1, &out->steps))
+        return STATUS_OK;
+    return status_set(status, STATUS_BAD_INPUT, "the weights hold no architecture of space %s that is trained with them",
+                      space->ops->name);
 }
 
 /* --- merging --- */
@@ -252,21 +297,4 @@ enum status_code oneshot_merge(size_t count, const struct tensorfile *shards, vo
     tensorfile_free(&file);
     free(means);
     return code;
-}
-
-bool oneshot_alpha(const struct space *space, const struct tensorfile *weights, double out[SPACE_MATRIX_MAX])
-{
-    const struct tensorfile_entry *entry = tensorfile_find(weights, ONESHOT_ALPHA);
-    size_t size = 0;
-    for (size_t row = 0; row < space_rows(space); row++)
-        size += space_columns(space, row);
-    if (entry == NULL || entry->dtype != TENSORFILE_F32 || entry->count != size)
-        return false;
-    memset(out, 0, SPACE_MATRIX_MAX * sizeof *out);
-    for (size_t i = 0; i < size; i++) {
-        out[i] = (double)((const float *)entry->data)[i];
-        if (!isfinite(out[i]))
-            return false;
-    }
-    return true;
 }

@@ -76,18 +76,21 @@ void oneshot_init(uint64_t seed, uint32_t stage, struct net *net);
  * says that the file is none of weights. */
 enum status_code oneshot_load(const struct tensorfile *weights, struct net *net, struct status *status);
 
-/* Serialises all tensors of the net. Caller frees *data. STATUS_BAD_INPUT names a tensor that holds a number that is not finite. */
-enum status_code oneshot_store(const struct net *net, void **data, size_t *size, struct status *status);
+/* An architecture that is trained in turns with the weights: its numbers and Adam's state, in matrix form. */
+struct oneshot_relaxed {
+    size_t size; /* of the matrix form */
+    float alpha[SPACE_MATRIX_MAX], mean[SPACE_MATRIX_MAX], square[SPACE_MATRIX_MAX];
+    float steps;
+};
 
-/* What a bilevel training adds to the weights file, behind the net's tensors: the architecture's numbers in matrix form, Adam's two
- * moments of them, and how many steps it has made (one number); float32. */
-#define ONESHOT_ALPHA "relaxed.alpha"
-#define ONESHOT_ALPHA_MEAN "relaxed.mean"
-#define ONESHOT_ALPHA_SQUARE "relaxed.square"
-#define ONESHOT_ALPHA_STEPS "relaxed.steps"
+/* Serialises all tensors of the net, and behind them those of `relaxed` (NULL: none). Caller frees *data. STATUS_BAD_INPUT names a
+ * tensor that holds a number that is not finite. */
+enum status_code oneshot_store(const struct net *net, const struct oneshot_relaxed *relaxed, void **data, size_t *size,
+                               struct status *status);
 
-/* The numbers of the architecture in a weights file, the rest of `out` 0; false when it has none that fit the space. */
-bool oneshot_alpha(const struct space *space, const struct tensorfile *weights, double out[SPACE_MATRIX_MAX]);
+/* The architecture in a weights file; STATUS_BAD_INPUT when there is none that fits the space. */
+enum status_code oneshot_relaxed_read(const struct space *space, const struct tensorfile *weights, struct oneshot_relaxed *out,
+                                      struct status *status);
 
 /* The element-wise mean, in double, of `count` (at least 1) weights files of one net, in their order; of one file its own bytes.
  * Caller frees *data. STATUS_BAD_INPUT says which file differs from the first, and where. */

@@ -176,9 +176,12 @@ struct wire_oneshot {
     uint32_t mask_rows;               /* 1 .. SPACE_ROWS_MAX: how many travel; zeros behind them */
     struct space_mask mask;           /* whether the space has such operations, the space says */
     uint32_t stage;
-    uint32_t epoch, shard;   /* TRAIN: below the protocol's; SCORE: 0 */
-    uint32_t schedule_count; /* TRAIN: 0 .. WIRE_SCHEDULE_MAX; SCORE: 0 */
-    const char *schedule;    /* so many texts as in struct wire_task's arch, one behind the other, each with its NUL; NULL: none */
+    uint32_t epoch, shard;    /* TRAIN: below the protocol's; SCORE: 0 */
+    uint32_t schedule_count;  /* TRAIN: 0 .. WIRE_SCHEDULE_MAX; SCORE: 0 */
+    uint32_t pull_count;      /* TRAIN, bilevel: 1 .. SPACE_MATRIX_MAX; 0 otherwise */
+    struct digest validation; /* TRAIN, bilevel: of the images that the architecture is trained on; zeros otherwise */
+    const double *pull;       /* so many finite numbers: what costs add to the loss by each share, in matrix form; NULL: none */
+    const char *schedule;     /* so many texts as in struct wire_task's arch, one behind the other, each with its NUL; NULL: none */
 };
 
 struct wire_task {

@@ -174,6 +174,17 @@ static bool mask_is_fine(const struct wire_oneshot *oneshot)
     return true;
 }
 
+static bool pull_is_fine(const struct wire_oneshot *oneshot)
+{
+    if (oneshot->pull_count > SPACE_MATRIX_MAX || (oneshot->pull_count > 0) != (oneshot->pull != NULL))
+        return false;
+    for (uint32_t i = 0; i < oneshot->pull_count; i++) {
+        if (!isfinite(oneshot->pull[i]))
+            return false;
+    }
+    return true;
+}
+
 static enum status_code check_oneshot(const struct wire_oneshot *oneshot, bool train, struct status *status)
 {
     if (oneshot_protocol_check(&oneshot->protocol, status) != STATUS_OK)
@@ -182,7 +193,10 @@ static enum status_code check_oneshot(const struct wire_oneshot *oneshot, bool t
     REQUIRE(mask_is_fine(oneshot), "Task", "oneshot_mask");
     REQUIRE(train ? oneshot->epoch < oneshot->protocol.epochs : oneshot->epoch == 0, "Task", "oneshot_epoch");
     REQUIRE(train ? oneshot->shard < oneshot->protocol.shards : oneshot->shard == 0, "Task", "oneshot_shard");
-    REQUIRE(schedule_is_fine(oneshot) && (train || oneshot->schedule_count == 0), "Task", "oneshot_schedule");
+    bool bilevel = train && oneshot->protocol.bilevel;
+    REQUIRE(pull_is_fine(oneshot) && (oneshot->pull_count > 0) == bilevel, "Task", "oneshot_pull");
+    REQUIRE(is_zero(&oneshot->validation) == !bilevel, "Task", "oneshot_validation_digest");
+    REQUIRE(schedule_is_fine(oneshot) && (oneshot->schedule_count == 0 || (train && !bilevel)), "Task", "oneshot_schedule");
     return STATUS_OK;
 }
 

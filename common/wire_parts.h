@@ -55,8 +55,8 @@ const char *wire_take_task(const Hwnas__Task *from, struct wire_message *message
 /* A Task as protobuf-c packs it, with what it borrows. */
 struct wire_packed_task {
     Hwnas__Task task;
-    struct digest key, bundle, weights;
-    uint8_t mask[4 * SPACE_ROWS_MAX];
+    struct digest key, bundle, weights, validation;
+    uint8_t mask[4 * SPACE_ROWS_MAX], pull[8 * SPACE_MATRIX_MAX];
     char **schedule; /* the caller frees, whatever is returned; NULL: none */
 };
 

@@ -44,6 +44,27 @@ static bool take_mask(const ProtobufCBinaryData *bytes, struct wire_oneshot *out
     return true;
 }
 
+static const char *take_pull(const ProtobufCBinaryData *bytes, struct wire_message *message)
+{
+    struct wire_oneshot *out = &message->task.oneshot;
+    if (bytes->len % 8 != 0 || bytes->len > 8 * SPACE_MATRIX_MAX)
+        return "oneshot_pull";
+    out->pull_count = (uint32_t)(bytes->len / 8);
+    if (out->pull_count == 0)
+        return NULL;
+    double *pull = message->memory = malloc(bytes->len);
+    if (pull == NULL)
+        return wire_no_memory;
+    for (uint32_t i = 0; i < out->pull_count; i++) {
+        uint64_t bits = 0;
+        for (uint32_t k = 0; k < 8; k++)
+            bits |= (uint64_t)bytes->data[8 * (size_t)i + k] << 8 * k;
+        memcpy(&pull[i], &bits, sizeof bits);
+    }
+    out->pull = pull;
+    return NULL;
+}
+
 static const char *take_oneshot(const Hwnas__Task *from, struct wire_message *message)
 {
     struct wire_oneshot *out = &message->task.oneshot;
@@ -60,7 +81,11 @@ static const char *take_oneshot(const Hwnas__Task *from, struct wire_message *me
                                               .clip_norm = from->oneshot_clip_norm,
                                               .single_path = from->oneshot_single_path != 0,
                                               .batch_statistics = from->oneshot_batch_statistics != 0,
-                                              .augment = from->oneshot_augment != 0};
+                                              .augment = from->oneshot_augment != 0,
+                                              .bilevel = from->oneshot_bilevel != 0,
+                                              .gumbel = from->oneshot_gumbel != 0,
+                                              .alpha_learning_rate = from->oneshot_alpha_learning_rate,
+                                              .alpha_weight_decay = from->oneshot_alpha_weight_decay};
     out->stage = from->oneshot_stage;
     out->epoch = from->oneshot_epoch;
     out->shard = from->oneshot_shard;
@@ -69,6 +94,11 @@ static const char *take_oneshot(const Hwnas__Task *from, struct wire_message *me
         return "weights_digest";
     if (!take_mask(&from->oneshot_mask, out))
         return "oneshot_mask";
+    if (from->oneshot_validation_digest.len > 0 && !take_digest(&from->oneshot_validation_digest, &out->validation))
+        return "oneshot_validation_digest";
+    /* No task has both. */
+    if (from->oneshot_pull.len > 0)
+        return from->n_oneshot_schedule > 0 ? "oneshot_schedule" : take_pull(&from->oneshot_pull, message);
     return take_schedule(from->n_oneshot_schedule, from->oneshot_schedule, message);
 }
 
@@ -153,6 +183,24 @@ static void pack_oneshot_protocol(const struct oneshot_protocol *from, Hwnas__Ta
     task->oneshot_single_path = from->single_path;
     task->oneshot_batch_statistics = from->batch_statistics;
     task->oneshot_augment = from->augment;
+    task->oneshot_bilevel = from->bilevel;
+    task->oneshot_gumbel = from->gumbel;
+    task->oneshot_alpha_learning_rate = from->alpha_learning_rate;
+    task->oneshot_alpha_weight_decay = from->alpha_weight_decay;
+}
+
+static void pack_pull(const struct wire_oneshot *from, struct wire_packed_task *out)
+{
+    for (uint32_t i = 0; i < from->pull_count; i++) {
+        uint64_t bits;
+        memcpy(&bits, &from->pull[i], sizeof bits);
+        for (uint32_t k = 0; k < 8; k++)
+            out->pull[8 * i + k] = (uint8_t)(bits >> 8 * k);
+    }
+    out->task.oneshot_pull = (ProtobufCBinaryData){.len = 8 * (size_t)from->pull_count, .data = out->pull};
+    out->validation = from->validation;
+    if (from->pull_count > 0)
+        out->task.oneshot_validation_digest = digest_data(&out->validation);
 }
 
 static enum status_code pack_oneshot(const struct wire_oneshot *from, struct wire_packed_task *out, struct status *status)
@@ -167,6 +215,7 @@ static enum status_code pack_oneshot(const struct wire_oneshot *from, struct wir
         task->weights_digest = digest_data(&out->weights);
     for (uint32_t i = 0; i < 4 * from->mask_rows; i++)
         out->mask[i] = (uint8_t)(from->mask.rows[i / 4] >> 8 * (i % 4));
+    pack_pull(from, out);
     task->oneshot_mask = (ProtobufCBinaryData){.len = 4 * (size_t)from->mask_rows, .data = out->mask};
     if (from->schedule_count == 0)
         return STATUS_OK;

@@ -53,6 +53,11 @@ static bool describe_oneshot(const struct coord *coord, const struct study_want 
     task->arch[0] = '\0';
     out->epoch = from->epoch;
     out->shard = from->shard;
+    out->pull_count = (uint32_t)from->pull_count;
+    if (from->pull_count > 0) {
+        out->pull = from->pull;
+        out->validation = from->validation;
+    }
     if (from->schedule_count == 0)
         return true;
     out->schedule = *schedule = schedule_text(space, from);

@@ -128,12 +128,17 @@ static enum status_code read_shard(struct search *search, const char *key, struc
 static enum status_code read_alpha(struct search *search, const struct study_weights_want *want, struct status *status)
 {
     struct tensorfile file = {.entry_count = 0};
-    double alpha[SPACE_MATRIX_MAX];
+    struct oneshot_relaxed relaxed;
+    double alpha[SPACE_MATRIX_MAX] = {0};
     enum status_code code = read_weights(search, &want->weights, &file, status);
-    if (code == STATUS_OK)
-        study_alpha_provide(search->study, want->key, oneshot_alpha(&search->space, &file, alpha) ? alpha : NULL);
+    if (code != STATUS_OK)
+        return code;
+    bool there = oneshot_relaxed_read(&search->space, &file, &relaxed, NULL) == STATUS_OK;
+    for (size_t i = 0; there && i < relaxed.size; i++)
+        alpha[i] = (double)relaxed.alpha[i];
+    study_alpha_provide(search->study, want->key, there ? alpha : NULL);
     tensorfile_free(&file);
-    return code;
+    return STATUS_OK;
 }
 
 /* The mean of the shards under the key of the whole; the shards have served, and so has what they began with. */

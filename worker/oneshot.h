@@ -21,6 +21,9 @@ struct oneshot_work {
     uint32_t stage;                   /* of a space that shrinks; 0 elsewhere */
     const struct images *images;      /* to train on, or to score with */
     const struct tensorfile *weights; /* before the epoch, or to score; NULL: oneshot_init's */
+    const struct images *validation;  /* bilevel training: what the architecture is trained on; else NULL */
+    const double *pull;               /* bilevel training: what costs add to the loss by each share; matrix form; else NULL */
+    size_t pull_count;                /* all of the matrix form */
     enum engine_isa isa;
     struct engine_memory *memory;     /* for the engines; NULL: their own */
     bool (*cancelled)(void *context); /* asked between steps; NULL: never */
@@ -37,7 +40,11 @@ struct oneshot_trained {
     const char *isa; /* "avx512", ...: static */
 };
 
-/* Trains on the images of a shard, shuffled by (seed, stage, epoch, shard), one batch a step; images that do not fill a batch are
+/* Bilevel (docs/SYSTEMS.md): before each step of the weights the architecture takes one, on a batch of the validation images, and
+ * the coefficients are the softmax of its numbers, or (gumbel) a draw by them. It goes on from the one in the weights file; without
+ * weights it begins with small random numbers. The file that comes out holds it.
+ *
+ * Trains on the images of a shard, shuffled by (seed, stage, epoch, shard), one batch a step; images that do not fill a batch are
  * left out. Step b is on architecture b mod count of the schedule: its decoded mixture (space_mixture), or by single_path its own
  * operations. With count 0 each step is on a new matrix, uniform in [0,1), whose softmax over the mask is the mixture; by
  * single_path on a new architecture of the mask that is connected. By single_path, operations that a step does not use keep

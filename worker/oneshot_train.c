@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "worker/oneshot_parts.h"
+#include "worker/oneshot_relax.h"
 
 enum { DRAWS_MAX = 1000 }; /* architectures drawn before it is given up to find a connected one */
 
@@ -27,6 +28,13 @@ struct training {
     size_t count;
     struct rng choices, augmentation;
     struct engine_sgd sgd;
+
+    /* bilevel */
+    struct oneshot_relaxed relaxed;
+    struct data_set validation_pictures;
+    struct rng draws, validation_order;
+    double coefficients[SPACE_MATRIX_MAX];
+
     double loss; /* sum over the steps */
     uint32_t steps;
     size_t arena_bytes;
@@ -102,6 +110,12 @@ static void load_batch(struct training *t, size_t step)
         t->batch.labels[i] = t->work->images->labels[indices[i]];
 }
 
+static enum status_code diverged(const struct training *t, double loss, struct status *status)
+{
+    return status_set(status, STATUS_BAD_INPUT,
+                      "the training of the one-shot net diverged at step %u (loss %g): lower the learning rate", t->steps, loss);
+}
+
 /* Forward and backward; the gradients are clipped. */
 static enum status_code find_gradients(struct training *t, struct engine *engine, struct status *status)
 {
@@ -110,9 +124,7 @@ static enum status_code find_gradients(struct training *t, struct engine *engine
     struct engine_rows gradient = engine_output_gradient(engine, 0);
     const double loss = engine_cross_entropy(engine_output(engine, 0), t->batch.labels, t->net.classes, 1, &gradient, NULL);
     if (!isfinite(loss))
-        return status_set(status, STATUS_BAD_INPUT,
-                          "the training of the one-shot net diverged at step %u (loss %g): lower the learning rate", t->steps,
-                          loss);
+        return diverged(t, loss, status);
     engine_backward(engine);
     const double norm = limit > 0 ? engine_gradient_norm(engine) : 0;
     if (norm > limit && limit > 0)
@@ -129,6 +141,7 @@ static enum status_code make_engine(struct training *t, const struct net *net, s
                                            .isa = t->work->isa,
                                            .convolutions = ENGINE_FAST,
                                            .track_running_stats = 1,
+                                           .mix_gradient = t->work->protocol.bilevel,
                                            .memory = t->engines};
     enum status_code code = engine_create(net, &options, out, status);
     if (code != STATUS_OK)
@@ -139,11 +152,50 @@ static enum status_code make_engine(struct training *t, const struct net *net, s
     return STATUS_OK;
 }
 
+/* A random batch of the validation images. */
+static void load_validation(struct training *t)
+{
+    const size_t size = (size_t)t->work->protocol.batch;
+    for (size_t i = 0; i < size; i++) {
+        t->batch.indices[i] = (uint32_t)rng_below(&t->validation_order, (uint64_t)t->work->validation->count);
+        t->batch.labels[i] = t->work->validation->labels[t->batch.indices[i]];
+    }
+    data_batch(&t->validation_pictures, t->batch.indices, size, t->batch.images);
+}
+
+/* The architecture goes down the gradient of the validation loss and the costs; then the coefficients are its own. */
+static enum status_code architecture_step(struct training *t, struct status *status)
+{
+    const struct oneshot_work *work = t->work;
+    struct rng *draws = work->protocol.gumbel ? &t->draws : NULL;
+    double shares[SPACE_MATRIX_MAX], gradient[SPACE_MATRIX_MAX];
+    oneshot_relax_shares(work->space, &work->mask, &t->relaxed, draws, shares, t->coefficients);
+    engine_set_mix(t->engine, t->coefficients);
+    load_validation(t);
+    engine_forward(t->engine, t->batch.images);
+    struct engine_rows rows = engine_output_gradient(t->engine, 0);
+    const double loss = engine_cross_entropy(engine_output(t->engine, 0), t->batch.labels, t->net.classes, 1, &rows, NULL);
+    if (!isfinite(loss))
+        return diverged(t, loss, status);
+    engine_backward(t->engine);
+    engine_mix_gradient(t->engine, gradient);
+    for (size_t i = 0; i < work->pull_count; i++)
+        gradient[i] += work->pull[i];
+    oneshot_relax_step(work->space, &work->mask, &work->protocol, shares, gradient, &t->relaxed);
+    oneshot_relax_shares(work->space, &work->mask, &t->relaxed, draws, shares, t->coefficients);
+    return STATUS_OK;
+}
+
 static enum status_code mixture_step(struct training *t, size_t step, struct status *status)
 {
-    double mixture[SPACE_MATRIX_MAX];
-    choose_mixture(t, step, mixture);
-    engine_set_mix(t->engine, mixture);
+    if (t->work->protocol.bilevel) {
+        const enum status_code code = architecture_step(t, status);
+        if (code != STATUS_OK)
+            return code;
+    } else {
+        choose_mixture(t, step, t->coefficients);
+    }
+    engine_set_mix(t->engine, t->coefficients);
     load_batch(t, step);
     enum status_code code = find_gradients(t, t->engine, status);
     if (code == STATUS_OK)
@@ -271,6 +323,23 @@ static enum status_code make_momentum(struct training *t, struct status *status)
     return STATUS_OK;
 }
 
+/* The architecture goes on from the weights' own. */
+static enum status_code prepare_relaxed(struct training *t, uint32_t epoch, uint32_t shard, struct status *status)
+{
+    const struct oneshot_work *work = t->work;
+    struct rng rng;
+    if (!work->protocol.bilevel)
+        return STATUS_OK;
+    t->validation_pictures = oneshot_pictures(work->validation);
+    purpose_rng(work, epoch, shard, "validation", &t->validation_order);
+    purpose_rng(work, epoch, shard, "draws", &t->draws);
+    if (work->weights != NULL)
+        return oneshot_relaxed_read(work->space, work->weights, &t->relaxed, status);
+    purpose_rng(work, 0, 0, "architecture", &rng);
+    oneshot_relax_begin(work->space, &rng, &t->relaxed);
+    return STATUS_OK;
+}
+
 static enum status_code prepare(struct training *t, uint32_t epoch, uint32_t shard, struct status *status)
 {
     const struct oneshot_work *work = t->work;
@@ -280,6 +349,8 @@ static enum status_code prepare(struct training *t, uint32_t epoch, uint32_t sha
     purpose_rng(work, epoch, shard, "augmentation", &t->augmentation);
     t->sgd = (struct engine_sgd){oneshot_learning_rate(protocol, epoch), protocol->momentum, protocol->weight_decay};
     t->engines = work->memory != NULL ? work->memory : &t->memory;
+    if (code == STATUS_OK)
+        code = prepare_relaxed(t, epoch, shard, status);
     if (code == STATUS_OK)
         code = oneshot_build(work, &work->mask, &t->net, status);
     if (code == STATUS_OK)
@@ -317,6 +388,26 @@ static void training_free(struct training *t)
     net_free(&t->net);
 }
 
+static enum status_code check_bilevel(const struct oneshot_work *work, size_t schedule_count, struct status *status)
+{
+    size_t size = 0;
+    for (size_t row = 0; row < space_rows(work->space); row++)
+        size += space_columns(work->space, row);
+    if (!work->protocol.bilevel)
+        return STATUS_OK;
+    if (work->protocol.single_path || schedule_count > 0)
+        return status_set(status, STATUS_BAD_INPUT, "one-shot: bilevel training is on mixtures that it chooses itself");
+    if (work->validation == NULL || work->pull == NULL || work->pull_count != size)
+        return status_set(
+            status, STATUS_BAD_INPUT,
+            "one-shot: bilevel training of space %s needs images of validation and %zu numbers that costs pull with, not %zu",
+            work->space->ops->name, size, work->pull_count);
+    if (memcmp(&work->validation->shape, &work->images->shape, sizeof work->images->shape) != 0 ||
+        work->validation->classes != work->images->classes)
+        return status_set(status, STATUS_BAD_INPUT, "one-shot: images of validation are not like those of training");
+    return STATUS_OK;
+}
+
 static enum status_code check_training(const struct oneshot_work *work, uint32_t epoch, uint32_t shard, const struct arch *schedule,
                                        size_t schedule_count, struct status *status)
 {
@@ -324,6 +415,8 @@ static enum status_code check_training(const struct oneshot_work *work, uint32_t
     if (code == STATUS_OK && (epoch >= work->protocol.epochs || shard >= work->protocol.shards))
         code = status_set(status, STATUS_BAD_INPUT, "one-shot: epoch %u of %u, shard %u of %u: both count from 0", epoch,
                           work->protocol.epochs, shard, work->protocol.shards);
+    if (code == STATUS_OK)
+        code = check_bilevel(work, schedule_count, status);
     if (code == STATUS_OK && schedule_count > ONESHOT_SCHEDULE_MAX)
         code = status_set(status, STATUS_BAD_INPUT, "one-shot: a schedule of %zu architectures; at most %d are possible",
                           schedule_count, ONESHOT_SCHEDULE_MAX);
@@ -350,7 +443,7 @@ enum status_code oneshot_train(const struct oneshot_work *work, uint32_t epoch, 
     if (code == STATUS_OK)
         code = run_epoch(&t, status);
     if (code == STATUS_OK)
-        code = oneshot_store(&t.net, &trained.weights, &trained.bytes, status);
+        code = oneshot_store(&t.net, work->protocol.bilevel ? &t.relaxed : NULL, &trained.weights, &trained.bytes, status);
     if (code == STATUS_OK) {
         trained.loss = t.steps > 0 ? t.loss / t.steps : 0;
         trained.steps = t.steps;

@@ -132,6 +132,19 @@ static void give_weights(struct wire_oneshot *oneshot)
     memset(&oneshot->weights, 0xa5, sizeof oneshot->weights);
 }
 
+static const double pull[] = {0, 0.25, -1e-300, 3e300, -7};
+
+static void make_bilevel(struct wire_oneshot *oneshot)
+{
+    oneshot->protocol.bilevel = oneshot->protocol.gumbel = true;
+    oneshot->protocol.single_path = false;
+    oneshot->protocol.alpha_learning_rate = 3e-4;
+    oneshot->protocol.alpha_weight_decay = 1e-3;
+    oneshot->pull = pull;
+    oneshot->pull_count = sizeof pull / sizeof pull[0];
+    memset(&oneshot->validation, 0x77, sizeof oneshot->validation);
+}
+
 struct wire_message message_numbered(unsigned n)
 {
     struct wire_message message;
@@ -139,6 +152,7 @@ struct wire_message message_numbered(unsigned n)
     case WIRE_TYPES - 1: /* the first epoch: drawn */
         message = oneshot_task(WIRE_ONESHOT_TRAIN);
         memset(message.task.arch, 0, sizeof message.task.arch);
+        make_bilevel(&message.task.oneshot);
         return message;
     case WIRE_TYPES:
         message = oneshot_task(WIRE_ONESHOT_TRAIN);

@@ -53,6 +53,10 @@ static void assert_oneshot(const struct wire_oneshot *got, const struct wire_one
     assert_int_equal(got->schedule_count, sent->schedule_count);
     for (uint32_t i = 0; i < sent->schedule_count; i++, a += strlen(a) + 1, b += strlen(b) + 1)
         assert_string_equal(a, b);
+    assert_int_equal(got->pull_count, sent->pull_count);
+    for (uint32_t i = 0; i < sent->pull_count; i++)
+        assert_true(got->pull[i] == sent->pull[i]);
+    assert_memory_equal(&got->validation, &sent->validation, sizeof got->validation);
 }
 
 static void the_fields_of_a_task_arrive(void **state)
@@ -118,6 +122,7 @@ static void a_task_of_a_one_shot_net_has_what_its_kind_needs_and_nothing_else(vo
 {
     (void)state;
     struct wire_message train = message_numbered(WIRE_TYPES), score = message_numbered(WIRE_TYPES + 1), message = train;
+    struct wire_message bilevel = message_numbered(WIRE_TYPES - 1);
     strcpy(message.task.arch, "000000");
     refused(&message, "arch");
     message = score;
@@ -154,6 +159,28 @@ static void a_task_of_a_one_shot_net_has_what_its_kind_needs_and_nothing_else(vo
     refused(&message, "oneshot_mask");
     message.task.oneshot.mask_rows = 5;
     refused(&message, "oneshot_mask");
+    message = train;
+    message.task.oneshot.pull_count = 1;
+    refused(&message, "oneshot_pull");
+    message.task.oneshot.pull = (const double[]){1};
+    refused(&message, "oneshot_pull");
+    message.task.oneshot.pull = NULL;
+    memset(&message.task.oneshot.validation, 1, sizeof message.task.oneshot.validation);
+    message.task.oneshot.pull_count = 0;
+    refused(&message, "oneshot_validation_digest");
+    message = bilevel;
+    message.task.oneshot.pull = (const double[]){1, 2, INFINITY, 4, 5};
+    refused(&message, "oneshot_pull");
+    message = bilevel;
+    message.task.oneshot.pull_count = SPACE_MATRIX_MAX + 1; /* counted before they are read */
+    refused(&message, "oneshot_pull");
+    message = bilevel;
+    memset(&message.task.oneshot.validation, 0, sizeof message.task.oneshot.validation);
+    refused(&message, "oneshot_validation_digest");
+    message = bilevel;
+    message.task.oneshot.schedule = "000000";
+    message.task.oneshot.schedule_count = 1;
+    refused(&message, "oneshot_schedule");
     message = train;
     message.task.oneshot.protocol.learning_rate = NAN;
     refused(&message, "Task");

@@ -55,9 +55,12 @@ static struct progress_work work_of(const struct coord *coord, const struct stud
                                   .seconds = (double)(now_ms - coord->opened_ms) / 1000};
 }
 
-/* Candidates that have their fitness: of what is asked, all but those whose trainings wait or are under way. */
+/* Candidates that have their fitness: of what is asked, all but those whose trainings wait or are under way. With a one-shot net,
+ * which candidates wait for without a task of theirs, those that were told. */
 static uint64_t scored_count(const struct coord *coord, const struct study_counts *counts, const struct dispatch_counts *work)
 {
+    if (counts->epochs_in_all > 0)
+        return counts->told < counts->distinct ? counts->told : counts->distinct;
     uint64_t trainings = study_trainings(search_study(coord->search)), tasks = work->leased_rmi + work->waiting_rmi;
     uint64_t unscored = trainings > 0 && !counts->finals ? (tasks + trainings - 1) / trainings : 0;
     return counts->distinct > unscored ? counts->distinct - unscored : 0;
@@ -123,6 +126,10 @@ void coord_print_progress(const struct coord *coord, int64_t now_ms)
     }
     struct patience_counts strangers;
     patience_count(coord->patience, &strangers);
+    if (counts.epochs_in_all > 0) {
+        json_object_set_new(line, "epoch", json_integer((json_int_t)counts.epochs));
+        json_object_set_new(line, "epochs", json_integer((json_int_t)counts.epochs_in_all));
+    }
     json_object_set_new(line, "refused", json_integer((json_int_t)strangers.refused));
     json_object_set_new(line, "unheard", json_integer((json_int_t)strangers.unheard));
     json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));

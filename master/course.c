@@ -147,12 +147,12 @@ int course_append(struct course *course, const struct course_point *is)
     return like;
 }
 
-int course_append_known(struct course *course, const char *key, uint32_t stage, uint32_t epoch)
+int course_append_known(struct course *course, const char *key, uint32_t stage, uint32_t epoch, bool kept)
 {
     struct point *point = calloc(1, sizeof *point);
     if (point == NULL)
         return COURSE_NO_MEMORY;
-    point->is = (struct course_point){.previous = COURSE_NONE, .stage = stage, .epoch = epoch, .kept = true};
+    point->is = (struct course_point){.previous = COURSE_NONE, .stage = stage, .epoch = epoch, .kept = kept};
     point->known_by_key = true;
     memcpy(point->key, key, sizeof point->key);
     return add(course, point);
@@ -371,11 +371,11 @@ enum status_code course_failure(const struct course *course, struct status *stat
     return course->failure.code;
 }
 
-size_t course_done(const struct course *course, size_t *in_all)
+int course_last(const struct course *course, size_t *in_all)
 {
     size_t done = course->count;
     while (done > 0 && course->points[done - 1]->state != READY)
         done--;
     *in_all = course->count;
-    return done;
+    return done > 0 ? (int)done - 1 : COURSE_NONE;
 }

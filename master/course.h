@@ -54,7 +54,7 @@ enum { COURSE_NONE = -1, COURSE_NO_MEMORY = -2 };
 int course_append(struct course *course, const struct course_point *point);
 
 /* A point that is known by its key alone, which a saved search has: its weights must be there. */
-int course_append_known(struct course *course, const char *key, uint32_t stage, uint32_t epoch);
+int course_append_known(struct course *course, const char *key, uint32_t stage, uint32_t epoch, bool kept);
 
 const char *course_key(const struct course *course, int point);
 uint32_t course_epoch(const struct course *course, int point);
@@ -81,7 +81,7 @@ bool course_provide(struct course *course, const char *key, bool trained);
 /* STATUS_OK, or the sentence why some weights that were needed cannot be had. */
 enum status_code course_failure(const struct course *course, struct status *status);
 
-/* How many points there are up to the last whose weights are there, of all that were appended. */
-size_t course_done(const struct course *course, size_t *in_all);
+/* The last point whose weights are there, or COURSE_NONE; and how many points there are. */
+int course_last(const struct course *course, size_t *in_all);
 
 #endif

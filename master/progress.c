@@ -73,6 +73,8 @@ enum status_code progress_parse(const char *line, struct progress *out, struct s
         .finished = strcmp(state, "finished") == 0,
         .generation = count_of(object, "generation"),
         .generations = count_of(object, "generations"),
+        .epoch = count_of(object, "epoch"),
+        .epochs = count_of(object, "epochs"),
         .asked = count_of(object, "asked"),
         .total = count_of(object, "total"),
         .done = json_number_value(json_object_get(object, "done")),
@@ -234,6 +236,8 @@ static void add_counts(struct canvas *canvas, const struct progress *progress, d
         add_part(canvas, "finalists %ju of %ju scored", (uintmax_t)progress->finals_scored, (uintmax_t)progress->finalists);
     if (per_second > 0 && !progress->finished && progress->finalists == 0)
         add_part(canvas, per_second < 10 ? "%.2f/s" : "%.0f/s", per_second);
+    if (progress->epochs > 0)
+        add_part(canvas, "epoch %ju of %ju", (uintmax_t)progress->epoch, (uintmax_t)progress->epochs);
     if (progress->generations > 0)
         add_part(canvas, "generation %ju/%ju", (uintmax_t)progress->generation, (uintmax_t)progress->generations);
     if (progress->total > 0)

@@ -2,9 +2,9 @@
  * strings out.
  *
  * The line, one JSON object: study, state ("running" or "finished"), generation (steady: told / population), generations (0: they
- * do not end it), asked, total (0: unknown), distinct, cached, running, queued, measuring, workers, agents, best (null, or arch,
- * fitness, costs {name: value}), seconds, eta_seconds (null: unknown), waiting_for (""); and for tests refused and unheard:
- * messages (master/patience.h). */
+ * do not end it), epoch and epochs (of a one-shot net's training; absent without one), asked, total (0: unknown), distinct, cached,
+ * running, queued, measuring, workers, agents, best (null, or arch, fitness, costs {name: value}), seconds, eta_seconds (null:
+ * unknown), waiting_for (""); and for tests refused and unheard: messages (master/patience.h). */
 #ifndef HWNAS_MASTER_PROGRESS_H
 #define HWNAS_MASTER_PROGRESS_H
 
@@ -22,6 +22,7 @@ struct progress {
     char study[CONFIG_NAME_BYTES];
     bool finished;
     uint64_t generation, generations;
+    uint64_t epoch, epochs; /* of a one-shot net's training; epochs 0: there is none */
     uint64_t asked, total, scored, distinct, cached;
     double done, fraction;
     uint64_t running, queued, measuring, workers, agents;

@@ -516,8 +516,7 @@ void study_count(const struct study *study, struct study_counts *out)
                                  .skipped = study->skipped,
                                  .total = strategy_total(&study->strategy),
                                  .generation = strategy_generation(&study->strategy)};
-    if (study->oneshot.course != NULL)
-        out->epochs = course_done(study->oneshot.course, &out->epochs_in_all);
+    study_oneshot_count(study, out);
     study_finals_count(study, out);
 }
 

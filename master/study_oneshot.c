@@ -129,6 +129,20 @@ enum status_code study_failure(const struct study *study, struct status *status)
     return study->oneshot.course != NULL ? course_failure(study->oneshot.course, status) : STATUS_OK;
 }
 
+/* Of a population's training there are as many as generations, whether asked for yet or not. */
+void study_oneshot_count(const struct study *study, struct study_counts *out)
+{
+    const struct study_oneshot_course *oneshot = &study->oneshot;
+    if (oneshot->course == NULL)
+        return;
+    int last = course_last(oneshot->course, &out->epochs_in_all);
+    out->epochs = (size_t)(last + 1);
+    if (!oneshot->population)
+        return;
+    out->epochs = last == COURSE_NONE ? 0 : course_epoch(oneshot->course, last) + 1;
+    out->epochs_in_all = study->config->strategy.generations;
+}
+
 /* --- saving --- */
 
 struct json_t *study_oneshot_save(const struct study *study)
@@ -165,7 +179,7 @@ enum status_code study_oneshot_load(struct study *study, const struct json_t *sa
         memcpy(study->best.fitness_key, best, sizeof study->best.fitness_key);
     oneshot->stage = (uint32_t)stage;
     if (*point != '\0' && !oneshot->bilevel)
-        oneshot->point = course_append_known(oneshot->course, point, oneshot->stage, (uint32_t)epoch);
+        oneshot->point = course_append_known(oneshot->course, point, oneshot->stage, (uint32_t)epoch, !oneshot->population);
     return oneshot->point != COURSE_NO_MEMORY ? STATUS_OK
                                               : status_set(status, STATUS_NO_MEMORY, "study %s: no memory", study->config->name);
 }

@@ -136,6 +136,9 @@ bool study_bilevel_offer(struct study *study);
 /* Whether the weights that score it are there, or it needs none; wants them otherwise. *out: with them, all that a want needs. */
 bool study_oneshot_ready(struct study *study, const struct pending *pending, struct study_oneshot *out);
 
+/* Fills in the epochs. */
+void study_oneshot_count(const struct study *study, struct study_counts *out);
+
 /* Where the course stands, as a JSON object (NULL without memory), and back into a study just opened. */
 struct json_t *study_oneshot_save(const struct study *study);
 enum status_code study_oneshot_load(struct study *study, const struct json_t *saved, struct status *status);

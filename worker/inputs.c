@@ -3,15 +3,20 @@
 
 #include <string.h>
 
+/* Images to train or to score on first; with bilevel training those of validation after them. */
 static int needs_of(const struct wire_task *task, struct inputs_need out[INPUTS_MAX])
 {
     if (task->kind == WIRE_MEASURE)
         return 0;
     out[0] = (struct inputs_need){task->kind == WIRE_RMI ? DOWNLOADS_BUNDLE : DOWNLOADS_IMAGES, task->bundle_digest};
-    if (task->kind == WIRE_RMI || !task->oneshot.has_weights)
-        return 1;
-    out[1] = (struct inputs_need){DOWNLOADS_WEIGHTS, task->oneshot.weights};
-    return 2;
+    int count = 1;
+    if (task->kind == WIRE_RMI)
+        return count;
+    if (task->oneshot.pull_count > 0)
+        out[count++] = (struct inputs_need){DOWNLOADS_IMAGES, task->oneshot.validation};
+    if (task->oneshot.has_weights)
+        out[count++] = (struct inputs_need){DOWNLOADS_WEIGHTS, task->oneshot.weights};
+    return count;
 }
 
 bool inputs_take(struct inputs *inputs, struct downloads *downloads, const struct wire_task *task, struct slot_inputs *out,
@@ -29,7 +34,7 @@ bool inputs_take(struct inputs *inputs, struct downloads *downloads, const struc
         }
         switch (needs[i].kind) {
         case DOWNLOADS_BUNDLE: out->bundle = &download->bundle; break;
-        case DOWNLOADS_IMAGES: out->images = &download->images; break;
+        case DOWNLOADS_IMAGES: *(i == 0 ? &out->images : &out->validation) = &download->images; break;
         default: out->weights = &download->weights; break;
         }
     }

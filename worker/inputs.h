@@ -9,7 +9,7 @@
 #include "worker/downloads.h"
 #include "worker/slot.h"
 
-enum { INPUTS_MAX = 2 };
+enum { INPUTS_MAX = 3 };
 
 /* What a task names. */
 struct inputs_need {

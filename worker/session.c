@@ -23,7 +23,7 @@ enum { DRAIN_MS = 30000, LINGER_MS = 1000 };
 struct held {
     bool used, computing, has_result;
     struct wire_task task;
-    void *schedule;            /* what the task's points into; owned */
+    void *memory;              /* what the task points into; owned */
     struct inputs inputs;      /* while computing */
     struct slot_result result; /* with its artifact, until it is acknowledged */
 };
@@ -151,7 +151,7 @@ static void send_result(struct session *session, uint64_t lease_id)
 static void forget(struct held *held)
 {
     slot_result_free(&held->result);
-    free(held->schedule);
+    free(held->memory);
     memset(held, 0, sizeof *held);
 }
 
@@ -289,7 +289,7 @@ static void start_tasks(struct session *session)
     }
 }
 
-/* Takes over what the message owns: the schedule. */
+/* Takes over what the message owns: the schedule, or the pull. */
 static void take_task(struct session *session, struct wire_message *message)
 {
     const struct wire_task *task = &message->task;
@@ -301,7 +301,7 @@ static void take_task(struct session *session, struct wire_message *message)
     if (answer == LEDGER_START && held != NULL) {
         held->used = true;
         held->task = *task;
-        held->schedule = message->memory;
+        held->memory = message->memory;
         message->memory = NULL;
         if (!can)
             fail_task(session, held, "a task of a kind that this peer does not do");

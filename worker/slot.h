@@ -36,6 +36,7 @@ void slot_result_free(struct slot_result *result);
 struct slot_inputs {
     const struct bundle *bundle;      /* RMI */
     const struct images *images;      /* ONESHOT_* */
+    const struct images *validation;  /* ONESHOT_TRAIN, bilevel */
     const struct tensorfile *weights; /* ONESHOT_* */
 };
 
@@ -53,7 +54,8 @@ enum status_code slot_open(uv_loop_t *loop, slot_work work, void *work_context, 
 /* Cancels, waits for the thread (up to one training step or inference) and frees the slot once the loop has closed its handle. */
 void slot_close(struct slot *slot);
 
-/* The loop's side: whether a job may be started; starts one (task is copied; its schedule and the inputs must outlive the job). */
+/* The loop's side: whether a job may be started; starts one (task is copied; what it points to and the inputs must outlive the
+ * job). */
 bool slot_idle(const struct slot *slot);
 void slot_start(struct slot *slot, const struct wire_task *task, const struct slot_inputs *inputs, int64_t good_until_ms);
 

@@ -57,6 +57,15 @@ static void keep(const char *key, const struct digest *digest)
     kept->here = true;
 }
 
+/* Weights whose bytes are kept. */
+static size_t here(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < lab.count; i++)
+        count += lab.kept[i].here;
+    return count;
+}
+
 static void drop(const char *key)
 {
     struct kept *kept = find(key);
@@ -273,10 +282,8 @@ static void what_was_trained_serves_every_study_that_trains_alike(void **state)
     struct world *world = *state;
     set(world, "cmanas", CONFIG_TRAIN_BEFORE, 6, 3);
     run_new(world, 9, told_once);
-    size_t here = 0, trained = lab.trained;
-    for (size_t i = 0; i < lab.count; i++)
-        here += lab.kept[i].here;
-    assert_int_equal(here, 1);
+    size_t trained = lab.trained;
+    assert_int_equal(here(), 1);
     world->config.strategy.name = (char *)(uintptr_t) "random";
     run_new(world, 9, told_once);
     assert_int_equal(lab.trained, trained);
@@ -528,12 +535,13 @@ static void a_restart_at_any_point_ends_the_same_and_trains_nothing_twice(void *
     struct world *world = *state;
     for (int i = 0; i < SYSTEMS; i++) {
         set(world, systems[i].strategy, systems[i].train, 3, 2);
-        size_t once = run_new(world, 4, told_once), trained = lab.trained;
+        size_t once = run_new(world, 4, told_once), trained = lab.trained, left = here();
         for (size_t every = 1; every <= 11; every += 5) {
             set(world, systems[i].strategy, systems[i].train, 3, 2);
             size_t again = run_with_restarts(world, every, told_again);
             world_assert_all_same(told_again, again, told_once, once);
             assert_int_equal(lab.trained, trained);
+            assert_int_equal(here(), left);
         }
     }
 }

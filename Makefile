@@ -319,7 +319,7 @@ endif
 $(B)/tests/unit/test_coord_artifacts.t: override LDFLAGS += -Wl,--wrap=study_want
 
 # The simulated cluster: its disk is under SQLite, its commits come between the coordinator and the store.
-SIM_WRAP := $(foreach name,store_commit space_open space_close,-Wl,--wrap=$(name))
+SIM_WRAP := $(foreach name,store_commit study_want space_open space_close,-Wl,--wrap=$(name))
 SIM_OBJ  := $(call objects,$(sort $(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c))))
 $(B)/tests/sim/test_cluster%.t: $(B)/tests/sim/test_cluster%.o $(SIM_OBJ) $(TEST_LIB) $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
 	$(call say,LINK)

@@ -154,11 +154,10 @@ enum artifacts_verdict artifacts_chunk(struct artifacts *artifacts, int64_t now_
     if (artifact == NULL)
         return ARTIFACTS_NOT_NOW;
     size_t size = (size_t)artifact->result.artifact_bytes;
+    if (chunk->total_bytes == 0)
+        return ARTIFACTS_NOT_NOW; /* it may have been asked for what it held before; who goes on like that fails in the end */
     if (chunk->total_bytes != size)
-        return fail(artifact, WIRE_FAILURE_IMPOSSIBLE,
-                    chunk->total_bytes == 0 ? "it does not have the artifact that it announced"
-                                            : "its artifact has another size than it announced",
-                    out);
+        return fail(artifact, WIRE_FAILURE_IMPOSSIBLE, "its artifact has another size than it announced", out);
     if (chunk->offset_bytes != artifact->received)
         return ARTIFACTS_NOT_NOW; /* once more, or too late */
     if (artifact->data == NULL)

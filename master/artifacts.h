@@ -51,8 +51,8 @@ void artifacts_free(struct artifacts *artifacts);
 enum artifacts_verdict artifacts_result(struct artifacts *artifacts, int64_t now_ms, uint32_t link,
                                         const struct wire_result *result, struct wire_bundle_request *ask, struct artifact **out);
 
-/* A piece has come over that connection. ASK: the next one. COMPLETE or FAILED (class IMPOSSIBLE: other bytes than were announced,
- * or none): *out. */
+/* A piece has come over that connection. ASK: the next one. COMPLETE or FAILED (class IMPOSSIBLE: other bytes than were announced):
+ * *out. */
 enum artifacts_verdict artifacts_chunk(struct artifacts *artifacts, int64_t now_ms, uint32_t link,
                                        const struct wire_bundle_chunk *chunk, struct wire_bundle_request *ask,
                                        struct artifact **out);

@@ -9,6 +9,7 @@
 
 #include "common/bundle.h"
 #include "common/fileio.h"
+#include "tests/support/train_wants.h"
 
 void sim_say(const struct sim *sim, const char *format, ...)
 {
@@ -44,6 +45,8 @@ struct sim_truth sim_truth_of(const struct sim_odds *odds, enum wire_kind kind, 
     struct digest_stream stream;
     struct digest digest;
     struct rng rng;
+    if (kind != WIRE_MEASURE)
+        kind = WIRE_RMI; /* trainings and scores by weights stand for those by RMI */
     digest_begin(&stream);
     digest_text(&stream, arch);
     digest_u64(&stream, (uint64_t)kind);
@@ -60,6 +63,25 @@ struct sim_truth sim_truth_of(const struct sim_odds *odds, enum wire_kind kind, 
     truth.unsuitable =
         kind == WIRE_MEASURE && !truth.poison && !truth.fails && draw < odds->poison + odds->fails + odds->unsuitable;
     return truth;
+}
+
+/* --- trainings --- */
+
+void sim_read_task(struct wire_task *task)
+{
+    if (task->kind != WIRE_ONESHOT_TRAIN)
+        return;
+    assert_int_equal(task->oneshot.schedule_count, 1);
+    snprintf(task->arch, sizeof task->arch, "%s", task->oneshot.schedule);
+    task->oneshot.schedule = NULL; /* the message's */
+    task->oneshot.schedule_count = 0;
+}
+
+void sim_artifact(const char *key, uint8_t out[SIM_ARTIFACT_BYTES], struct digest *digest)
+{
+    for (size_t i = 0; i < SIM_ARTIFACT_BYTES; i++)
+        out[i] = (uint8_t)(key[i % (DIGEST_HEX_BYTES - 1)] + (int)i);
+    digest_of(out, SIM_ARTIFACT_BYTES, digest);
 }
 
 /* --- faults --- */
@@ -276,7 +298,7 @@ static void centred_gram(struct rng *rng, int n, float *out)
 }
 
 /* As small as one can be: the peers here only carry it about. */
-static void write_bundle(const char *path)
+static void write_bundle(const char *path, struct digest *digest)
 {
     enum { N = 4 };
     uint8_t images[N * 3 * 8 * 8] = {0};
@@ -305,6 +327,7 @@ static void write_bundle(const char *path)
         centred_gram(&rng, N, grams[i]);
     assert_ok(bundle_write(&bundle, &data, &size, &status), status);
     assert_ok(fileio_write(path, data, size, &status), status);
+    digest_of(data, size, digest);
     free(data);
 }
 
@@ -329,7 +352,7 @@ int sim_place_open(void **state)
     snprintf(bundle, sizeof bundle, "%s/ref.bundle", place->folder);
     if (mkdir(place->folder, 0700) != 0 || space_open("nb201", &place->space, NULL) != STATUS_OK)
         return -1;
-    write_bundle(bundle);
+    write_bundle(bundle, &place->bundle);
     write_database(place);
     return 0;
 }
@@ -371,6 +394,7 @@ struct sim *sim_open(const struct sim_place *place, const struct sim_study *stud
     sim->faults = faults;
     sim->faults_end_ms = SIM_FAULTS_END_MS;
     rng_seed(&sim->rng, seed);
+    train_wants(study->trains ? TRAIN_WANTS_HALF : TRAIN_WANTS_NONE, &place->bundle);
     write_study(sim);
     sim_master_init(sim);
     disk_put(&sim->disk, place->db, place->database, place->database_size);

@@ -127,13 +127,15 @@ struct sim_study {
     uint64_t distinct;    /* evaluations the search ends after */
     struct sim_odds odds;
     unsigned finalists; /* fitness.finalists */
+    bool trains;        /* half of what workers score are trainings, with artifacts (tests/support/train_wants.h) */
 };
 
 /* Where simulations find their few real files. One a process. */
 struct sim_place {
     char folder[128], db[160];
     struct space space;
-    void *database; /* a new one, as a master makes it */
+    struct digest bundle; /* of the reference bundle's file */
+    void *database;       /* a new one, as a master makes it */
     size_t database_size;
 };
 
@@ -179,7 +181,7 @@ struct sim {
     struct sim_key *keys;
     struct sim_token *tokens;
     struct wire_message message, answer; /* too large for the stack */
-    uint64_t steps, kills, master_kills, acks, stale, backups, stalls, frames, healthy_given_up, copies;
+    uint64_t steps, kills, master_kills, acks, stale, backups, stalls, frames, healthy_given_up, copies, pieces;
     bool finished;
 };
 
@@ -278,6 +280,13 @@ void sim_jobs_progress(struct sim *sim, int64_t passed_ms);
 
 /* What was seen of a key; made when it is new. */
 struct sim_key *sim_key(struct sim *sim, const struct wire_task *task);
+
+/* A training as the simulation sees it: of the one architecture in its schedule. Other tasks stay as they are. */
+void sim_read_task(struct wire_task *task);
+
+/* What a training of that key leaves. */
+enum { SIM_ARTIFACT_BYTES = 100, SIM_PIECE_BYTES = 40 };
+void sim_artifact(const char *key, uint8_t out[SIM_ARTIFACT_BYTES], struct digest *digest);
 void sim_note_task(struct sim *sim, int peer, const struct wire_task *task);
 void sim_check_step(struct sim *sim);
 /* Of the database that a master has just opened, and of the one that is left at the end. */

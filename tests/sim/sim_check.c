@@ -54,7 +54,8 @@ static void check_token(struct sim *sim, int peer, const struct wire_task *task)
     token->peer = peer;
     token->copy = is_copy(sim, task);
     sim->copies += token->copy;
-    SIM_HOLDS(sim, !token->copy || task->kind == WIRE_RMI, "a measurement of %.8s is copied", task->key);
+    SIM_HOLDS(sim, !token->copy || task->kind == WIRE_RMI || task->kind == WIRE_ONESHOT_SCORE, "%s %.8s is copied",
+              wire_kind_name(task->kind), task->key);
     HASH_ADD(hh, sim->tokens, id, sizeof token->id, token);
 }
 
@@ -100,7 +101,7 @@ static void check_pair(const struct sim *sim, const struct wire_task *const *act
     for (int i = 0; i < count; i++) {
         if (strcmp(active[i]->key, task->key) != 0)
             continue;
-        bool copied = task->kind == WIRE_RMI && (was_copy(sim, active[i]) || was_copy(sim, task));
+        bool copied = task->kind != WIRE_MEASURE && (was_copy(sim, active[i]) || was_copy(sim, task));
         SIM_HOLDS(sim, copied && ++others == 1, "key %.8s is computed by two peers at once", task->key);
     }
 }
@@ -257,6 +258,29 @@ static void check_sound(struct sim *sim, sqlite3 *db)
     sqlite3_finalize(statement);
 }
 
+/* Each training has left its weights, and nothing else has. */
+static void check_artifacts(struct sim *sim, sqlite3 *db)
+{
+    static const char sql[] =
+        "SELECT e.key, w.data FROM evaluation AS e LEFT JOIN weights AS w ON w.key = e.key WHERE e.feasible = 1 "
+        "AND e.kind = 'train'";
+    sqlite3_stmt *statement = NULL;
+    int64_t rows = 0;
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+    for (; sqlite3_step(statement) == SQLITE_ROW; rows++) {
+        const char *key = (const char *)sqlite3_column_text(statement, 0);
+        uint8_t wanted[SIM_ARTIFACT_BYTES];
+        struct digest unused;
+        sim_artifact(key, wanted, &unused);
+        const void *data = sqlite3_column_blob(statement, 1);
+        SIM_HOLDS(sim, sqlite3_column_bytes(statement, 1) == SIM_ARTIFACT_BYTES && memcmp(data, wanted, SIM_ARTIFACT_BYTES) == 0,
+                  "training %.8s counts without its weights, or with others", key);
+    }
+    sqlite3_finalize(statement);
+    SIM_HOLDS(sim, ask_number(sim, db, "SELECT count(*) FROM weights") == rows, "there are weights of no training");
+    SIM_HOLDS(sim, !sim->study->trains || rows > 0, "nothing was trained");
+}
+
 /* Every value is what its architecture has; what was given up is counted. */
 static void check_values(struct sim *sim, sqlite3 *db)
 {
@@ -266,7 +290,7 @@ static void check_values(struct sim *sim, sqlite3 *db)
     assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
     while (sqlite3_step(statement) == SQLITE_ROW) {
         const char *kind = (const char *)sqlite3_column_text(statement, 1), *arch = (const char *)sqlite3_column_text(statement, 2);
-        struct sim_truth truth = sim_truth_of(&sim->study->odds, strcmp(kind, "rmi") == 0 ? WIRE_RMI : WIRE_MEASURE, arch);
+        struct sim_truth truth = sim_truth_of(&sim->study->odds, strcmp(kind, "measure") == 0 ? WIRE_MEASURE : WIRE_RMI, arch);
         bool feasible = sqlite3_column_int(statement, 3) != 0;
         bool crashes = strcmp((const char *)sqlite3_column_text(statement, 5), "crashes_device") == 0;
         bool hopeless = truth.poison || truth.fails || truth.unsuitable;
@@ -277,6 +301,7 @@ static void check_values(struct sim *sim, sqlite3 *db)
         sim->healthy_given_up += !feasible && !hopeless;
     }
     sqlite3_finalize(statement);
+    check_artifacts(sim, db);
     for (const struct sim_key *key = sim->keys; key != NULL; key = key->hh.next) {
         if (key->truth.poison || key->truth.fails)
             continue;

@@ -73,8 +73,10 @@ static enum status_code send_frame(void *context, uint32_t link, const void *dat
             continue;
         struct status status = {0};
         assert_ok(wire_decode(data, size, &sim->message, &status), status);
-        if (sim->message.type == WIRE_TASK)
+        if (sim->message.type == WIRE_TASK) {
+            sim_read_task(&sim->message.task);
             sim_note_task(sim, i, &sim->message.task);
+        }
         wire_free(&sim->message);
         sim_post(sim, false, i, link, data, size);
         return STATUS_OK;

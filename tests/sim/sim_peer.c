@@ -74,8 +74,40 @@ static void send_result(struct sim *sim, struct sim_process *process, uint64_t l
     } else if (job->task.kind == WIRE_MEASURE) {
         snprintf(detail, sizeof detail, "{\"samples_ms\":[%.17g]}", out->value);
     }
+    if (job->task.kind == WIRE_ONESHOT_TRAIN && out->outcome == WIRE_OK) {
+        uint8_t unused[SIM_ARTIFACT_BYTES];
+        sim_artifact(job->task.key, unused, &out->artifact_digest);
+        out->artifact_bytes = SIM_ARTIFACT_BYTES;
+    }
     out->detail = detail;
     out->detail_size = strlen(detail);
+    send_message(sim, process, &sim->answer);
+}
+
+/* A piece of what a training that is held has left. */
+static void send_piece(struct sim *sim, struct sim_process *process, const struct wire_bundle_request *request)
+{
+    struct wire_bundle_chunk *out = &sim->answer.bundle_chunk;
+    uint8_t artifact[SIM_ARTIFACT_BYTES];
+    sim->answer.type = WIRE_BUNDLE_CHUNK;
+    *out = (struct wire_bundle_chunk){.digest = request->digest};
+    for (int i = 0; i < SIM_JOBS; i++) {
+        const struct sim_job *job = &process->jobs[i];
+        struct digest digest;
+        if (!job->active || !job->finished || job->task.kind != WIRE_ONESHOT_TRAIN)
+            continue;
+        sim_artifact(job->task.key, artifact, &digest);
+        if (memcmp(&digest, &request->digest, sizeof digest) != 0)
+            continue;
+        size_t left = SIM_ARTIFACT_BYTES - (size_t)request->offset_bytes;
+        *out = (struct wire_bundle_chunk){.digest = digest,
+                                          .total_bytes = SIM_ARTIFACT_BYTES,
+                                          .offset_bytes = request->offset_bytes,
+                                          .data = artifact + request->offset_bytes,
+                                          .size = left < SIM_PIECE_BYTES ? left : SIM_PIECE_BYTES};
+        break;
+    }
+    sim->pieces += out->total_bytes > 0;
     send_message(sim, process, &sim->answer);
 }
 
@@ -110,7 +142,7 @@ static void see_to_bundles(struct sim *sim, struct sim_process *process)
     struct wire_bundle_request unused;
     for (int i = 0; i < SIM_JOBS; i++) {
         struct sim_job *job = &process->jobs[i];
-        if (!job->active || job->finished || job->task.kind != WIRE_RMI || job->bundle != NULL)
+        if (!job->active || job->finished || job->task.kind == WIRE_MEASURE || job->bundle != NULL)
             continue;
         job->bundle = downloads_use(&process->downloads, DOWNLOADS_BUNDLE, &job->task.bundle_digest);
         if (job->bundle == NULL && downloads_fetch(&process->downloads, DOWNLOADS_BUNDLE, &job->task.bundle_digest, &unused))
@@ -199,9 +231,13 @@ void sim_peer_hears(struct sim *sim, struct sim_process *process, const void *da
     switch (message->type) {
     case WIRE_WELCOME: ledger_welcome(&process->ledger, sim->now_ms, &message->welcome, &cancel); break;
     case WIRE_HEARTBEAT_ANSWER: ledger_heartbeat_answer(&process->ledger, sim->now_ms, &message->heartbeat_answer, &cancel); break;
-    case WIRE_TASK: take_task(sim, process, &message->task); break;
+    case WIRE_TASK:
+        sim_read_task(&message->task);
+        take_task(sim, process, &message->task);
+        break;
     case WIRE_RESULT_ACK: hear_ack(sim, process, &message->result_ack); break;
     case WIRE_BUNDLE_CHUNK: hear_chunk(sim, process, &message->bundle_chunk); break;
+    case WIRE_BUNDLE_REQUEST: send_piece(sim, process, &message->bundle_request); break;
     case WIRE_GOODBYE: hear_goodbye(sim, process, message->goodbye.finished); break;
     case WIRE_REFUSE:
         SIM_HOLDS(sim, message->refuse.code == WIRE_REFUSE_NOT_REGISTERED, "node-%d is refused: %s", process->number,

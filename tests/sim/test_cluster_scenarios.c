@@ -11,9 +11,11 @@
     "budget: {evaluations: " evaluations "}\n"                                                                                     \
     "seed: 3\n"
 
-static const struct sim_study small = {"small", SETTINGS("12"), true, 12, {0, 0, 0}, 0};
-static const struct sim_study longer = {"longer", SETTINGS("40"), true, 40, {0, 0, 0}, 0};
-static const struct sim_study poisoned = {"poisoned", SETTINGS("120"), true, 120, {10, 0, 0}, 0};
+static const struct sim_study small = {"small", SETTINGS("12"), true, 12, {0, 0, 0}, 0, false};
+static const struct sim_study longer = {"longer", SETTINGS("40"), true, 40, {0, 0, 0}, 0, false};
+static const struct sim_study trained = {"trained", SETTINGS("12"), true, 12, {0, 0, 0}, 0, true};
+static const struct sim_study trained_longer = {"trained-longer", SETTINGS("40"), true, 40, {2, 2, 2}, 0, true};
+static const struct sim_study poisoned = {"poisoned", SETTINGS("120"), true, 120, {10, 0, 0}, 0, false};
 
 static uint64_t first_seed(void)
 {
@@ -92,7 +94,56 @@ static void every_message_may_be_lost_copied_or_late(void **state)
     free(calm);
 }
 
+/* The messages that carry weights about, and their results. */
+static void every_piece_of_an_artifact_may_be_lost_copied_or_late(void **state)
+{
+    static const enum wire_type types[] = {WIRE_RESULT, WIRE_RESULT_ACK, WIRE_BUNDLE_REQUEST, WIRE_BUNDLE_CHUNK, WIRE_HEARTBEAT};
+    uint64_t rounds = (uint64_t)test_amount(4, 60), runs = 0, met = 0, pieces = 0;
+    char *calm = sim_undisturbed(*state, &trained), *without = sim_undisturbed(*state, &small);
+    assert_string_equal(calm, without); /* values are those of the scores that they stand for */
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        for (enum mode mode = 0; mode < MODES; mode++) {
+            for (uint64_t seed = first_seed(); seed < first_seed() + rounds; seed++, runs++) {
+                struct trouble in = {types[i], mode, 0};
+                struct sim *sim = sim_open(*state, &trained, seed, SIM_PEER_DRAINS | SIM_MASTER_STOPS | SIM_PEER_DIES);
+                sim->faults_end_ms = 60000;
+                sim->fate = trouble;
+                sim->fate_context = &in;
+                sim_run(sim);
+                sim_ends_alike(sim, calm);
+                met += in.met;
+                pieces += sim->pieces;
+                sim_close(sim);
+            }
+        }
+    }
+    printf("# %" PRIu64 " runs, %" PRIu64 " messages met trouble, %" PRIu64 " pieces\n", runs, met, pieces);
+    assert_true(met > runs && pieces > runs);
+    free(calm);
+    free(without);
+}
+
 /* --- faults --- */
+
+/* Restarts of the master in the middle of an upload, cuts, failing disks, old databases: all at once. */
+static void trainings_survive_all_kinds_of_faults_together(void **state)
+{
+    uint64_t rounds = (uint64_t)test_amount(60, 2000), compared = 0, kills = 0, stalls = 0, pieces = 0;
+    char *calm = sim_undisturbed(*state, &trained_longer);
+    for (uint64_t seed = first_seed(); seed < first_seed() + rounds; seed++) {
+        struct sim *sim = sim_open(*state, &trained_longer, seed, SIM_ALL_FAULTS);
+        sim_run(sim);
+        compared += sim_ends_alike(sim, calm);
+        kills += sim->master_kills;
+        stalls += sim->stalls;
+        pieces += sim->pieces;
+        sim_close(sim);
+    }
+    printf("# %" PRIu64 " runs: the master died %" PRIu64 " times, the disk failed %" PRIu64 " times, %" PRIu64 " pieces, %" PRIu64
+           " fronts compared\n",
+           rounds, kills, stalls, pieces, compared);
+    free(calm);
+}
 
 static void every_kind_of_fault_alone_leaves_the_same_answer(void **state)
 {
@@ -168,6 +219,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_message_may_be_lost_copied_or_late),
+        cmocka_unit_test(every_piece_of_an_artifact_may_be_lost_copied_or_late),
+        cmocka_unit_test(trainings_survive_all_kinds_of_faults_together),
         cmocka_unit_test(every_kind_of_fault_alone_leaves_the_same_answer),
         cmocka_unit_test(no_token_comes_twice_out_of_a_database_put_back),
         cmocka_unit_test(a_master_that_cannot_store_gives_nothing_back),

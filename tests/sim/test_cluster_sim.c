@@ -12,22 +12,24 @@
     "seed: 3\n"
 
 static const struct sim_study studies[] = {
-    {"evrsnas", SETTINGS("{name: evrsnas, population: 8, generations: 50}"), true, 24, {2, 2, 2}, 0},
-    {"mohdnas", SETTINGS("{name: mohdnas, population: 8, generations: 50}"), true, 24, {2, 2, 2}, 0},
+    {"evrsnas", SETTINGS("{name: evrsnas, population: 8, generations: 50}"), true, 24, {2, 2, 2}, 0, false},
+    {"mohdnas", SETTINGS("{name: mohdnas, population: 8, generations: 50}"), true, 24, {2, 2, 2}, 0, false},
     {"random-steady",
      SETTINGS("{name: random, population: 8, generations: 50, mode: steady, in_flight: 6}"),
      false,
      24,
      {2, 2, 2},
-     0},
+     0,
+     false},
     {"evrsnas-steady",
      SETTINGS("{name: evrsnas, population: 8, generations: 50, mode: steady, in_flight: 8}"),
      false,
      24,
      {2, 2, 2},
-     0},
-    {"cmanas", SETTINGS("{name: cmanas, generations: 50}"), true, 24, {2, 2, 2}, 0},
-    {"nevonas", SETTINGS("{name: nevonas, population: 8, generations: 50, mutation: 0.2}"), true, 24, {2, 2, 2}, 0},
+     0,
+     false},
+    {"cmanas", SETTINGS("{name: cmanas, generations: 50}"), true, 24, {2, 2, 2}, 0, false},
+    {"nevonas", SETTINGS("{name: nevonas, population: 8, generations: 50, mutation: 0.2}"), true, 24, {2, 2, 2}, 0, false},
 };
 enum { STUDIES = sizeof studies / sizeof studies[0] };
 

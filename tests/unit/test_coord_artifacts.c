@@ -164,15 +164,15 @@ static void assert_stored(const struct world *world)
     free(data);
 }
 
-/* The worker's attempt ended as one that cannot be true, and left nothing. */
-static void assert_failed(const struct world *world)
+/* The worker's attempt ended like that, and left nothing. */
+static void assert_failed(const struct world *world, const char *how)
 {
     char sql[192], got[64];
     size_t bytes;
     snprintf(sql, sizeof sql, "SELECT group_concat(state || ' ' || failure) FROM lease WHERE key = '%s' AND state <> 'open'",
              world->result.result.key);
     assert_ok(store_ask_text(store_of(world)->db, "test", sql, got, sizeof got, &status), status);
-    assert_string_equal(got, "failed impossible");
+    assert_string_equal(got, how);
     assert_not_stored(world);
     assert_int_equal(artifacts_count(world->lone.coord->artifacts, &bytes), 0);
 }
@@ -304,18 +304,28 @@ static void weights_of_another_digest_are_a_failed_attempt(void **state)
     send_piece(world, WORKER, 0);
     send_piece(world, WORKER, WIRE_CHUNK_MAX);
     assert_int_equal(acks(world), 1);
-    assert_failed(world);
+    assert_failed(world, "failed impossible");
 }
 
-static void weights_that_are_not_there_are_a_failed_attempt(void **state)
+static void weights_that_are_never_there_are_a_failed_attempt(void **state)
 {
     struct world *world = *state;
-    struct wire_message none = {.type = WIRE_BUNDLE_CHUNK};
+    struct wire_message none = {.type = WIRE_BUNDLE_CHUNK}, heartbeat = message_sample(WIRE_HEARTBEAT);
     none.bundle_chunk.digest = world->result.result.artifact_digest;
-    repeat_result(world);
-    lone_send(&world->lone, WORKER, &none);
+    heartbeat.heartbeat.held.count = 1;
+    heartbeat.heartbeat.held.items[0].lease_id = world->task.task.lease_id;
+    memcpy(heartbeat.heartbeat.held.items[0].key, world->task.task.key, DIGEST_HEX_BYTES);
+    for (int i = 0; i < 100 && acks(world) == 0; i++) {
+        world->lone.now_ms += 1000;
+        heartbeat.heartbeat.sequence = world->hello.hello.sequence + 1 + (uint64_t)i;
+        lone_send(&world->lone, WORKER, &heartbeat);
+        if (i % 3 != 0)
+            continue;
+        repeat_result(world);
+        lone_send(&world->lone, WORKER, &none);
+    }
     assert_int_equal(acks(world), 1);
-    assert_failed(world);
+    assert_failed(world, "failed timeout");
 }
 
 static void a_training_without_weights_or_with_an_odd_loss_is_a_failed_attempt(void **state)
@@ -326,14 +336,14 @@ static void a_training_without_weights_or_with_an_odd_loss_is_a_failed_attempt(v
     memset(&world->result.result.artifact_digest, 0, sizeof world->result.result.artifact_digest);
     repeat_result(world);
     assert_int_equal(acks(world), 1);
-    assert_failed(world);
+    assert_failed(world, "failed impossible");
     lone_send(&world->lone, WORKER, &good); /* too late, and without a lease */
     assert_int_equal(world->lone.verdicts[WIRE_STALE], 1);
     assert_int_equal(world->asks, 0);
     make_result(world); /* of the next task */
     world->result.result.value = -0.5;
     repeat_result(world);
-    assert_failed(world);
+    assert_failed(world, "failed impossible");
 }
 
 static void a_score_with_an_artifact_or_beyond_hundred_is_a_failed_attempt(void **state)
@@ -361,7 +371,7 @@ static void a_score_with_an_artifact_or_beyond_hundred_is_a_failed_attempt(void 
             memset(&world->result.result.artifact_digest, 0, sizeof world->result.result.artifact_digest);
         }
         repeat_result(world);
-        assert_failed(world);
+        assert_failed(world, "failed impossible");
     }
     assert_int_equal(tried, 3);
     assert_int_equal(world->asks, 0);
@@ -430,7 +440,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_master_that_is_started_anew_asks_from_the_beginning, open_world, close_world),
         cmocka_unit_test_setup_teardown(the_same_process_may_come_back_on_another_connection, open_world, close_world),
         cmocka_unit_test_setup_teardown(weights_of_another_digest_are_a_failed_attempt, open_world, close_world),
-        cmocka_unit_test_setup_teardown(weights_that_are_not_there_are_a_failed_attempt, open_world, close_world),
+        cmocka_unit_test_setup_teardown(weights_that_are_never_there_are_a_failed_attempt, open_world, close_world),
         cmocka_unit_test_setup_teardown(a_training_without_weights_or_with_an_odd_loss_is_a_failed_attempt, open_world,
                                         close_world),
         cmocka_unit_test_setup_teardown(a_score_with_an_artifact_or_beyond_hundred_is_a_failed_attempt, open_world, close_world),

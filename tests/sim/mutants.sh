@@ -45,7 +45,7 @@ mutant 'acknowledged while the store does not work' master/coord_messages.c \
     'acknowledge(coord, link, result->lease_id, WIRE_RETRY_LATER);' 'acknowledge(coord, link, result->lease_id, WIRE_ACCEPTED);'
 mutant 'leases are not read back' master/coord.c 'for (size_t i = 0; i < count; i++)' 'for (size_t i = count; i < count; i++)'
 mutant 'late measurements are taken' master/dispatch_message.c \
-    'task->kind == WIRE_RMI && result->outcome != WIRE_FAILED &&' 'result->outcome != WIRE_FAILED &&'
+    'wire_role_of(task->kind) == WIRE_WORKER && result->outcome' 'result->outcome'
 mutant 'epochs of time alone' master/store_lease.c 'max(epoch + 1, ?1) + ?2 WHERE' 'max(epoch + 1, ?1) + 0 * ?2 WHERE'
 mutant 'peers keep their leases for too long' worker/ledger.c 'int64_t good_until_ms = sent_ms + (int64_t)ledger->lease_ms * 3 / 4;' \
     'int64_t good_until_ms = sent_ms + (int64_t)ledger->lease_ms * 3;'
@@ -58,11 +58,14 @@ mutant 'restored leases are taken to be nowhere' master/dispatch_grant.c \
 mutant 'a host computes while it measures' master/dispatch_grant.c 'return host->measuring == 0 && (!host->measure_turn || alone);' \
     'return !host->measure_turn || alone;'
 mutant 'no canary after connecting' master/dispatch_grant.c 'board->checked != board->connections ||' ''
-mutant 'measurements are copied' master/dispatch_copy.c 'return lease->kind == WIRE_RMI && lease->granted_ms' 'return lease->granted_ms'
+mutant 'measurements are copied' master/dispatch_copy.c 'return is_score(lease->kind) && lease->granted_ms' 'return lease->granted_ms'
 mutant 'the loser of two is not ended' master/dispatch_message.c 'while (task->lease != NULL) {' 'while (false) {'
 mutant 'a value is used and not stored' master/search.c \
     'enum status_code code = store_evaluation_put(search->store, evaluation, &inserted, status);' \
     'enum status_code code = strcmp(evaluation->key, "8") < 0 ? store_evaluation_put(search->store, evaluation, &inserted, status) : STATUS_OK;'
+mutant 'a late training counts without its weights' master/coord_messages.c \
+    'if (result->artifact_bytes > 0 && (!open || artifact == NULL) && result->outcome == WIRE_OK)' 'if (false)'
+mutant 'weights are not stored with their result' master/search.c 'if (code == STATUS_OK && artifact != NULL)' 'if (artifact == (const void *)1)'
 mutant 'a study that ends leaves leases open' master/coord.c 'dispatch_finish(coord->dispatch);' 'dispatch_stop(coord->dispatch);'
 echo "# $found mutants found"
 done_testing

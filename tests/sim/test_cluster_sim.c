@@ -41,7 +41,8 @@ static const struct sim_study with_finals[] = {
      false,
      24,
      {2, 2, 2},
-     4},
+     4,
+     false},
 };
 enum { FINALS = sizeof with_finals / sizeof with_finals[0] };
 

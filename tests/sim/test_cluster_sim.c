@@ -35,7 +35,7 @@ enum { STUDIES = sizeof studies / sizeof studies[0] };
 
 /* The same, and then the best are scored once more. */
 static const struct sim_study with_finals[] = {
-    {"finals", SETTINGS("{name: evrsnas, population: 8, generations: 50}"), true, 24, {2, 2, 2}, 4},
+    {"finals", SETTINGS("{name: evrsnas, population: 8, generations: 50}"), true, 24, {2, 2, 2}, 4, false},
     {"finals-steady",
      SETTINGS("{name: evrsnas, population: 8, generations: 50, mode: steady, in_flight: 8}"),
      false,

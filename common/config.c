@@ -4,18 +4,15 @@
 #include "common/config.h"
 
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/combine.h"
+#include "common/config_fitness.h"
 #include "common/config_parts.h"
 #include "common/config_rules.h"
 #include "common/config_yaml.h"
 #include "common/fileio.h"
-#include "common/oneshot.h"
-#include "common/protocol.h"
 #include "common/space.h"
 
 enum { STUDY_FILE_BYTES_MAX = 1 << 20 };
@@ -96,19 +93,6 @@ static enum status_code read_keys(const struct config_yaml *yaml, struct config_
 
 /* --- what keys mean together --- */
 
-/* Sets the sentence and puts file, line and key before it. */
-static enum status_code __attribute__((format(printf, 4, 5)))
-refuse(const struct config_yaml *yaml, const char *path, struct status *status, const char *format, ...)
-{
-    char sentence[STATUS_MESSAGE_BYTES];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
-    va_end(arguments);
-    status_set(status, STATUS_BAD_INPUT, "%s", sentence);
-    return config_yaml_blame(yaml, path, status);
-}
-
 /* The space must be known; its own sizes stand in for those left out (none given is 0). */
 static enum status_code complete_network(const struct config_yaml *yaml, struct config_study *study, struct status *status)
 {
@@ -128,194 +112,13 @@ static enum status_code check_strategy(const struct config_yaml *yaml, const str
 {
     const struct config_strategy *strategy = &study->strategy;
     if (strategy->tournament > strategy->population)
-        return refuse(yaml, "strategy.tournament", status, "%u draws more candidates than the population of %u has; lower it",
-                      strategy->tournament, strategy->population);
+        return config_refuse(yaml, "strategy.tournament", status,
+                             "%u draws more candidates than the population of %u has; lower it", strategy->tournament,
+                             strategy->population);
     if (strategy->elites >= strategy->population)
-        return refuse(yaml, "strategy.elites", status, "%u leaves no room for offspring in a population of %u; lower it",
-                      strategy->elites, strategy->population);
+        return config_refuse(yaml, "strategy.elites", status, "%u leaves no room for offspring in a population of %u; lower it",
+                             strategy->elites, strategy->population);
     return STATUS_OK;
-}
-
-static enum status_code give(char **place, const char *text, struct status *status)
-{
-    if (*place == NULL && text != NULL && (*place = strdup(text)) == NULL)
-        return status_set(status, STATUS_NO_MEMORY, "no memory for the settings");
-    return STATUS_OK;
-}
-
-/* Puts the name that a study keeps in place of the one that was typed. */
-static enum status_code keep_protocol(const struct config_yaml *yaml, bool stored, struct config_study *study,
-                                      struct status *status)
-{
-    struct protocol protocol;
-    char *kept = strdup(protocol_kept_name(study->space, study->fitness.protocol, stored));
-    if (kept == NULL)
-        return status_set(status, STATUS_NO_MEMORY, "no memory for the settings");
-    free(study->fitness.protocol);
-    study->fitness.protocol = kept;
-    if (protocol_preset(study->space, kept, &protocol, status) == STATUS_OK)
-        return STATUS_OK;
-    status->code = STATUS_BAD_INPUT;
-    return config_yaml_blame(yaml, "fitness.protocol", status);
-}
-
-/* Whether the key at that place of the study was given at all. */
-static bool given(const struct config_yaml *yaml, size_t offset)
-{
-    size_t rule_count, i = 0;
-    const struct config_rule *rules = config_rules(&rule_count);
-    while (i < rule_count && (rules[i].section == CONFIG_COST || rules[i].offset != offset))
-        i++;
-    return i < rule_count && config_yaml_value(yaml, i, 0) != NULL;
-}
-
-/* Only evnas and nevonas score each generation by weights of its own, and only bilevel takes architectures out of weights. */
-static enum status_code complete_training(const struct config_yaml *yaml, struct config_study *study, struct status *status)
-{
-    struct config_oneshot *oneshot = &study->fitness.oneshot;
-    const char *name = study->strategy.name;
-    bool own = strcmp(name, "evnas") == 0 || strcmp(name, "nevonas") == 0, bilevel = strcmp(name, "bilevel") == 0;
-    if (!given(yaml, offsetof(struct config_study, fitness.oneshot.train)))
-        oneshot->train = bilevel ? CONFIG_TRAIN_BILEVEL : own ? CONFIG_TRAIN_POPULATION : CONFIG_TRAIN_BEFORE;
-    if (bilevel != (oneshot->train == CONFIG_TRAIN_BILEVEL))
-        return refuse(yaml, "fitness.train", status,
-                      "bilevel and the strategy bilevel go together, and neither with anything else");
-    if (oneshot->train == CONFIG_TRAIN_POPULATION && !own)
-        return refuse(yaml, "fitness.train", status,
-                      "is population, but strategy %s compares candidates across generations, whose weights would differ; take "
-                      "before, or the strategy evnas or nevonas",
-                      name);
-    if (oneshot->train == CONFIG_TRAIN_POPULATION && study->strategy.population > ONESHOT_SCHEDULE_MAX)
-        return refuse(yaml, "strategy.population", status, "%u is more than the %d that can train a one-shot net; lower it",
-                      study->strategy.population, ONESHOT_SCHEDULE_MAX);
-    if (bilevel && oneshot->paths == CONFIG_PATHS_SINGLE)
-        return refuse(yaml, "fitness.paths", status, "is single, but strategy bilevel trains mixtures; leave it out");
-    return STATUS_OK;
-}
-
-static enum status_code complete_oneshot(const struct config_yaml *yaml, struct config_study *study, struct status *status)
-{
-    struct config_oneshot *oneshot = &study->fitness.oneshot;
-    const struct space_ops *space;
-    struct oneshot_protocol protocol;
-    enum status_code code = space_find(study->space, &space, status);
-    if (code != STATUS_OK)
-        return code;
-    if (space->build_oneshot == NULL)
-        return refuse(yaml, "space", status, "is %s, which has no one-shot net; take nb201 or darts", study->space);
-    if (oneshot->channels == 0)
-        oneshot->channels = space->defaults.channels;
-    if (oneshot->cells == 0)
-        oneshot->cells = space->defaults.cells;
-    code = complete_training(yaml, study, status);
-    if (code != STATUS_OK)
-        return code;
-    config_oneshot_protocol(study, &protocol);
-    code = oneshot_protocol_check(&protocol, status);
-    return code == STATUS_OK ? code : config_yaml_blame(yaml, "fitness", status);
-}
-
-void config_oneshot_protocol(const struct config_study *study, struct oneshot_protocol *out)
-{
-    const struct config_oneshot *oneshot = &study->fitness.oneshot;
-    bool population = oneshot->train == CONFIG_TRAIN_POPULATION;
-    *out = (struct oneshot_protocol){.channels = oneshot->channels,
-                                     .cells = oneshot->cells,
-                                     .batch = (int32_t)oneshot->batch,
-                                     .epochs = population ? study->strategy.generations : oneshot->epochs,
-                                     .shards = oneshot->shards,
-                                     .learning_rate = oneshot->learning_rate,
-                                     .learning_rate_end = oneshot->learning_rate_end,
-                                     .momentum = oneshot->momentum,
-                                     .weight_decay = oneshot->weight_decay,
-                                     .clip_norm = oneshot->clip_norm,
-                                     .single_path = oneshot->paths == CONFIG_PATHS_SINGLE,
-                                     .batch_statistics = oneshot->statistics == CONFIG_STATISTICS_BATCH,
-                                     .augment = oneshot->augment,
-                                     .bilevel = oneshot->train == CONFIG_TRAIN_BILEVEL,
-                                     .gumbel = study->strategy.relaxation == CONFIG_RELAX_GUMBEL,
-                                     .alpha_learning_rate = oneshot->alpha_learning_rate,
-                                     .alpha_weight_decay = oneshot->alpha_weight_decay};
-    if (!out->bilevel) {
-        out->gumbel = false;
-        out->alpha_learning_rate = out->alpha_weight_decay = 0;
-    }
-}
-
-/* Whether there is one best to look for: a study without costs, or with a limit. */
-static bool looks_for_one(const struct config_study *study)
-{
-    bool limited = study->cost_count == 0;
-    for (size_t i = 0; i < study->cost_count; i++)
-        limited |= study->costs[i].has_max;
-    return limited;
-}
-
-static uint32_t usual_finalists(const struct config_study *study)
-{
-    uint32_t budget = study->budget.evaluations;
-    const struct config_fitness *fitness = &study->fitness;
-    if (strcmp(fitness->combine, "macs+deep") != 0 || !looks_for_one(study) ||
-        combine_finals(study->space, fitness->protocol, combine_finals_kept_name("final")) == NULL)
-        return 0;
-    return budget > 0 && budget / CONFIG_FINALIST_OF < CONFIG_FINALISTS ? budget / CONFIG_FINALIST_OF : CONFIG_FINALISTS;
-}
-
-/* stored: these are settings out of a database, where a key that is missing did not exist yet. */
-static enum status_code complete_finals(const struct config_yaml *yaml, bool stored, struct config_study *study,
-                                        struct status *status)
-{
-    struct config_fitness *fitness = &study->fitness;
-    if (!stored && !given(yaml, offsetof(struct config_study, fitness.finalists)))
-        fitness->finalists = usual_finalists(study);
-    if (fitness->finalists == 0)
-        return STATUS_OK;
-    char *kept = strdup(combine_finals_kept_name(fitness->finals != NULL ? fitness->finals : "final"));
-    if (kept == NULL)
-        return status_set(status, STATUS_NO_MEMORY, "no memory for the settings");
-    free(fitness->finals);
-    fitness->finals = kept;
-    if (combine_finals(study->space, fitness->protocol, kept) != NULL)
-        return STATUS_OK;
-    return refuse(
-        yaml, "fitness.finalists", status,
-        "is %u, but there are no finals '%.64s' for %s in the space %s: how their scores spread was not measured; leave it "
-        "out, or take 0",
-        fitness->finalists, kept, fitness->protocol, study->space);
-}
-
-static enum status_code complete_combine(const struct config_yaml *yaml, bool stored, struct config_study *study,
-                                         struct status *status)
-{
-    struct config_fitness *fitness = &study->fitness;
-    bool scaled = combine_scale(study->space, fitness->protocol) != NULL;
-    enum status_code code = give(&fitness->combine, scaled && !stored ? "macs+deep" : "none", status);
-    if (code != STATUS_OK || strcmp(fitness->combine, "none") == 0)
-        return code;
-    if (strcmp(fitness->combine, "macs") != 0 && strcmp(fitness->combine, "macs+deep") != 0)
-        return refuse(yaml, "fitness.combine", status, "'%.64s' is not one of its words; give macs+deep, macs or none",
-                      fitness->combine);
-    if (!scaled)
-        return refuse(yaml, "fitness.combine", status,
-                      "is %s, but how phi of %s spreads in the space %s was not measured, and without that the parts cannot be "
-                      "weighed; leave it out, or take none",
-                      fitness->combine, fitness->protocol, study->space);
-    return STATUS_OK;
-}
-
-static enum status_code complete_fitness(const struct config_yaml *yaml, bool stored, struct config_study *study,
-                                         struct status *status)
-{
-    struct config_fitness *fitness = &study->fitness;
-    if (fitness->source == CONFIG_FITNESS_ONESHOT)
-        return complete_oneshot(yaml, study, status);
-    if (fitness->source != CONFIG_FITNESS_RMI)
-        return STATUS_OK;
-    enum status_code code = keep_protocol(yaml, stored, study, status);
-    if (code != STATUS_OK)
-        return code;
-    code = complete_combine(yaml, stored, study, status);
-    return code == STATUS_OK ? complete_finals(yaml, stored, study, status) : code;
 }
 
 /* An agent's latency has no column, so that studies of the time before energy keep their text. */
@@ -329,13 +132,13 @@ static enum status_code complete_agent(const struct config_yaml *yaml, size_t in
         cost->column = NULL;
     }
     if (cost->column == NULL && cost->name != NULL && strcmp(cost->name, "energy_mj") == 0) {
-        enum status_code code = give(&cost->column, cost->name, status);
+        enum status_code code = config_give(&cost->column, cost->name, status);
         if (code != STATUS_OK)
             return code;
     }
     if (cost->column != NULL && strcmp(cost->column, "energy_mj") != 0)
-        return refuse(yaml, path, status, "is '%.64s'; an agent measures latency_ms or energy_mj", cost->column);
-    return give(&cost->device, "host", status);
+        return config_refuse(yaml, path, status, "is '%.64s'; an agent measures latency_ms or energy_mj", cost->column);
+    return config_give(&cost->device, "host", status);
 }
 
 /* Fills in the names that follow from the source. */
@@ -347,22 +150,23 @@ static enum status_code complete_cost(const struct config_yaml *yaml, size_t ind
     char path[CONFIG_YAML_PATH_BYTES];
     snprintf(path, sizeof path, "costs.%zu.name", index);
     if (from_file && cost->name == NULL && cost->column == NULL)
-        return refuse(yaml, path, status,
-                      "is missing: give a name with its unit, such as latency_ms; it is also the table's column");
+        return config_refuse(yaml, path, status,
+                             "is missing: give a name with its unit, such as latency_ms; it is also the table's column");
     bool named_by_column = from_file || (cost->source == CONFIG_COST_AGENT && cost->column != NULL);
-    enum status_code code = give(&cost->name, named_by_column ? cost->column : names[cost->source], status);
+    enum status_code code = config_give(&cost->name, named_by_column ? cost->column : names[cost->source], status);
     if (code == STATUS_OK && from_file)
-        code = give(&cost->column, cost->name, status);
+        code = config_give(&cost->column, cost->name, status);
     if (code == STATUS_OK && cost->source == CONFIG_COST_AGENT)
         code = complete_agent(yaml, index, cost, status);
     if (code == STATUS_OK && !config_plain_name(cost->name, "@"))
-        code = refuse(
+        code = config_refuse(
             yaml, path, status,
             "'%.64s' is not a name: use at most 63 letters, digits and . _ - @, not beginning with . or - (column may differ)",
             cost->name);
     snprintf(path, sizeof path, "costs.%zu.limit_only", index);
     if (code == STATUS_OK && cost->limit_only && !cost->has_max)
-        code = refuse(yaml, path, status, "is true, but %s has no max to keep to; give max, or leave limit_only out", cost->name);
+        code = config_refuse(yaml, path, status, "is true, but %s has no max to keep to; give max, or leave limit_only out",
+                             cost->name);
     return code;
 }
 
@@ -377,8 +181,8 @@ static enum status_code check_costs(const struct config_yaml *yaml, struct confi
             if (strcmp(study->costs[i].name, study->costs[j].name) != 0)
                 continue;
             snprintf(path, sizeof path, "costs.%zu.name", i);
-            return refuse(yaml, path, status, "'%s' names an earlier cost already; give each cost a name of its own",
-                          study->costs[i].name);
+            return config_refuse(yaml, path, status, "'%s' names an earlier cost already; give each cost a name of its own",
+                                 study->costs[i].name);
         }
     }
     return STATUS_OK;
@@ -388,13 +192,14 @@ static enum status_code check_together(const struct config_yaml *yaml, bool stor
                                        struct status *status)
 {
     if (!config_plain_name(study->name, ""))
-        return refuse(yaml, "name", status,
-                      "'%.64s' is not a name: use at most 63 letters, digits and . _ -, not beginning with . or -", study->name);
+        return config_refuse(yaml, "name", status,
+                             "'%.64s' is not a name: use at most 63 letters, digits and . _ -, not beginning with . or -",
+                             study->name);
     enum status_code code = complete_network(yaml, study, status);
     if (code == STATUS_OK)
         code = check_strategy(yaml, study, status);
     if (code == STATUS_OK)
-        code = complete_fitness(yaml, stored, study, status);
+        code = config_fitness_complete(yaml, stored, study, status);
     return code == STATUS_OK ? check_costs(yaml, study, status) : code;
 }
 

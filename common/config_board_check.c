@@ -1,7 +1,6 @@
 /* config_board_check: what one row of the table of a board file's keys cannot say: alphabets, placeholders, expressions, paths, and
  * which keys need which. Called by config_board.c once all values are read. */
 #include <regex.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,19 +20,6 @@ static const char *const placeholder_words[CONFIG_BOARD_PLACEHOLDERS] = {
     [CONFIG_BOARD_BATCH] = "batch",     [CONFIG_BOARD_WARMUP] = "warmup",       [CONFIG_BOARD_REPEATS] = "repeats",
     [CONFIG_BOARD_THREADS] = "threads", [CONFIG_BOARD_DEADLINE] = "deadline_s", [CONFIG_BOARD_HERE] = "here",
 };
-
-/* Sets the sentence and puts file, line and key before it. */
-static enum status_code __attribute__((format(printf, 4, 5)))
-refuse(const struct config_yaml *yaml, const char *path, struct status *status, const char *format, ...)
-{
-    char sentence[STATUS_MESSAGE_BYTES];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
-    va_end(arguments);
-    status_set(status, STATUS_BAD_INPUT, "%s", sentence);
-    return config_yaml_blame(yaml, path, status);
-}
 
 /* --- placeholders --- */
 
@@ -64,11 +50,11 @@ static enum status_code check_placeholders(const struct config_yaml *yaml, const
         if (found == -1 || (found >= 0 && (allowed & BIT(found)) != 0))
             continue;
         if (found >= 0)
-            return refuse(yaml, path, status, "%.*s has no meaning here; leave it out", (int)length, at);
+            return config_refuse(yaml, path, status, "%.*s has no meaning here; leave it out", (int)length, at);
         snprintf(name, sizeof name, "%.*s", (int)(length - 2), at + 1);
-        return refuse(yaml, path, status,
-                      "{%s} is not a placeholder; did you mean {%s}? A brace that stands for itself is followed by a space", name,
-                      placeholder_words[nearest_word(name, placeholder_words, CONFIG_BOARD_PLACEHOLDERS)]);
+        return config_refuse(yaml, path, status,
+                             "{%s} is not a placeholder; did you mean {%s}? A brace that stands for itself is followed by a space",
+                             name, placeholder_words[nearest_word(name, placeholder_words, CONFIG_BOARD_PLACEHOLDERS)]);
     }
     return STATUS_OK;
 }
@@ -101,8 +87,8 @@ static enum status_code put_here_in(const struct config_yaml *yaml, const char *
     enum status_code code = STATUS_OK;
     for (uint32_t i = 0; i < list->count && code == STATUS_OK; i++) {
         if (strstr(list->words[i], "{here}") != NULL && strchr(here, '{') != NULL)
-            return refuse(yaml, path, status,
-                          "{here} is %.200s, and a brace in a path cannot be told from a placeholder; rename it", here);
+            return config_refuse(yaml, path, status,
+                                 "{here} is %.200s, and a brace in a path cannot be told from a placeholder; rename it", here);
         code = put_here(&list->words[i], here, status);
     }
     return code;
@@ -115,7 +101,7 @@ static enum status_code check_argv(const struct config_yaml *yaml, const char *p
     if (argv->words == NULL)
         return STATUS_OK;
     if (argv->words[0][0] == '\0')
-        return refuse(yaml, path, status, "begins with an empty text; the first element is the program to run");
+        return config_refuse(yaml, path, status, "begins with an empty text; the first element is the program to run");
     for (uint32_t i = 0; i < argv->count; i++) {
         enum status_code code = check_placeholders(yaml, path, argv->words[i], allowed, status);
         if (code != STATUS_OK)
@@ -123,7 +109,7 @@ static enum status_code check_argv(const struct config_yaml *yaml, const char *p
         bytes += strlen(argv->words[i]) + 1;
     }
     if (bytes > ARGV_BYTES_MAX)
-        return refuse(yaml, path, status, "has %zu bytes, more than the %d it may have", bytes, ARGV_BYTES_MAX);
+        return config_refuse(yaml, path, status, "has %zu bytes, more than the %d it may have", bytes, ARGV_BYTES_MAX);
     return put_here_in(yaml, path, argv, here, status);
 }
 
@@ -143,15 +129,16 @@ static enum status_code check_names(const struct config_yaml *yaml, const struct
     } parts[] = {
         {"board", board->board}, {"processor", board->processor}, {"runtime", board->runtime}, {"precision", board->precision}};
     if (board->name != NULL && !config_plain_name(board->name, ""))
-        return refuse(yaml, "name", status,
-                      "'%.64s' is not a name: use at most 63 letters, digits and . _ -, not beginning with . or -", board->name);
+        return config_refuse(yaml, "name", status,
+                             "'%.64s' is not a name: use at most 63 letters, digits and . _ -, not beginning with . or -",
+                             board->name);
     if (board->elsewhere && board->name == NULL)
-        return refuse(yaml, "name", status, "is missing: a board elsewhere cannot have this machine's name; give it one");
+        return config_refuse(yaml, "name", status, "is missing: a board elsewhere cannot have this machine's name; give it one");
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (parts[i].text != NULL && !config_board_is_key_part(parts[i].text))
-            return refuse(yaml, parts[i].key, status,
-                          "'%.64s' cannot be part of a device key: use at most %d letters, digits and . _ + (no -)", parts[i].text,
-                          KEY_PART_BYTES_MAX);
+            return config_refuse(yaml, parts[i].key, status,
+                                 "'%.64s' cannot be part of a device key: use at most %d letters, digits and . _ + (no -)",
+                                 parts[i].text, KEY_PART_BYTES_MAX);
     return STATUS_OK;
 }
 
@@ -165,12 +152,12 @@ static enum status_code check_pattern(const struct config_yaml *yaml, const char
     int error = regcomp(&compiled, pattern, REG_EXTENDED | REG_NEWLINE);
     if (error != 0) {
         regerror(error, NULL, why, sizeof why);
-        return refuse(yaml, path, status, "'%.120s' is not a POSIX extended expression: %s", pattern, why);
+        return config_refuse(yaml, path, status, "'%.120s' is not a POSIX extended expression: %s", pattern, why);
     }
     size_t found = compiled.re_nsub;
     regfree(&compiled);
     if (found < groups)
-        return refuse(yaml, path, status, "'%.120s' has no group; put what is to be read in (parentheses)", pattern);
+        return config_refuse(yaml, path, status, "'%.120s' has no group; put what is to be read in (parentheses)", pattern);
     return STATUS_OK;
 }
 
@@ -191,9 +178,10 @@ static enum status_code check_inside(const struct config_yaml *yaml, const char 
         fine = fine && folders && *at == '/';
     }
     if (!fine)
-        return refuse(yaml, path, status,
-                      "'%.100s' is not the name of a file in {workdir}: use letters, digits and . _ - +%s, no path, no first dot",
-                      file, folders ? " (and / for folders in it)" : "");
+        return config_refuse(
+            yaml, path, status,
+            "'%.100s' is not the name of a file in {workdir}: use letters, digits and . _ - +%s, no path, no first dot", file,
+            folders ? " (and / for folders in it)" : "");
     return STATUS_OK;
 }
 
@@ -211,12 +199,13 @@ static enum status_code check_parser(const struct config_yaml *yaml, const struc
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
         bool given = config_yaml_has_section(yaml, sections[i].section), wanted = command->parser == sections[i].parser;
         if (given && !wanted)
-            return refuse(yaml, sections[i].path, status, "means nothing with parser %s; leave it out",
-                          config_board_parser_word(command->parser));
+            return config_refuse(yaml, sections[i].path, status, "means nothing with parser %s; leave it out",
+                                 config_board_parser_word(command->parser));
         if (wanted && !given)
-            return refuse(yaml, sections[i].path, status, "is missing, and parser %s needs it: give %s",
-                          config_board_parser_word(command->parser),
-                          sections[i].section == BOARD_REGEX ? "{pattern: 'latency: ([0-9.]+)', unit: ms}" : "{clock_hz: 2e8}");
+            return config_refuse(yaml, sections[i].path, status, "is missing, and parser %s needs it: give %s",
+                                 config_board_parser_word(command->parser),
+                                 sections[i].section == BOARD_REGEX ? "{pattern: 'latency: ([0-9.]+)', unit: ms}"
+                                                                    : "{clock_hz: 2e8}");
     }
     return check_pattern(yaml, "command.regex.pattern", command->regex_pattern, 0, status);
 }
@@ -225,14 +214,14 @@ static enum status_code check_sizes(const struct config_yaml *yaml, const struct
                                     struct status *status)
 {
     if (command->memory_bytes != 0 && command->memory_bytes < MEMORY_BYTES_LEAST)
-        return refuse(yaml, "command.memory_bytes", status,
-                      "%llu bytes are too few for any program; give at least %d, or 0 for no limit",
-                      (unsigned long long)command->memory_bytes, MEMORY_BYTES_LEAST);
+        return config_refuse(yaml, "command.memory_bytes", status,
+                             "%llu bytes are too few for any program; give at least %d, or 0 for no limit",
+                             (unsigned long long)command->memory_bytes, MEMORY_BYTES_LEAST);
     if (command->output_bytes < OUTPUT_BYTES_LEAST || command->output_bytes > OUTPUT_BYTES_MOST)
-        return refuse(yaml, "command.output_bytes", status, "%llu is not from %d to %d", (unsigned long long)command->output_bytes,
-                      OUTPUT_BYTES_LEAST, OUTPUT_BYTES_MOST);
+        return config_refuse(yaml, "command.output_bytes", status, "%llu is not from %d to %d",
+                             (unsigned long long)command->output_bytes, OUTPUT_BYTES_LEAST, OUTPUT_BYTES_MOST);
     if (command->power_file != NULL && command->power_file[0] != '/')
-        return refuse(yaml, "command.power.file", status, "'%.100s' is not an absolute path", command->power_file);
+        return config_refuse(yaml, "command.power.file", status, "'%.100s' is not an absolute path", command->power_file);
     return STATUS_OK;
 }
 

@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/config.h"
 #include "common/config_rules.h"
+#include "common/config_yaml.h"
 
 bool config_plain_name(const char *name, const char *more)
 {
@@ -69,4 +71,22 @@ void config_print_scalar(FILE *out, const char *text)
     fputs(quoted != NULL ? quoted : "\"\"", out);
     free(quoted);
     json_decref(string);
+}
+
+enum status_code config_refuse(const struct config_yaml *yaml, const char *path, struct status *status, const char *format, ...)
+{
+    char sentence[STATUS_MESSAGE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    status_set(status, STATUS_BAD_INPUT, "%s", sentence);
+    return config_yaml_blame(yaml, path, status);
+}
+
+enum status_code config_give(char **place, const char *text, struct status *status)
+{
+    if (*place == NULL && text != NULL && (*place = strdup(text)) == NULL)
+        return status_set(status, STATUS_NO_MEMORY, "no memory for the settings");
+    return STATUS_OK;
 }

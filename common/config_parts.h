@@ -20,6 +20,14 @@ void config_folder_of(const char *path, char out[PATH_MAX]);
  * names it ("study"), for messages. */
 enum status_code config_find_file(const char *folder, const char *what, char **place, struct status *status);
 
+/* STATUS_BAD_INPUT: sets the sentence and puts file, line and key before it. */
+struct config_yaml;
+enum status_code config_refuse(const struct config_yaml *yaml, const char *path, struct status *status, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* A copy of the text stands in for what was left out; nothing changes where something was given, or text is NULL. */
+enum status_code config_give(char **place, const char *text, struct status *status);
+
 /* Plain where YAML leaves no doubt, else as a JSON string, which is YAML too. */
 void config_print_scalar(FILE *out, const char *text);
 

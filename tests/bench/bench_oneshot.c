@@ -2,13 +2,14 @@
  * on a schedule of chance, then cells scored with it and ranked beside their published accuracy (docs/SYSTEMS.md, one-shot).
  *
  * usage: bench_oneshot speed [STEPS]
- *        bench_oneshot rank mixture|single EPOCHS CELLS TRAIN TEST ACCURACY [RATE [BATCH [SEED]]]
+ *        bench_oneshot rank mixture|single EPOCHS CELLS TRAIN TEST ACCURACY [NAME=NUMBER...]
  *
  * speed: processor time a step at batch 64 of the mixture and of architectures' own operations, medians of five rounds. rank: TRAIN
  * and TEST are images as `hwnas images build` takes them, ACCURACY a CSV file with arch_str and cifar10_test. Prints the loss of
  * each epoch, then Kendall's tau-b between the published accuracy and (i) accuracy, (ii) minus cross-entropy, of CELLS connected
  * cells, with batch norms by running and by batch statistics, with a bootstrap interval of 95 %: cells drawn with replacement,
- * 2,000 times. */
+ * 2,000 times. NAME is rate, batch, seed, channels or depth (cells a stage); decoded=1 trains on random architectures, as EvNAS's
+ * first epoch does, in place of undecoded matrices. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,13 +192,18 @@ static void rank_cells(struct oneshot_work *work, const struct cell *cells, int 
     fflush(stdout);
 }
 
-static void train(struct oneshot_work *work, const struct images *images, struct tensorfile *weights)
+static void train(struct oneshot_work *work, const struct images *images, bool decoded, struct tensorfile *weights)
 {
+    static struct arch schedule[ONESHOT_SCHEDULE_MAX];
     const double start = timing_processor_seconds();
+    struct rng rng;
+    rng_seed(&rng, 4);
     work->images = images;
     for (uint32_t epoch = 0; epoch < work->protocol.epochs; epoch++) {
         struct oneshot_trained trained;
-        need(oneshot_train(work, epoch, 0, NULL, 0, &trained, &status));
+        for (int i = 0; i < ONESHOT_SCHEDULE_MAX; i++)
+            space_sample(work->space, &rng, &schedule[i]);
+        need(oneshot_train(work, epoch, 0, schedule, decoded ? ONESHOT_SCHEDULE_MAX : 0, &trained, &status));
         tensorfile_free(weights);
         *weights = (struct tensorfile){0};
         need(tensorfile_read(trained.weights, trained.bytes, weights, &status));
@@ -208,25 +214,48 @@ static void train(struct oneshot_work *work, const struct images *images, struct
     }
 }
 
+/* One NAME=NUMBER; false where it is none. */
+static bool set_number(struct oneshot_work *work, const char *text, bool *decoded)
+{
+    static const char *const names[] = {"rate=", "batch=", "seed=", "channels=", "depth=", "decoded="};
+    const char *equals = strchr(text, '='), *number = equals == NULL ? text : equals + 1;
+    int which = 0;
+    while (which < 6 && strncmp(text, names[which], strlen(names[which])) != 0)
+        which++;
+    switch (which) {
+    case 0: work->protocol.learning_rate = atof(number); break;
+    case 1: work->protocol.batch = atoi(number); break;
+    case 2: work->seed = strtoull(number, NULL, 10); break;
+    case 3: work->protocol.channels = atoi(number); break;
+    case 4: work->protocol.cells = atoi(number); break;
+    case 5: *decoded = atoi(number) != 0; break;
+    default: return false;
+    }
+    return true;
+}
+
 static int rank(struct oneshot_work *work, int argc, char **argv)
 {
     static struct cell cells[CELLS_MAX];
     struct images train_images, test_images;
     struct tensorfile weights = {0};
     const int count = atoi(argv[4]);
+    bool decoded = false;
     if (count < 2 || count > CELLS_MAX) {
         fprintf(stderr, "bench_oneshot: '%s' cells; it must be 2 to %d\n", argv[4], CELLS_MAX);
         return 2;
     }
     work->protocol.single_path = strcmp(argv[2], "single") == 0;
     work->protocol.epochs = (uint32_t)atoi(argv[3]);
-    work->protocol.learning_rate = argc > 8 ? atof(argv[8]) : work->protocol.learning_rate;
-    work->protocol.batch = argc > 9 ? atoi(argv[9]) : work->protocol.batch;
-    work->seed = argc > 10 ? strtoull(argv[10], NULL, 10) : 0;
+    for (int i = 8; i < argc; i++)
+        if (!set_number(work, argv[i], &decoded)) {
+            fprintf(stderr, "bench_oneshot: '%s' is none of rate, batch, seed, channels, depth, decoded=NUMBER\n", argv[i]);
+            return 2;
+        }
     load_images(argv[5], &train_images);
     load_images(argv[6], &test_images);
     draw_cells(work->space, argv[7], count, cells);
-    train(work, &train_images, &weights);
+    train(work, &train_images, decoded, &weights);
     work->images = &test_images;
     work->protocol.batch = SPEED_BATCH;
     for (int batch_statistics = 0; batch_statistics < 2; batch_statistics++) {
@@ -256,7 +285,7 @@ int main(int argc, char **argv)
         failed = rank(&work, argc, argv);
     else
         fprintf(stderr, "usage: bench_oneshot speed [STEPS]\n"
-                        "       bench_oneshot rank mixture|single EPOCHS CELLS TRAIN TEST ACCURACY [RATE [BATCH [SEED]]]\n");
+                        "       bench_oneshot rank mixture|single EPOCHS CELLS TRAIN TEST ACCURACY [NAME=NUMBER...]\n");
     space_close(&space);
     engine_memory_free(&memory);
     return failed;

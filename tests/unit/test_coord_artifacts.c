@@ -38,7 +38,8 @@ static void note(void *context, const struct wire_message *message)
     }
     if (message->type == WIRE_BUNDLE_CHUNK) {
         world->chunk = message->bundle_chunk;
-        memcpy(world->piece, message->bundle_chunk.data, message->bundle_chunk.size);
+        if (message->bundle_chunk.size > 0)
+            memcpy(world->piece, message->bundle_chunk.data, message->bundle_chunk.size);
     }
     if (message->type == WIRE_TASK && message->task.kind == WIRE_ONESHOT_TRAIN) {
         world->task = *message;

@@ -9,7 +9,7 @@
  * each epoch, then Kendall's tau-b between the published accuracy and (i) accuracy, (ii) minus cross-entropy, of CELLS connected
  * cells, with batch norms by running and by batch statistics, with a bootstrap interval of 95 %: cells drawn with replacement,
  * 2,000 times. NAME is rate, batch, seed, channels or depth (cells a stage); decoded=1 trains on random architectures, as EvNAS's
- * first epoch does, in place of undecoded matrices. */
+ * first epoch does, in place of undecoded matrices; augment=1 shifts and mirrors the training images. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,10 +217,10 @@ static void train(struct oneshot_work *work, const struct images *images, bool d
 /* One NAME=NUMBER; false where it is none. */
 static bool set_number(struct oneshot_work *work, const char *text, bool *decoded)
 {
-    static const char *const names[] = {"rate=", "batch=", "seed=", "channels=", "depth=", "decoded="};
+    static const char *const names[] = {"rate=", "batch=", "seed=", "channels=", "depth=", "decoded=", "augment="};
     const char *equals = strchr(text, '='), *number = equals == NULL ? text : equals + 1;
     int which = 0;
-    while (which < 6 && strncmp(text, names[which], strlen(names[which])) != 0)
+    while (which < 7 && strncmp(text, names[which], strlen(names[which])) != 0)
         which++;
     switch (which) {
     case 0: work->protocol.learning_rate = atof(number); break;
@@ -229,6 +229,7 @@ static bool set_number(struct oneshot_work *work, const char *text, bool *decode
     case 3: work->protocol.channels = atoi(number); break;
     case 4: work->protocol.cells = atoi(number); break;
     case 5: *decoded = atoi(number) != 0; break;
+    case 6: work->protocol.augment = atoi(number) != 0; break;
     default: return false;
     }
     return true;
@@ -249,7 +250,8 @@ static int rank(struct oneshot_work *work, int argc, char **argv)
     work->protocol.epochs = (uint32_t)atoi(argv[3]);
     for (int i = 8; i < argc; i++)
         if (!set_number(work, argv[i], &decoded)) {
-            fprintf(stderr, "bench_oneshot: '%s' is none of rate, batch, seed, channels, depth, decoded=NUMBER\n", argv[i]);
+            fprintf(stderr, "bench_oneshot: '%s' is none of rate, batch, seed, channels, depth, decoded, augment=NUMBER\n",
+                    argv[i]);
             return 2;
         }
     load_images(argv[5], &train_images);

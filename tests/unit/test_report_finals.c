@@ -277,6 +277,7 @@ static void when_none_could_be_scored_the_search_s_best_is_all_there_is(void **s
     finish(place);
     struct report report = load(place);
     assert_int_equal(report.finals->scored, 2);
+    assert_int_equal(report.finals->list[0].place, 1);
     assert_null(report.final);
     assert_string_equal(report.best->arch, cells[BY_SEARCH].arch);
     report_free(&report);

@@ -56,7 +56,7 @@ const char *combine_finals_kept_name(const char *name);
 /* The finals of that name for a search in that space with that protocol; NULL where there are none. Static. */
 const struct combine_finals *combine_finals(const char *space, const char *protocol, const char *name);
 
-/* final score = z(mean of the draws' nearness) + z(ln MACs); phi: one a draw. */
+/* final score = z(mean of the draws' nearness) + z(ln MACs); phi: one a draw. MACs are the exact architecture's (docs/PROXY.md). */
 double combine_final(const struct combine_finals *finals, const double *phi, double macs);
 
 #endif

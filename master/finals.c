@@ -78,7 +78,7 @@ bool finals_settle(struct finals *finals)
     if (finals->macs == NULL)
         return false;
     for (size_t i = 0; i < finals->count; i++)
-        if (study_own_macs(finals->space, &finals->list[i].arch, &finals->macs[i], NULL) != STATUS_OK)
+        if (study_exact_macs(finals->space, &finals->list[i].arch, &finals->macs[i], NULL) != STATUS_OK)
             return false;
     return true;
 }

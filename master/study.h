@@ -173,6 +173,10 @@ enum status_code study_paper_cost(const struct study *study, const struct arch *
  * that equal keys have equal fitness whatever the study's network is. */
 enum status_code study_own_macs(const struct space *space, const struct arch *arch, double *macs, struct status *status);
 
+/* Those of the architecture as it is: in nb201 they may differ, as the canonical form of a cell that uses a convolution's output
+ * twice has the convolution twice. What is chosen by its MACs is chosen by these. */
+enum status_code study_exact_macs(const struct space *space, const struct arch *arch, double *macs, struct status *status);
+
 /* The strategy in use, for its members and its own answer. */
 const struct strategy *study_strategy(const struct study *study);
 

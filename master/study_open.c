@@ -153,15 +153,20 @@ enum status_code study_paper_cost(const struct study *study, const struct arch *
     return cost_of(study->space, arch, &build, out, status);
 }
 
-enum status_code study_own_macs(const struct space *space, const struct arch *arch, double *macs, struct status *status)
+enum status_code study_exact_macs(const struct space *space, const struct arch *arch, double *macs, struct status *status)
 {
-    struct arch canonical;
     struct cost cost;
-    space_canonical(space, arch, &canonical);
-    enum status_code code = cost_of(space, &canonical, &space->ops->defaults, &cost, status);
+    enum status_code code = cost_of(space, arch, &space->ops->defaults, &cost, status);
     if (code == STATUS_OK)
         *macs = (double)cost.macs;
     return code;
+}
+
+enum status_code study_own_macs(const struct space *space, const struct arch *arch, double *macs, struct status *status)
+{
+    struct arch canonical;
+    space_canonical(space, arch, &canonical);
+    return study_exact_macs(space, &canonical, macs, status);
 }
 
 /* Settings that no net can be built with are found here, not as a study without one feasible candidate. */

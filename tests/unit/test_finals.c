@@ -79,7 +79,7 @@ static double score_by_hand(const struct world *world, const struct study_candid
         memcpy(want.arch_text, candidate->canonical_text, sizeof want.arch_text);
         phi[count++] = training(&want).value;
     }
-    assert_int_equal(study_own_macs(&world->space, &candidate->arch, &macs, NULL), STATUS_OK);
+    assert_int_equal(study_exact_macs(&world->space, &candidate->arch, &macs, NULL), STATUS_OK);
     return combine_final(recipe(), phi, macs);
 }
 

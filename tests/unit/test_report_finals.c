@@ -173,7 +173,7 @@ static void the_final_scores_choose_when_all_are_there(void **state)
     for (unsigned i = 0; i < draws; i++)
         phi[i] = 2.8;
     canonical_of(place, SECOND, &arch, text);
-    assert_int_equal(study_own_macs(&place->space, &arch, &macs, NULL), STATUS_OK);
+    assert_int_equal(study_exact_macs(&place->space, &arch, &macs, NULL), STATUS_OK);
     assert_near(report.final->score, combine_final(recipe(), phi, macs), 0, 1e-12);
     assert_near(report.final->point.costs[0], 1, 0, 0);
     report_free(&report);

@@ -160,6 +160,29 @@ static bool plan_all(struct study *study)
     return done;
 }
 
+/* The largest number of each decision; where that is disconnected, of its connected neighbours by one decision the one that gives
+ * up the least. */
+static void decide(const struct space *space, const double *alpha, struct arch *out)
+{
+    struct arch best;
+    double least = INFINITY;
+    size_t first = 0;
+    space_decode(space, alpha, out);
+    best = *out;
+    for (size_t gene = 0; gene < out->length && !space_connected(space, out); first += (size_t)space_choices(space, gene++)) {
+        for (int value = 0; value < space_choices(space, gene); value++) {
+            struct arch neighbour = *out;
+            double lost = alpha[first + out->genes[gene]] - alpha[first + (size_t)value];
+            neighbour.genes[gene] = (uint8_t)value;
+            if (lost >= least || !space_connected(space, &neighbour))
+                continue;
+            least = lost;
+            best = neighbour;
+        }
+    }
+    *out = best;
+}
+
 bool study_bilevel_offer(struct study *study)
 {
     struct study_oneshot_course *oneshot = &study->oneshot;
@@ -175,7 +198,7 @@ bool study_bilevel_offer(struct study *study)
     const double *alpha = course_alpha(oneshot->course, oneshot->ends[strategy->asked]);
     if (alpha == NULL)
         return true;
-    space_decode(study->space, alpha, &arch);
+    decide(study->space, alpha, &arch);
     strategy_offer(strategy, &arch);
     return true;
 }

@@ -22,9 +22,10 @@ struct lab {
     size_t count, trained, made, scored;
     size_t scored_since; /* the last training */
     size_t read;
-    bool diverges;      /* no training ends well */
-    bool holds_nothing; /* weights have no architecture in them */
-    bool backwards;     /* of several wants the last is answered first */
+    bool diverges;        /* no training ends well */
+    bool holds_nothing;   /* weights have no architecture in them */
+    bool prefers_nothing; /* the architecture in them is `none` on every edge */
+    bool backwards;       /* of several wants the last is answered first */
     struct study_want last_train;
     struct digest scored_by; /* the weights of the last score */
     uint32_t stages;
@@ -147,7 +148,7 @@ static void read_alpha(struct study *study, const struct study_weights_want *wan
 {
     double alpha[SPACE_MATRIX_MAX] = {0};
     for (int i = 0; i < 30; i++)
-        alpha[i] = want->weights.bytes[i] / 256.0;
+        alpha[i] = lab.prefers_nothing ? (i % 5 == 0 ? 2 : i == 17 ? 1 : 0) : want->weights.bytes[i] / 256.0;
     assert_memory_equal(&find(want->key)->digest, &want->weights, sizeof want->weights);
     lab.read++;
     study_alpha_provide(study, want->key, lab.holds_nothing ? NULL : alpha);
@@ -447,6 +448,18 @@ static void equal_trainings_are_done_once(void **state)
     assert_true(lab.scored <= 1);
 }
 
+/* `none` everywhere is no network: the one edge that leads from the input to the output has its best operation. */
+static void what_is_disconnected_is_mended_by_one_decision(void **state)
+{
+    struct world *world = *state;
+    set_bilevel(world, 1, 1);
+    lab.prefers_nothing = true;
+    run_new(world, 5, told_once);
+    for (int edge = 0; edge < 6; edge++)
+        assert_int_equal(told_once[0].arch.genes[edge], edge == 3 ? 2 : 0);
+    assert_true(told_once[0].connected);
+}
+
 static void weights_without_an_architecture_are_told(void **state)
 {
     struct world *world = *state;
@@ -657,6 +670,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_weight_of_a_sweep_trains_an_architecture_of_its_own, world_open, world_close),
         cmocka_unit_test_setup_teardown(costs_pull_at_operations_as_they_weigh, world_open, world_close),
         cmocka_unit_test_setup_teardown(equal_trainings_are_done_once, world_open, world_close),
+        cmocka_unit_test_setup_teardown(what_is_disconnected_is_mended_by_one_decision, world_open, world_close),
         cmocka_unit_test_setup_teardown(weights_without_an_architecture_are_told, world_open, world_close),
         cmocka_unit_test_setup_teardown(bilevel_refuses_what_it_cannot_know, world_open, world_close),
         cmocka_unit_test_setup_teardown(neither_the_pump_nor_the_order_of_answers_changes_anything, world_open, world_close),

@@ -58,6 +58,7 @@ static size_t run(const struct world *world, struct study *study, size_t already
         while (study_want(study, &want)) {
             bool final = want.seed != world->config.seed;
             assert_true(world_counts(study).finals == final);
+            assert_int_equal(want.exact, final);
             *finals_wants += final;
             struct study_value value = training(&want);
             study_provide(study, want.key, &value);
@@ -76,7 +77,7 @@ static double score_by_hand(const struct world *world, const struct study_candid
     for (uint32_t draw = 1; draw <= recipe()->draws; draw++) {
         struct study_want want = {.seed = study_key_draw_seed(world->config.seed, draw)};
         assert_int_equal(protocol_preset("nb201", recipe()->protocol, &want.protocol, NULL), STATUS_OK);
-        memcpy(want.arch_text, candidate->canonical_text, sizeof want.arch_text);
+        memcpy(want.arch_text, candidate->arch_text, sizeof want.arch_text);
         phi[count++] = training(&want).value;
     }
     assert_int_equal(study_exact_macs(&world->space, &candidate->arch, &macs, NULL), STATUS_OK);

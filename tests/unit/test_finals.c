@@ -192,7 +192,7 @@ static void who_cannot_be_scored_does_not_win(void **state)
     with_finals(world, FINALISTS);
     struct study *study = world_study(world);
     run(world, study, 0, &wants);
-    memcpy(winner, study_final(study, &score)->canonical_text, sizeof winner);
+    memcpy(winner, study_final(study, &score)->arch_text, sizeof winner);
     study_close(study);
     for (int all = 0; all < 2; all++) {
         struct study_want want;
@@ -211,7 +211,7 @@ static void who_cannot_be_scored_does_not_win(void **state)
         const struct study_candidate *final = study_final(study, &score);
         assert_true((final == NULL) == (all != 0));
         if (final != NULL)
-            assert_string_not_equal(final->canonical_text, winner);
+            assert_string_not_equal(final->arch_text, winner);
         assert_int_equal(world_counts(study).finals_scored, FINALISTS);
         study_close(study);
     }

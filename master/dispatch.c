@@ -181,5 +181,6 @@ void dispatch_finish(struct dispatch *dispatch)
     {
         if (lease->task != NULL)
             dispatch_lose_lease(dispatch, lease, DISPATCH_RETURNED, "the study is finished");
+        dispatch_close_ghost(dispatch, lease);
     }
 }

@@ -87,8 +87,16 @@ void dispatch_leave_peer(struct dispatch *dispatch, struct lease *lease)
 
 /* --- its ends --- */
 
+void dispatch_close_ghost(struct dispatch *dispatch, struct lease *lease)
+{
+    if (lease->unclosed)
+        dispatch_close_lease(dispatch, lease, DISPATCH_RETURNED, WIRE_FAILURE_NONE, "the result of another lease came first");
+    lease->unclosed = false;
+}
+
 void dispatch_end_ghost(struct dispatch *dispatch, struct lease *lease)
 {
+    dispatch_close_ghost(dispatch, lease);
     dispatch_leave_peer(dispatch, lease);
     dispatch_leave_host(dispatch, lease);
     queue_end_lease(&dispatch->queue, lease);

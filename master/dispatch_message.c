@@ -159,23 +159,25 @@ enum dispatch_heard dispatch_heartbeat(struct dispatch *dispatch, int64_t now_ms
     return DISPATCH_HEARD;
 }
 
-/* The key has its value: the task goes, and leases that other peers may still hold stay as ghosts. */
+/* The key has its value: the task goes, and leases that other peers may still hold stay as ghosts. In the store they stay open as
+ * long: a master that is started anew meanwhile must know as well that those hosts are busy. */
 static void finish_task(struct dispatch *dispatch, struct task *task)
 {
     while (task->lease != NULL) {
         struct lease *lease = task->lease;
-        dispatch_close_lease(dispatch, lease, DISPATCH_RETURNED, WIRE_FAILURE_NONE, "the result of another lease came first");
         queue_take_back(&dispatch->queue, lease);
+        lease->unclosed = true;
     }
     dispatch_note_done(dispatch, task->kind);
     queue_remove(&dispatch->queue, task);
 }
 
+/* All of the token: a database that is put back gives ids out again, now and then for the same key, attempt and node. */
 static struct lease *lease_of_result(const struct dispatch *dispatch, const struct peer *peer, const struct wire_result *result)
 {
     struct lease *lease = queue_find_lease(&dispatch->queue, result->lease_id);
-    bool matches =
-        lease != NULL && lease->peer == peer && lease->attempt == result->attempt && strcmp(lease->key, result->key) == 0;
+    bool matches = lease != NULL && lease->peer == peer && lease->epoch == result->epoch && lease->attempt == result->attempt &&
+                   strcmp(lease->key, result->key) == 0;
     return matches ? lease : NULL;
 }
 
@@ -249,7 +251,7 @@ enum dispatch_verdict dispatch_result(struct dispatch *dispatch, int64_t now_ms,
     }
     struct task *task = queue_find(&dispatch->queue, result->key);
     bool late = task != NULL && task->described && wire_role_of(task->kind) == WIRE_WORKER && result->outcome != WIRE_FAILED &&
-                queue_was_leased(task, result->lease_id, peer->node);
+                result->epoch == dispatch->options.epoch && queue_was_leased(task, result->lease_id, peer->node);
     if (!late)
         return DISPATCH_STALE;
     finish_task(dispatch, task);

@@ -56,6 +56,9 @@ void dispatch_lose_lease(struct dispatch *dispatch, struct lease *lease, enum di
 /* Nothing was heard of a lease until its deadline. */
 void dispatch_expire_lease(struct dispatch *dispatch, struct lease *lease);
 
+/* A ghost that is open in the store still is closed there. */
+void dispatch_close_ghost(struct dispatch *dispatch, struct lease *lease);
+
 /* The host gets the lease off its back: the peer cannot be computing any more. */
 void dispatch_end_ghost(struct dispatch *dispatch, struct lease *lease);
 

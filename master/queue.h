@@ -92,6 +92,7 @@ struct lease {
     struct host *host;   /* NULL: restored, not known yet: could be any */
     int64_t deadline_ms;
     bool confirmed;                /* the peer has said that it holds it */
+    bool unclosed;                 /* a ghost that is open in the store still: a restart must not forget it */
     bool alone;                    /* the task's last attempt: nothing else on that peer */
     uint64_t listed;               /* the number of the message that listed it last */
     struct lease *prev, *next;     /* in the order of deadlines */

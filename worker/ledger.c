@@ -196,7 +196,8 @@ enum ledger_answer ledger_task(struct ledger *ledger, int64_t now_ms, const stru
         return LEDGER_IGNORE;
     ledger->seen[ledger->seen_count++ % LEDGER_SEEN] = task->lease_id;
     int64_t sent_ms;
-    if (ledger->draining || !sent_when(ledger, task->sequence, &sent_ms))
+    /* An item of that number is of a master whose database has been put back: until it is gone nobody could tell the two apart. */
+    if (ledger->draining || find(ledger, task->lease_id) != NULL || !sent_when(ledger, task->sequence, &sent_ms))
         return LEDGER_RETURN;
     int64_t good_until_ms = sent_ms + (int64_t)task->lease_ms * 3 / 4;
     if (now_ms >= good_until_ms)

@@ -9,7 +9,8 @@
  *   - A result is kept and sent again until its ResultAck comes with any verdict but RETRY_LATER.
  *   - A Task taken is confirmed by a Heartbeat at once, before it is computed. One that was leased before is begun only when that
  *     Heartbeat is answered: if it kills its workers, all deaths but perhaps the first are known to the master as attempts.
- *   - A Task is started once: copies are ignored, one that came too late or finds no room is returned. */
+ *   - A Task is started once: copies are ignored, one that came too late or finds no room is returned; so is one whose lease has
+ * the number of one that is still held, of a master whose database has been put back. */
 #ifndef HWNAS_WORKER_LEDGER_H
 #define HWNAS_WORKER_LEDGER_H
 

@@ -109,6 +109,8 @@ struct sim_token {
     char key[DIGEST_HEX_BYTES];
     int peer;
     bool copy; /* of one that took long */
+    bool kept; /* the backup was taken after it was granted */
+    bool lost; /* a backup was put back that had not seen it: no master knows of it any more */
     UT_hash_handle hh;
 };
 
@@ -158,6 +160,7 @@ struct sim {
     char study_path[256];
     struct disk disk;
     struct disk_copy at_death, backup;
+    int64_t put_back_ms; /* when the backup was, last */
     bool has_backup, dying_in_commit;
     struct coord *coord; /* NULL: it is down */
     struct clock clock;
@@ -182,6 +185,7 @@ struct sim {
     struct sim_token *tokens;
     struct wire_message message, answer; /* too large for the stack */
     uint64_t steps, kills, master_kills, acks, stale, backups, stalls, frames, healthy_given_up, copies, pieces;
+    uint64_t twice; /* steps in which a key was computed under a lost lease and under another */
     bool finished;
 };
 
@@ -280,6 +284,9 @@ void sim_jobs_progress(struct sim *sim, int64_t passed_ms);
 
 /* What was seen of a key; made when it is new. */
 struct sim_key *sim_key(struct sim *sim, const struct wire_task *task);
+
+/* Whether the lease was granted in a future that is gone, because a backup of before was put back. */
+bool sim_is_lost(const struct sim *sim, const struct wire_task *task);
 
 /* A training as the simulation sees it: of the one architecture in its schedule. Other tasks stay as they are. */
 void sim_read_task(struct wire_task *task);

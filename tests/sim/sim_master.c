@@ -232,6 +232,8 @@ void sim_take_backup(struct sim *sim)
         key->acked_then = key->acked;
         key->accepted_then = key->accepted;
     }
+    for (struct sim_token *token = sim->tokens; token != NULL; token = token->hh.next)
+        token->kept = true;
 }
 
 void sim_restore_backup(struct sim *sim)
@@ -240,10 +242,13 @@ void sim_restore_backup(struct sim *sim)
     sim_say(sim, "the backup is put back");
     disk_restore(&sim->disk, &sim->backup);
     sim->backups++;
+    sim->put_back_ms = sim->now_ms;
     for (struct sim_key *key = sim->keys; key != NULL; key = key->hh.next) {
         key->acked = key->acked_then;
         key->accepted = key->accepted_then;
     }
+    for (struct sim_token *token = sim->tokens; token != NULL; token = token->hh.next)
+        token->lost |= !token->kept;
 }
 
 /* --- opening --- */

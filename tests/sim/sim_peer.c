@@ -186,6 +186,8 @@ static void hear_ack(struct sim *sim, struct sim_process *process, const struct 
         return;
     sim->acks++;
     sim->stale += ack->verdict == WIRE_STALE;
+    SIM_HOLDS(sim, ack->verdict != WIRE_ACCEPTED || !sim_is_lost(sim, &job->task),
+              "a result under a lease that is lost is accepted");
     struct sim_truth truth = sim_truth_of(&sim->study->odds, job->task.kind, job->task.arch);
     if (!job->canary && !truth.fails) {
         struct sim_key *key = sim_key(sim, &job->task);

@@ -30,11 +30,6 @@ static const struct sim_study studies[] = {
      false},
     {"cmanas", SETTINGS("{name: cmanas, generations: 50}"), true, 24, {2, 2, 2}, 0, false},
     {"nevonas", SETTINGS("{name: nevonas, population: 8, generations: 50, mutation: 0.2}"), true, 24, {2, 2, 2}, 0, false},
-};
-enum { STUDIES = sizeof studies / sizeof studies[0] };
-
-/* The same, and then the best are scored once more. */
-static const struct sim_study with_finals[] = {
     {"finals", SETTINGS("{name: evrsnas, population: 8, generations: 50}"), true, 24, {2, 2, 2}, 4, false},
     {"finals-steady",
      SETTINGS("{name: evrsnas, population: 8, generations: 50, mode: steady, in_flight: 8}"),
@@ -44,7 +39,7 @@ static const struct sim_study with_finals[] = {
      4,
      false},
 };
-enum { FINALS = sizeof with_finals / sizeof with_finals[0] };
+enum { STUDIES = sizeof studies / sizeof studies[0] };
 
 #if defined(__SANITIZE_THREAD__)
 enum { SEEDS_QUICK = 100, SEEDS_FULL = 1000 }; /* fifteen times as slow, and there is but one thread */
@@ -97,17 +92,17 @@ static void run_seed(const struct sim_place *place, const struct sim_study *stud
     sim_close(sim);
 }
 
-/* Seeds 1 to `last` unless the environment says which, each with the study whose turn it is. */
-static void run_seeds(const struct sim_place *place, const struct sim_study *some, int count, uint64_t last)
+/* Seeds 1 to so many unless the environment says which, each with the study whose turn it is. */
+static void every_study_ends_with_its_promises_kept(void **state)
 {
     const char *one = getenv("SEED");
     uint64_t first = one == NULL ? 1 : strtoull(one, NULL, 10);
     const char *few = getenv("SEEDS"); /* 1 to so many */
-    last = one != NULL ? first : few != NULL ? strtoull(few, NULL, 10) : last;
+    uint64_t last = one != NULL ? first : few != NULL ? strtoull(few, NULL, 10) : (uint64_t)test_amount(SEEDS_QUICK, SEEDS_FULL);
     struct sums sums = {0};
     struct fronts fronts = {0};
     for (uint64_t seed = first; seed <= last; seed++)
-        run_seed(place, &some[seed % (uint64_t)count], seed, &fronts.of[seed % (uint64_t)count], &sums);
+        run_seed(*state, &studies[seed % STUDIES], seed, &fronts.of[seed % STUDIES], &sums);
     printf("# seeds %" PRIu64 " to %" PRIu64 ": %" PRIu64 " steps, %" PRIu64 " messages, %" PRIu64 " commits\n", first, last,
            sums.steps, sums.frames, sums.commits);
     printf("# the master died %" PRIu64 " times and stalled %" PRIu64 " times, others ended %" PRIu64 " times, %" PRIu64
@@ -116,25 +111,14 @@ static void run_seeds(const struct sim_place *place, const struct sim_study *som
     printf("# %" PRIu64 " results acknowledged, %" PRIu64 " of them stale; %" PRIu64 " tasks copied; %" PRIu64
            " fronts compared; %" PRIu64 " healthy tasks given up\n",
            sums.acks, sums.stale, sums.copies, sums.compared, sums.healthy_given_up);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < STUDIES; i++)
         free(fronts.of[i]);
-}
-
-static void every_study_ends_with_its_promises_kept(void **state)
-{
-    run_seeds(*state, studies, STUDIES, (uint64_t)test_amount(SEEDS_QUICK, SEEDS_FULL));
-}
-
-static void so_does_every_study_with_finals(void **state)
-{
-    run_seeds(*state, with_finals, FINALS, (uint64_t)test_amount(SEEDS_QUICK, SEEDS_FULL) / 4);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_study_ends_with_its_promises_kept),
-        cmocka_unit_test(so_does_every_study_with_finals),
     };
     setvbuf(stdout, NULL, _IOLBF, 0);
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -470,8 +470,27 @@ static void a_late_result_is_taken_while_the_key_is_open(void **state)
     (void)state;
     lose_to_another(WIRE_RMI, "here");
     assert_int_equal(result(5300, 9, 1, 1, 1, WIRE_OK), DISPATCH_TAKE);
-    assert_int_equal(tick(5300).closes[DISPATCH_RETURNED], 1);
+    assert_int_equal(tick(5300).closes[DISPATCH_RETURNED], 0); /* v may be computing still */
     assert_int_equal(result(5400, 8, 2, 2, 1, WIRE_OK), DISPATCH_STALE);
+    assert_int_equal(tick(5400).closes[DISPATCH_RETURNED], 1);
+}
+
+/* A database that was put back has given the number out again, for the same key, attempt and node. */
+static void a_result_under_the_same_number_of_another_master_is_stale(void **state)
+{
+    (void)state;
+    want(0, 1, WIRE_RMI);
+    join(0, 7, "w", WIRE_WORKER, "a", 1);
+    assert_int_equal(tick(0).grants, 1);
+    struct wire_result before = result_of(1, 2);
+    struct wire_return returned = {.lease_id = 1};
+    memcpy(before.key, key(1), sizeof before.key);
+    memcpy(returned.key, key(1), sizeof returned.key);
+    assert_int_equal(dispatch_result(dispatch, 10, 7, &before), DISPATCH_STALE);
+    dispatch_return(dispatch, 20, 7, &returned);
+    assert_int_equal(tick(20).closes[DISPATCH_RETURNED], 1);
+    assert_int_equal(dispatch_result(dispatch, 30, 7, &before), DISPATCH_STALE); /* nor is it one that comes late */
+    assert_int_equal(result(40, 7, 1, 1, 1, WIRE_OK), DISPATCH_TAKE);
 }
 
 static void a_late_result_of_a_lease_one_never_had_is_stale(void **state)
@@ -576,6 +595,32 @@ static void no_measurement_starts_while_a_restored_lease_could_be_anywhere(void 
     memcpy(back.held.items[0].key, key(1), DIGEST_HEX_BYTES);
     dispatch_hello(dispatch, 100, 8, &back, &drop);
     assert_int_equal(tick(100).grants, 1);
+}
+
+/* Its result has become needless, and it may be computing it still: in the store its lease is open until that is over. */
+static void the_loser_of_two_keeps_its_machine_busy_over_a_restart(void **state)
+{
+    lose_to_another(WIRE_RMI, "here");
+    assert_int_equal(result(5300, 9, 1, 1, 1, WIRE_OK), DISPATCH_TAKE);
+    bool open = tick(5300).closes[DISPATCH_RETURNED] == 0;
+    teardown(NULL);
+    setup(state);
+    if (open)
+        dispatch_restore(dispatch, 0, 2, 1, 2, key(1), "v", "");
+    next_lease = 50;
+    want(0, 2, WIRE_MEASURE);
+    join(0, 7, "g", WIRE_AGENT, "here", 1);
+    assert_int_equal(tick(0).grants, 0);
+    struct wire_hello back = hello_of("v", WIRE_WORKER, "here", 1, 1);
+    back.held.count = 1;
+    back.held.items[0].lease_id = 2;
+    memcpy(back.held.items[0].key, key(1), DIGEST_HEX_BYTES);
+    dispatch_hello(dispatch, 100, 8, &back, &drop);
+    assert_int_equal(tick(100).grants, 0);
+    assert_int_equal(result(200, 8, 2, 2, 1, WIRE_OK), DISPATCH_STALE);
+    struct seen seen = tick(200);
+    assert_int_equal(seen.closes[DISPATCH_RETURNED], 1);
+    assert_int_equal(seen.grants, 1);
 }
 
 /* --- the host rule --- */
@@ -1129,12 +1174,14 @@ int main(void)
         TEST(a_result_for_another_peers_lease_is_stale),
         TEST(a_late_result_is_taken_while_the_key_is_open),
         TEST(a_late_result_of_a_lease_one_never_had_is_stale),
+        TEST(a_result_under_the_same_number_of_another_master_is_stale),
         TEST(a_late_measurement_is_stale),
         TEST(a_later_process_of_the_same_name_takes_over_at_once),
         TEST(a_peer_that_reconnects_keeps_what_it_lists),
         TEST(a_restored_lease_is_kept_for_a_lease_time_and_goes_on_with_its_peer),
         TEST(a_restored_lease_whose_peer_never_comes_back_is_not_an_attempt),
         TEST(no_measurement_starts_while_a_restored_lease_could_be_anywhere),
+        TEST(the_loser_of_two_keeps_its_machine_busy_over_a_restart),
         TEST(a_host_measures_when_its_workers_have_nothing_to_do),
         TEST(a_turn_of_measuring_ends_with_what_was_wanted_before_it_began),
         TEST(many_measurements_waiting_drain_the_host),

@@ -120,6 +120,26 @@ static void a_task_is_started_once(void **state)
     assert_int_equal(offer(20, 7, 1), LEDGER_IGNORE);
 }
 
+static void a_number_that_is_held_is_not_taken_again(void **state)
+{
+    (void)state;
+    struct wire_welcome back = {.epoch = 4, .heartbeat_ms = 1000, .lease_ms = 8000, .drop = {.count = 1, .lease_ids = {7}}};
+    struct wire_task task = {.lease_id = 7, .epoch = 4, .attempt = 1, .lease_ms = 8000, .key = KEY};
+    struct wire_result_ack stale = {.lease_id = 7, .verdict = WIRE_STALE};
+    assert_int_equal(offer(10, 7, 1), LEDGER_START);
+    assert_true(ledger_done(&ledger, 20, 7));
+    ledger_not_registered(&ledger, 30); /* the master's database is put back: it gives 7 out again */
+    ledger_hello(&ledger, 30, &hello);
+    back.sequence = task.sequence = hello.sequence;
+    ledger_welcome(&ledger, 31, &back, &cancel);
+    assert_int_equal(ledger_task(&ledger, 32, &task), LEDGER_RETURN);
+    assert_int_equal(ledger_count(&ledger, LEDGER_RUNNING), 0);
+    assert_int_equal(ledger_count(&ledger, LEDGER_DONE), 1); /* the result of before is still offered */
+    assert_true(ledger_ack(&ledger, 33, &stale));
+    task.lease_id = 8;
+    assert_int_equal(ledger_task(&ledger, 34, &task), LEDGER_START);
+}
+
 static void a_task_of_another_epoch_is_ignored(void **state)
 {
     (void)state;
@@ -223,6 +243,7 @@ int main(void)
         cmocka_unit_test_setup(three_unanswered_heartbeats_reopen_the_connection, registered),
         cmocka_unit_test_setup(a_task_is_confirmed_by_a_heartbeat_at_once, registered),
         cmocka_unit_test_setup(a_task_is_started_once, registered),
+        cmocka_unit_test_setup(a_number_that_is_held_is_not_taken_again, registered),
         cmocka_unit_test_setup(a_task_of_another_epoch_is_ignored, registered),
         cmocka_unit_test_setup(a_task_that_comes_too_late_is_returned, registered),
         cmocka_unit_test_setup(the_deadline_counts_from_when_the_answered_heartbeat_was_sent, registered),

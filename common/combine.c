@@ -40,7 +40,7 @@ static const struct measured_finals finals_table[] = {
      "rmi-fast-2",
      {.name = "final-1",
       .protocol = "rmi-final-1",
-      .draws = 6,
+      .draws = 3,
       .taps = 3,
       .nearness = {3.0313, 0.8094},
       .log_macs = {17.385095, 0.872957}}},

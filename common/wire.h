@@ -196,7 +196,6 @@ struct wire_task {
     struct digest bundle_digest; /* RMI; ONESHOT_*: of the images; zeros otherwise */
     struct protocol protocol;    /* RMI: protocol_check holds; its name does not travel */
     uint64_t seed;               /* RMI, ONESHOT_* */
-    bool exact;                  /* RMI: trained as it is written, not its canonical form; false otherwise */
     struct wire_network network; /* MEASURE; zeros otherwise */
     struct wire_oneshot oneshot; /* ONESHOT_*; zeros otherwise */
 };

@@ -209,7 +209,6 @@ static enum status_code check_task(const struct wire_task *task, struct status *
     REQUIRE(task->sequence > 0, "Task", "sequence");
     REQUIRE(key_is_fine(task->key), "Task", "key");
     REQUIRE(is_name(task->space), "Task", "space");
-    REQUIRE(task->kind == WIRE_RMI || !task->exact, "Task", "exact");
     bool train = task->kind == WIRE_ONESHOT_TRAIN;
     REQUIRE((task->arch[0] == '\0') == train && is_printable(task->arch), "Task", "arch");
     if (train || task->kind == WIRE_ONESHOT_SCORE)

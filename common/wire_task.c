@@ -143,7 +143,6 @@ const char *wire_take_task(const Hwnas__Task *from, struct wire_message *message
     if (out->kind != WIRE_RMI)
         return take_oneshot(from, message);
     take_protocol(from, &out->protocol);
-    out->exact = from->exact != 0;
     return NULL;
 }
 
@@ -253,6 +252,5 @@ enum status_code wire_pack_task(const struct wire_task *from, struct wire_packed
     if (from->kind != WIRE_RMI)
         return pack_oneshot(&from->oneshot, out, status);
     pack_protocol(&from->protocol, task);
-    task->exact = from->exact;
     return STATUS_OK;
 }

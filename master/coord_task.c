@@ -80,7 +80,6 @@ static bool describe(const struct coord *coord, const struct study_want *want, s
         return describe_oneshot(coord, want, task, schedule);
     task->bundle_digest = *search_bundle(coord->search);
     task->protocol = want->protocol;
-    task->exact = want->exact;
     task->seed = want->seed;
     return true;
 }

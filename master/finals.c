@@ -90,7 +90,7 @@ uint64_t finals_seed(const struct finals *finals, unsigned draw)
 
 void finals_key(const struct finals *finals, size_t finalist, unsigned draw, char out[DIGEST_HEX_BYTES])
 {
-    study_key_rmi(finals->config, finals->list[finalist].arch_text, &finals->bundle, &finals->protocol_digest,
+    study_key_rmi(finals->config, finals->list[finalist].canonical_text, &finals->bundle, &finals->protocol_digest,
                   finals_seed(finals, draw), out);
 }
 

@@ -109,7 +109,8 @@ static void queue_want(struct study *study, struct value *value)
     study->last_want = value;
 }
 
-struct value *study_need_like(struct study *study, const char *key, const struct study_want *like)
+/* The value of that key; wanted from outside, in the way that `like` has, when it is new. NULL without memory. */
+static struct value *need_value(struct study *study, const char *key, const struct study_want *like)
 {
     struct value *value = NULL;
     HASH_FIND(hh, study->values, key, DIGEST_HEX_BYTES - 1, value);
@@ -146,7 +147,7 @@ struct value *study_need(struct study *study, const struct study_candidate *cand
         want.protocol = *protocol;
         want.seed = seed;
     }
-    return study_need_like(study, key, &want);
+    return need_value(study, key, &want);
 }
 
 /* Wants phi of one network or of two, and counts what is combined with it. False without memory. */
@@ -172,7 +173,7 @@ static bool need_oneshot_score(struct study *study, struct pending *pending, con
     struct study_want want = {
         .kind = STUDY_WANT_ONESHOT_SCORE, .arch = candidate->arch, .seed = study->config->seed, .oneshot = *oneshot};
     memcpy(want.arch_text, candidate->arch_text, sizeof want.arch_text);
-    pending->fitness = study_need_like(study, candidate->fitness_key, &want);
+    pending->fitness = need_value(study, candidate->fitness_key, &want);
     return pending->fitness != NULL;
 }
 

@@ -62,7 +62,6 @@ struct study_want {
     char arch_text[ARCH_TEXT_BYTES];
     char device[128];             /* MEASURE: the study's device word: a device key or "host" */
     struct protocol protocol;     /* RMI: how it is scored */
-    bool exact;                   /* RMI: as it is written (finals), and `arch` is the exact one */
     uint64_t seed;                /* RMI: of its initial weights: the study's, or that of a finalist's draw */
     struct study_oneshot oneshot; /* ONESHOT_*; zeros otherwise */
 };

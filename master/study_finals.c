@@ -4,33 +4,18 @@
  * The evaluations are wants like any other, each under its key: a restart finds those that are stored and wants the rest. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "master/study_parts.h"
-
-/* The network itself is trained, not the one that stands for it and its like in the search. */
-static const struct study_want *want_of(const struct finals *finals, size_t finalist, unsigned draw, struct study_want *out)
-{
-    const struct study_candidate *candidate = &finals->list[finalist];
-    *out = (struct study_want){.kind = STUDY_WANT_RMI,
-                               .arch = candidate->arch,
-                               .protocol = finals->protocol,
-                               .seed = finals_seed(finals, draw),
-                               .exact = true};
-    memcpy(out->arch_text, candidate->arch_text, sizeof out->arch_text);
-    return out;
-}
 
 /* Of every draw of every finalist: [finalist * draws + draw]. False without memory. */
 static bool need_draws(struct study *study, struct value **out)
 {
     const struct finals *finals = &study->finals;
-    struct study_want want;
     char key[DIGEST_HEX_BYTES];
     for (size_t i = 0; i < finals->count; i++) {
         for (unsigned draw = 0; draw < finals->recipe->draws; draw++) {
             finals_key(finals, i, draw, key);
-            *out = study_need_like(study, key, want_of(finals, i, draw, &want));
+            *out = study_need(study, &finals->list[i], key, NULL, &finals->protocol, finals_seed(finals, draw));
             if (*out++ == NULL)
                 return false;
         }

@@ -100,10 +100,7 @@ struct study {
 /* Texts, key and connectivity of an architecture; costs missing, nothing else known. */
 void study_name_candidate(const struct study *study, const struct arch *arch, uint64_t ask, struct study_candidate *out);
 
-/* The value of that key; wanted from outside, in the way that `like` has, when it is new. NULL without memory. */
-struct value *study_need_like(struct study *study, const char *key, const struct study_want *like);
-
-/* The same of a candidate's canonical architecture: of an agent on that device, or of a worker (device NULL) that scores
+/* The value of that key; wanted from outside when it is new: of an agent on that device, or of a worker (device NULL) that scores
  * with weights of that seed. NULL without memory. */
 struct value *study_need(struct study *study, const struct study_candidate *candidate, const char *key, const char *device,
                          const struct protocol *protocol, uint64_t seed);

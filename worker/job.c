@@ -96,7 +96,6 @@ static enum status_code score(struct job_bench *bench, struct slot *slot, const 
                                  .bundle = bundle,
                                  .protocol = &task->protocol,
                                  .seed = task->seed,
-                                 .exact = task->exact,
                                  .isa = bench->isa,
                                  .memory = &bench->memory,
                                  .cancelled = stop_scoring,

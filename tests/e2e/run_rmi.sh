@@ -131,9 +131,9 @@ assert report["finalists"]["in_all"] == report["finalists"]["scored"] == 2 == le
 assert [listed[0]["final"], sorted(f["place"] for f in listed)] == [max(f["final"] for f in listed), [1, 2]]
 assert report["final"] == listed[0], "the first is chosen"
 for finalist in listed:
-    macs, = db.execute("SELECT value FROM candidate JOIN candidate_cost USING (study_id, ask) WHERE arch = ?", [finalist["arch"]]).fetchone()
+    canonical, macs = db.execute("SELECT canonical, value FROM candidate JOIN candidate_cost USING (study_id, ask) WHERE arch = ?", [finalist["arch"]]).fetchone()
     steps = lambda detail: len(json.loads(detail)["trace"])
-    draws = [value for value, detail in db.execute("SELECT value, detail FROM evaluation WHERE arch = ?", [finalist["arch"]]) if steps(detail) > 21]
+    draws = [value for value, detail in db.execute("SELECT value, detail FROM evaluation WHERE arch = ?", [canonical]) if steps(detail) > 21]
     assert len(draws) == number["draws"][0], draws
     near = sum(-math.log(max(1 - phi / number["taps"][0], 1e-6)) for phi in draws) / len(draws)
     assert abs(standard("nearness", near) + standard("log_macs", math.log(macs)) - finalist["final"]) < 1e-9

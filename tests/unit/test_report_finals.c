@@ -113,8 +113,9 @@ static void put_draws(struct place *place, int cell, unsigned count, double phi)
     protocol_digest(&protocol, &digest);
     for (uint32_t draw = 1; draw <= count; draw++) {
         struct store_evaluation row = case_evaluation(place->changed++);
+        struct arch arch;
         bool inserted;
-        snprintf(row.arch, sizeof row.arch, "%s", cells[cell].arch);
+        canonical_of(place, cell, &arch, row.arch);
         study_key_rmi(&config, row.arch, &bundle, &digest, study_key_draw_seed(9, draw), row.key);
         row.feasible = !isnan(phi);
         row.value = phi;
@@ -168,10 +169,10 @@ static void the_final_scores_choose_when_all_are_there(void **state)
     assert_int_equal(report.final->place, 2);
     double phi[COMBINE_FINAL_DRAWS_MAX], macs;
     struct arch arch;
-    struct status status;
+    char text[ARCH_TEXT_BYTES];
     for (unsigned i = 0; i < draws; i++)
         phi[i] = 2.8;
-    assert_ok(space_parse(&place->space, cells[SECOND].arch, &arch, &status), status);
+    canonical_of(place, SECOND, &arch, text);
     assert_int_equal(study_exact_macs(&place->space, &arch, &macs, NULL), STATUS_OK);
     assert_near(report.final->score, combine_final(recipe(), phi, macs), 0, 1e-12);
     assert_near(report.final->point.costs[0], 1, 0, 0);

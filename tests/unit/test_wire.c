@@ -81,23 +81,6 @@ static void the_fields_of_a_task_arrive(void **state)
     assert_int_equal(tasks, 4);
 }
 
-static void an_exact_task_arrives_as_one(void **state)
-{
-    (void)state;
-    for (int exact = 0; exact <= 1; exact++) {
-        struct wire_message sent = message_sample(WIRE_TASK), got;
-        struct status status = {0};
-        void *data;
-        size_t size;
-        sent.task.exact = exact;
-        encode(&sent, &data, &size);
-        assert_ok(wire_decode(data, size, &got, &status), status);
-        assert_int_equal(got.task.exact, exact);
-        wire_free(&got);
-        free(data);
-    }
-}
-
 /* A task of the longest schedule there is, of texts of that length. */
 static void long_schedule(struct wire_message *message, char *room, uint32_t count, size_t length)
 {
@@ -176,9 +159,6 @@ static void a_task_of_a_one_shot_net_has_what_its_kind_needs_and_nothing_else(vo
     refused(&message, "oneshot_mask");
     message.task.oneshot.mask_rows = 5;
     refused(&message, "oneshot_mask");
-    message = train;
-    message.task.exact = true;
-    refused(&message, "exact");
     message = train;
     message.task.oneshot.pull_count = 1;
     refused(&message, "oneshot_pull");
@@ -739,7 +719,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_message_comes_back_as_it_was_sent),
         cmocka_unit_test(the_fields_of_a_task_arrive),
-        cmocka_unit_test(an_exact_task_arrives_as_one),
         cmocka_unit_test(the_longest_schedule_travels_and_a_longer_one_does_not),
         cmocka_unit_test(a_task_of_a_one_shot_net_has_what_its_kind_needs_and_nothing_else),
         cmocka_unit_test(an_artifact_has_a_digest_and_belongs_to_what_came_out_well),

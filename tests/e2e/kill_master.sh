@@ -21,8 +21,12 @@ start_worker killed-a
 a=$worker
 start_worker killed-b
 b=$worker
+listened() { # listened N: so many masters have listened
+    [ "$(grep -c ': listening address=' "$tap_folder/killed.err")" -ge "$1" ]
+}
 for kill in $(seq 1 $kills); do
     start_master killed
+    until_true listened "$kill" # what was computed by then may be enough for this kill already
     expect "kill $kill: work goes on" until_true computed killed- $((kill * 4))
     kill -9 "$master"
     wait "$master" 2>/dev/null

@@ -5,15 +5,16 @@ set -u
 . tests/support/cluster.sh
 macs='{name: macs, source: macs}'
 
+# The workers wait for the master: the first to be started would else have done much of so small a search before the last is.
 run_with() { # run_with STUDY WORKER_ARGUMENTS...: one worker for each argument
     local name=$1 workers=
     shift
     study "$name" "$macs"
-    start_master "$name"
     for slots in "$@"; do
         start_worker "$name-w$((++number))" --slots "$slots"
         workers="$workers $worker"
     done
+    start_master "$name"
     wait "$master"
     finished=$?
     stop $workers

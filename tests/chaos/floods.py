@@ -3,6 +3,7 @@
 frames that announce or never end, more silent connections than it has descriptors. M1 to M4."""
 import fcntl
 import os
+import re
 import resource
 import shutil
 import socket
@@ -19,8 +20,9 @@ CORPUS = "tests/fuzz/corpus/wire"
 GROWTH_MIB = 10 if RELEASE else 4096  # sanitizers keep memory for themselves
 BAD_MESSAGE_CODES = (1, 3, 5)  # WRONG_VERSION, BAD_MESSAGE, NOT_ALLOWED
 LAST_DIGEST = b"\xee" * 32
-LAST = bytes([0x08, 0x02, 0x4A, 0x22, 0x0A, 0x20]) + LAST_DIGEST  # a BundleRequest, which the master answers whoever asks
-HEARTBEAT = bytes([0x08, 0x02, 0x22, 0x0B, 0x08]) + b"\xff" * 9 + b"\x01"  # version 2, the last sequence number there is
+VERSION = bytes([0x08, int(re.search(r"WIRE_VERSION = (\d+)", open("common/wire.h").read()).group(1))])  # a Frame's first field
+LAST = VERSION + bytes([0x4A, 0x22, 0x0A, 0x20]) + LAST_DIGEST  # a BundleRequest, which the master answers whoever asks
+HEARTBEAT = VERSION + bytes([0x22, 0x0B, 0x08]) + b"\xff" * 9 + b"\x01"  # the last sequence number there is
 
 
 def free_port():
@@ -246,12 +248,12 @@ def frames(chance):
         flooded.back_to_base("announced sizes")
         with zmtp.Client(flooded.tcp) as client:
             million = b"\x2a\xc0\x84\x3d" + b"\x01" * 1000000  # Welcome.drop_lease_ids
-            client.send(b"\x08\x02\x1a" + varint_of(len(million)) + million)
+            client.send(VERSION + b"\x1a" + varint_of(len(million)) + million)
             same(zmtp.refusal(client.receive())[0], 3, "a list of a million items is refused")
             deep = b""
             for _ in range(3000):
                 deep = b"\x5a" + varint_of(len(deep)) + deep
-            client.send(b"\x08\x02\x12" + varint_of(len(deep)) + deep)
+            client.send(VERSION + b"\x12" + varint_of(len(deep)) + deep)
             same(zmtp.refusal(client.receive())[0], 3, "three thousand messages in one another are refused")
         flooded.counted(2, 0, "both are counted")
         parts = amount(100000, 1000000)

@@ -219,9 +219,7 @@ static bool take_numbers(const struct tensorfile *weights, const char *name, siz
 enum status_code oneshot_relaxed_read(const struct space *space, const struct tensorfile *weights, struct oneshot_relaxed *out,
                                       struct status *status)
 {
-    *out = (struct oneshot_relaxed){.size = 0};
-    for (size_t row = 0; row < space_rows(space); row++)
-        out->size += space_columns(space, row);
+    *out = (struct oneshot_relaxed){.size = space_matrix_size(space)};
     if (take_numbers(weights, "relaxed.alpha", out->size, out->alpha) &&
         take_numbers(weights, "relaxed.mean", out->size, out->mean) &&
         take_numbers(weights, "relaxed.square", out->size, out->square) && take_numbers(weights, "relaxed.steps", 1, &out->steps))

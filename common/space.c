@@ -170,6 +170,14 @@ size_t space_columns(const struct space *space, size_t row)
     return space->ops->matrix != NULL ? space->ops->matrix->columns : (size_t)space->ops->choices(space, row);
 }
 
+size_t space_matrix_size(const struct space *space)
+{
+    size_t size = 0;
+    for (size_t row = 0; row < space_rows(space); row++)
+        size += space_columns(space, row);
+    return size;
+}
+
 void space_decode(const struct space *space, const double *values, struct arch *out)
 {
     if (space->ops->matrix != NULL) {

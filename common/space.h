@@ -120,6 +120,7 @@ void space_mutate(const struct space *space, struct rng *rng, double probability
  * than `none` has the largest numbers. */
 size_t space_rows(const struct space *space);
 size_t space_columns(const struct space *space, size_t row);
+size_t space_matrix_size(const struct space *space); /* of all rows; at most SPACE_MATRIX_MAX */
 
 /* values: the rows one behind the other, SPACE_MATRIX_MAX numbers at most. -INFINITY is chosen only where there is nothing else; of
  * equals the first is. */

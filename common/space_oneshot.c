@@ -93,7 +93,6 @@ void space_mixture(const struct space *space, const struct space_mask *mask, con
 enum status_code space_build_oneshot(const struct space *space, const struct space_build *build, const struct space_mask *mask,
                                      struct net *out, struct status *status)
 {
-    size_t coefficients = 0;
     if (space->ops->build_oneshot == NULL)
         return status_set(status, STATUS_UNSUPPORTED, "there is no one-shot net of space %s: nb201 and darts have one",
                           space->ops->name);
@@ -104,9 +103,7 @@ enum status_code space_build_oneshot(const struct space *space, const struct spa
             "not have",
             space->ops->name, space_rows(space));
     enum status_code code = space->ops->build_oneshot(space, build, mask, out, status);
-    for (size_t row = 0; row < space_rows(space); row++)
-        coefficients += space_columns(space, row);
     if (code == STATUS_OK)
-        out->mix_count = (int)coefficients;
+        out->mix_count = (int)space_matrix_size(space);
     return code;
 }

@@ -8,9 +8,7 @@ static const double MEAN_DECAY = 0.5, SQUARE_DECAY = 0.999, TINY = 1e-8, BEGIN_S
 
 void oneshot_relax_begin(const struct space *space, struct rng *rng, struct oneshot_relaxed *out)
 {
-    *out = (struct oneshot_relaxed){.size = 0};
-    for (size_t row = 0; row < space_rows(space); row++)
-        out->size += space_columns(space, row);
+    *out = (struct oneshot_relaxed){.size = space_matrix_size(space)};
     for (size_t i = 0; i < out->size; i++)
         out->alpha[i] = (float)(BEGIN_SCALE * rng_normal(rng));
 }

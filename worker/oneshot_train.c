@@ -390,9 +390,7 @@ static void training_free(struct training *t)
 
 static enum status_code check_bilevel(const struct oneshot_work *work, size_t schedule_count, struct status *status)
 {
-    size_t size = 0;
-    for (size_t row = 0; row < space_rows(work->space); row++)
-        size += space_columns(work->space, row);
+    const size_t size = space_matrix_size(work->space);
     if (!work->protocol.bilevel)
         return STATUS_OK;
     if (work->protocol.single_path || schedule_count > 0)

@@ -67,3 +67,13 @@ double rng_normal(struct rng *rng)
     double radius = sqrt(-2 * log(1 - rng_uniform(rng)));
     return radius * cos(2 * pi * rng_uniform(rng));
 }
+
+void rng_shuffle(struct rng *rng, uint32_t *list, size_t count)
+{
+    for (size_t i = count; i > 1; i--) {
+        const size_t j = (size_t)rng_below(rng, i);
+        const uint32_t swap = list[i - 1];
+        list[i - 1] = list[j];
+        list[j] = swap;
+    }
+}

@@ -5,6 +5,7 @@
 #ifndef HWNAS_COMMON_RNG_H
 #define HWNAS_COMMON_RNG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct rng {
@@ -28,5 +29,8 @@ double rng_uniform(struct rng *rng);
 
 /* Standard normal, from two of those (Box and Muller 1958). */
 double rng_normal(struct rng *rng);
+
+/* Puts them into a random order, each as likely as any other (Fisher and Yates). */
+void rng_shuffle(struct rng *rng, uint32_t *list, size_t count);
 
 #endif

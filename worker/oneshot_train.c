@@ -275,16 +275,6 @@ static enum status_code path_step(struct training *t, size_t step, struct status
 
 /* --- the epoch --- */
 
-static void shuffle(uint32_t *order, size_t count, struct rng *rng)
-{
-    for (size_t i = count; i > 1; i--) {
-        const size_t j = (size_t)rng_below(rng, i);
-        const uint32_t swap = order[i - 1];
-        order[i - 1] = order[j];
-        order[j] = swap;
-    }
-}
-
 /* The images of the shard in this epoch's order. */
 static enum status_code draw_order(struct training *t, uint32_t epoch, uint32_t shard, struct status *status)
 {
@@ -303,7 +293,7 @@ static enum status_code draw_order(struct training *t, uint32_t epoch, uint32_t 
     for (size_t i = 0; i < t->count; i++)
         t->order[i] = (uint32_t)(first + i);
     purpose_rng(t->work, epoch, shard, "order", &rng);
-    shuffle(t->order, t->count, &rng);
+    rng_shuffle(&rng, t->order, t->count);
     return STATUS_OK;
 }
 

@@ -32,23 +32,13 @@ void passes_free(struct passes *passes)
     *passes = (struct passes){.set = NULL};
 }
 
-static void shuffle(struct passes *passes)
-{
-    for (size_t i = passes->set->count; i > 1; i--) {
-        size_t j = (size_t)rng_below(&passes->rng, i);
-        uint32_t swap = passes->order[i - 1];
-        passes->order[i - 1] = passes->order[j];
-        passes->order[j] = swap;
-    }
-}
-
 void passes_next(struct passes *passes)
 {
     const struct data_set *set = passes->set;
     const size_t batch = (size_t)passes->batch;
     const long at = passes->step % passes->steps_per_pass;
     if (at == 0)
-        shuffle(passes);
+        rng_shuffle(&passes->rng, passes->order, set->count);
     const uint32_t *indices = passes->order + (size_t)at * batch;
     if (passes->augment && passes->step >= passes->steps_per_pass)
         data_batch_augmented(set, indices, batch, &passes->rng, passes->images);

@@ -132,6 +132,24 @@ static enum status_code check_finite(const char *name, const float *values, size
     return STATUS_OK;
 }
 
+enum status_code oneshot_check(const void *data, size_t size, struct status *status)
+{
+    struct tensorfile file;
+    enum status_code code = tensorfile_read(data, size, &file, status);
+    if (code != STATUS_OK)
+        return code;
+    code = check_format(&file, status);
+    for (size_t i = 0; code == STATUS_OK && i < file.entry_count; i++) {
+        const struct tensorfile_entry *entry = &file.entries[i];
+        if (entry->dtype != TENSORFILE_F32)
+            code = status_set(status, STATUS_BAD_INPUT, "one-shot weights: tensor \"%s\" is not float32", entry->name);
+        else
+            code = check_finite(entry->name, entry->data, entry->count, status);
+    }
+    tensorfile_free(&file);
+    return code;
+}
+
 static bool has_shape(const struct tensorfile_entry *entry, const struct net_tensor *tensor)
 {
     bool same = entry->dtype == TENSORFILE_F32 && entry->rank == tensor->rank;

@@ -76,6 +76,10 @@ void oneshot_init(uint64_t seed, uint32_t stage, struct net *net);
  * says that the file is none of weights. */
 enum status_code oneshot_load(const struct tensorfile *weights, struct net *net, struct status *status);
 
+/* Whether the bytes are a weights file: of that format, all tensors float32 and finite. Which net's they are is not looked at.
+ * STATUS_BAD_INPUT says what is wrong. */
+enum status_code oneshot_check(const void *data, size_t size, struct status *status);
+
 /* An architecture that is trained in turns with the weights: its numbers and Adam's state, in matrix form. */
 struct oneshot_relaxed {
     size_t size; /* of the matrix form */

@@ -7,6 +7,7 @@
 
 #include "common/bundle.h"
 #include "common/line.h"
+#include "common/oneshot.h"
 #include "master/coord_parts.h"
 
 /* So many messages that are refused within a minute, and the sender is not heard for a minute. */
@@ -222,6 +223,18 @@ static void believe_worker(const struct study_want *want, struct wire_result *re
     }
 }
 
+/* Weights that are none would end the search when they are merged. */
+static enum status_code believe_artifact(struct wire_result *result, const struct search_artifact *artifact, struct status *status)
+{
+    char why[WIRE_SENTENCE_BYTES];
+    enum status_code code = oneshot_check(artifact->data, artifact->size, status);
+    if (code != STATUS_BAD_INPUT)
+        return code;
+    line_of(status->message, why, sizeof why);
+    disbelieve(result, why);
+    return STATUS_OK;
+}
+
 /* Nothing comes of it any more, whatever it was: not even a late value, whose weights nobody would have. */
 static void void_result(struct wire_result *result)
 {
@@ -239,7 +252,11 @@ void coord_settle(struct coord *coord, uint32_t link, struct wire_result *result
     bool open = dispatch_lease(coord->dispatch, coord_now_ms(coord), link, result, &lease);
     if (result->artifact_bytes > 0 && (!open || artifact == NULL) && result->outcome == WIRE_OK)
         void_result(result);
-    if (open && lease.board != NULL)
+    if (result->artifact_bytes > 0 && artifact != NULL)
+        code = believe_artifact(result, artifact, &status);
+    if (result->artifact_bytes == 0)
+        artifact = NULL;
+    if (code == STATUS_OK && open && lease.board != NULL)
         code = coord_believe(coord, search_wanted(coord->search, result->key), &lease, result, strike, &status);
     if (code == STATUS_OK)
         code = keep_result(coord, link, result, artifact, open ? &lease : NULL, &verdict, &status);

@@ -292,7 +292,7 @@ bool sim_is_lost(const struct sim *sim, const struct wire_task *task);
 void sim_read_task(struct wire_task *task);
 
 /* What a training of that key leaves. */
-enum { SIM_ARTIFACT_BYTES = 100, SIM_PIECE_BYTES = 40 };
+enum { SIM_ARTIFACT_BYTES = 256, SIM_PIECE_BYTES = 100 };
 void sim_artifact(const char *key, uint8_t out[SIM_ARTIFACT_BYTES], struct digest *digest);
 void sim_note_task(struct sim *sim, int peer, const struct wire_task *task);
 void sim_check_step(struct sim *sim);

@@ -1,7 +1,11 @@
 /* train_wants: see train_wants.h. */
 #include "tests/support/train_wants.h"
 
+#include <assert.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "common/tensorfile.h"
 
 bool __real_study_want(struct study *study, struct study_want *out);
 bool __wrap_study_want(struct study *study, struct study_want *out);
@@ -48,4 +52,27 @@ bool __wrap_study_want(struct study *study, struct study_want *out)
     out->oneshot.schedule = schedule;
     out->oneshot.schedule_count = 1;
     return true;
+}
+
+/* So many numbers as fit beside the header, whose length depends on how many they are. */
+void train_wants_weights(const char *key, uint8_t *out, size_t size)
+{
+    void *data = NULL;
+    size_t bytes = 0;
+    float *numbers = calloc(size / sizeof(float), sizeof(float));
+    assert(numbers != NULL && size % 8 == 0 && size >= 256);
+    for (size_t i = 0; i < size / sizeof(float); i++)
+        numbers[i] = (float)key[i % (DIGEST_HEX_BYTES - 1)] + (float)i / 64;
+    for (int64_t count = 0; bytes != size; count += ((int64_t)size - (int64_t)bytes) / (int64_t)sizeof(float)) {
+        struct tensorfile file = {0};
+        free(data);
+        if (tensorfile_set(&file, "format", ONESHOT_FORMAT, NULL) != STATUS_OK ||
+            tensorfile_add(&file, "weight", TENSORFILE_F32, 1, &count, numbers, NULL) != STATUS_OK ||
+            tensorfile_write(&file, &data, &bytes, NULL) != STATUS_OK)
+            abort();
+        tensorfile_free(&file);
+    }
+    memcpy(out, data, size);
+    free(data);
+    free(numbers);
 }

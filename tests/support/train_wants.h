@@ -14,6 +14,9 @@ enum train_wants { TRAIN_WANTS_NONE, TRAIN_WANTS_ALL, TRAIN_WANTS_HALF };
  * are made with are of that digest too. */
 void train_wants(enum train_wants which, const struct digest *bundle);
 
+/* What the training of that key leaves: a weights file of so many bytes, a multiple of 8, at least 256. */
+void train_wants_weights(const char *key, uint8_t *out, size_t size);
+
 /* How all of them are trained. */
 const struct oneshot_protocol *train_wants_protocol(void);
 

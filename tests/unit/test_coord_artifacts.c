@@ -84,8 +84,7 @@ static int open_world(void **state)
         return -1;
     world->lone.sent = note;
     world->lone.sent_context = world;
-    for (size_t i = 0; i < SIZE; i++)
-        world->weights[i] = (uint8_t)(i * i / 3);
+    train_wants_weights("the weights that are trained in all of these tests, whatever their key is", world->weights, SIZE);
     world->hello = message_sample(WIRE_HELLO);
     world->hello.hello.role = WIRE_WORKER;
     strcpy(world->hello.hello.node, "trainer");
@@ -308,6 +307,28 @@ static void weights_of_another_digest_are_a_failed_attempt(void **state)
     assert_failed(world, "failed impossible");
 }
 
+/* Stored, they would end every search that merges them. */
+static void bytes_that_are_no_weights_are_a_failed_attempt(void **state)
+{
+    struct world *world = *state;
+    const float odd = INFINITY;
+    memcpy(world->weights + SIZE - sizeof odd, &odd, sizeof odd);
+    make_result(world);
+    repeat_result(world);
+    send_piece(world, WORKER, 0);
+    assert_not_stored(world);
+    send_piece(world, WORKER, WIRE_CHUNK_MAX);
+    assert_int_equal(acks(world), 1);
+    assert_failed(world, "failed impossible");
+    memset(world->weights, 0x5a, SIZE);
+    make_result(world); /* of the next task */
+    repeat_result(world);
+    send_piece(world, WORKER, 0);
+    send_piece(world, WORKER, WIRE_CHUNK_MAX);
+    assert_int_equal(acks(world), 2);
+    assert_failed(world, "failed impossible");
+}
+
 static void weights_that_are_never_there_are_a_failed_attempt(void **state)
 {
     struct world *world = *state;
@@ -441,6 +462,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_master_that_is_started_anew_asks_from_the_beginning, open_world, close_world),
         cmocka_unit_test_setup_teardown(the_same_process_may_come_back_on_another_connection, open_world, close_world),
         cmocka_unit_test_setup_teardown(weights_of_another_digest_are_a_failed_attempt, open_world, close_world),
+        cmocka_unit_test_setup_teardown(bytes_that_are_no_weights_are_a_failed_attempt, open_world, close_world),
         cmocka_unit_test_setup_teardown(weights_that_are_never_there_are_a_failed_attempt, open_world, close_world),
         cmocka_unit_test_setup_teardown(a_training_without_weights_or_with_an_odd_loss_is_a_failed_attempt, open_world,
                                         close_world),

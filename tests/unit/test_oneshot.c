@@ -587,25 +587,23 @@ static void work_that_does_not_fit_is_refused_with_a_sentence(void **state)
     space_mask_all(&nb201, &work.mask);
     work.protocol.learning_rate = 10;
     work.protocol.clip_norm = 0;
-    for (uint32_t epoch = 0; epoch < 1; epoch++) {
-        struct images many = pictures;
-        uint8_t *copies = malloc(40 * sizeof pixels);
-        int32_t *classes = malloc(40 * sizeof labels);
-        assert_true(copies != NULL && classes != NULL);
-        for (int i = 0; i < 40; i++) {
-            memcpy(copies + (size_t)i * sizeof pixels, pixels, sizeof pixels);
-            memcpy(classes + i * IMAGES, labels, sizeof labels);
-        }
-        many.count = 40 * IMAGES;
-        many.pixels = copies;
-        many.labels = classes;
-        work.images = &many;
-        work.protocol.momentum = 1;
-        work.protocol.weight_decay = 1;
-        assert_train_refused(&work, 0, 0, NULL, 0, "lower the learning rate");
-        free(copies);
-        free(classes);
+    struct images many = pictures;
+    uint8_t *copies = malloc(40 * sizeof pixels);
+    int32_t *classes = malloc(40 * sizeof labels);
+    assert_true(copies != NULL && classes != NULL);
+    for (int i = 0; i < 40; i++) {
+        memcpy(copies + (size_t)i * sizeof pixels, pixels, sizeof pixels);
+        memcpy(classes + i * IMAGES, labels, sizeof labels);
     }
+    many.count = 40 * IMAGES;
+    many.pixels = copies;
+    many.labels = classes;
+    work.images = &many;
+    work.protocol.momentum = 1;
+    work.protocol.weight_decay = 1;
+    assert_train_refused(&work, 0, 0, NULL, 0, "lower the learning rate");
+    free(copies);
+    free(classes);
 }
 
 /* The file's entry `from`, as tensor `name`, of a weights file of its own. */
@@ -654,6 +652,39 @@ static void weights_that_do_not_fit_are_refused_by_name(void **state)
     tensorfile_free(&other);
     tensorfile_free(&flat);
     tensorfile_free(&infinite);
+}
+
+static enum status_code check_tensor(const char *format, enum tensorfile_dtype dtype, float number)
+{
+    const int64_t two = 2;
+    const float numbers[] = {1, number};
+    struct tensorfile file = {0};
+    void *data;
+    size_t size;
+    assert_ok(tensorfile_set(&file, "format", format, &status), status);
+    assert_ok(tensorfile_add(&file, "some", dtype, 1, dtype == TENSORFILE_F64 ? &(int64_t){1} : &two, numbers, &status), status);
+    assert_ok(tensorfile_write(&file, &data, &size, &status), status);
+    enum status_code code = oneshot_check(data, size, &status);
+    free(data);
+    tensorfile_free(&file);
+    return code;
+}
+
+static void a_weights_file_is_told_from_other_bytes(void **state)
+{
+    (void)state;
+    struct oneshot_work work = work_of(&nb201);
+    struct oneshot_trained trained = train(&work, 0, 0, NULL, 0);
+    assert_ok(oneshot_check(trained.weights, trained.bytes, &status), status);
+    assert_int_equal(oneshot_check(trained.weights, trained.bytes - 1, &status), STATUS_BAD_INPUT);
+    free(trained.weights);
+    assert_ok(check_tensor(ONESHOT_FORMAT, TENSORFILE_F32, 2), status);
+    assert_int_equal(check_tensor("another", TENSORFILE_F32, 2), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status.message, ONESHOT_FORMAT));
+    assert_int_equal(check_tensor(ONESHOT_FORMAT, TENSORFILE_F64, 2), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status.message, "\"some\" is not float32"));
+    assert_int_equal(check_tensor(ONESHOT_FORMAT, TENSORFILE_F32, NAN), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status.message, "\"some\" holds a number that is not finite"));
 }
 
 /* --- merging --- */
@@ -743,6 +774,7 @@ int main(void)
         cmocka_unit_test(surviving_operations_inherit_their_weights_bit_for_bit),
         cmocka_unit_test(work_that_does_not_fit_is_refused_with_a_sentence),
         cmocka_unit_test(weights_that_do_not_fit_are_refused_by_name),
+        cmocka_unit_test(a_weights_file_is_told_from_other_bytes),
         cmocka_unit_test(the_merge_of_shards_is_their_mean),
         cmocka_unit_test(files_that_are_not_alike_are_not_merged),
     };

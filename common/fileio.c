@@ -163,14 +163,22 @@ static enum status_code pour(const char *path, const void *data, size_t size, st
     return failed ? cannot_write(path, reason, status) : STATUS_OK;
 }
 
+/* A file under a name that nobody has, in the folder of path. */
+static enum status_code open_beside(const char *path, char temporary[PATH_MAX], int *fd, struct status *status)
+{
+    if (snprintf(temporary, PATH_MAX, "%s.XXXXXX", path) >= PATH_MAX)
+        return status_set(status, STATUS_BAD_INPUT, "%s: the path is too long", path);
+    *fd = mkostemp(temporary, O_CLOEXEC);
+    return *fd < 0 ? cannot_write(path, errno, status) : STATUS_OK;
+}
+
 static enum status_code replace(const char *path, const void *data, size_t size, mode_t mode, struct status *status)
 {
     char temporary[PATH_MAX];
-    if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary)
-        return status_set(status, STATUS_BAD_INPUT, "%s: the path is too long", path);
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0)
-        return cannot_write(path, errno, status);
+    int fd;
+    enum status_code code = open_beside(path, temporary, &fd, status);
+    if (code != STATUS_OK)
+        return code;
     mode_t mask = umask(0);
     umask(mask);
     int failed = fchmod(fd, mode & ~mask) != 0 || write_all(fd, data, size) != 0 || fsync(fd) != 0;
@@ -201,6 +209,25 @@ enum status_code fileio_write(const char *path, const void *data, size_t size, s
         return pour(path, data, size, status);
     /* /dev/stdout of a shell's `> file` is a link too. */
     return replace(realpath(path, target) != NULL ? target : path, data, size, 0666, status);
+}
+
+enum status_code fileio_check_target(const char *path, struct status *status)
+{
+    char target[PATH_MAX], temporary[PATH_MAX];
+    struct stat at;
+    int fd;
+    bool there = stat(path, &at) == 0;
+    if (there && S_ISDIR(at.st_mode))
+        return cannot_write(path, EISDIR, status);
+    if (there && !S_ISREG(at.st_mode))
+        return access(path, W_OK) == 0 ? STATUS_OK : cannot_write(path, errno, status);
+    const char *name = there && realpath(path, target) != NULL ? target : path;
+    enum status_code code = open_beside(name, temporary, &fd, status);
+    if (code != STATUS_OK)
+        return code;
+    close(fd);
+    unlink(temporary);
+    return STATUS_OK;
 }
 
 enum status_code fileio_write_private(const char *path, const void *data, size_t size, struct status *status)

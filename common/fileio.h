@@ -15,7 +15,11 @@ enum status_code fileio_read(const char *path, size_t max_bytes, void **data, si
  * STATUS_IO naming the path. */
 enum status_code fileio_write(const char *path, const void *data, size_t size, struct status *status);
 
-/* The same with mode 0600, whatever the file's mode was before. */
+/* Whether fileio_write may be able to write it: for what computes long before it does. Leaves nothing behind. STATUS_IO naming the
+ * path. */
+enum status_code fileio_check_target(const char *path, struct status *status);
+
+/* fileio_write with mode 0600, whatever the file's mode was before. */
 enum status_code fileio_write_private(const char *path, const void *data, size_t size, struct status *status);
 
 /* Opens and empties a file under which something is to grow before it takes its name, and locks it: what a kill left of an earlier

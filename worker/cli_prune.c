@@ -230,6 +230,8 @@ static enum status_code prepare(struct prune_run *run, struct status *status)
     if (code == STATUS_OK)
         code = cli_images_load_pair(&options->images, options->train_max, &options->test, options->test_max, &run->train,
                                     &run->test, status);
+    if (code == STATUS_OK && options->out != NULL)
+        code = fileio_check_target(options->out, status);
     if (code == STATUS_OK && options->folder != NULL)
         code = make_folder(options->folder, status);
     if (code == STATUS_OK)

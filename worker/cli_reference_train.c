@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fileio.h"
 #include "common/net_onnx.h"
 #include "worker/cli_options.h"
 #include "worker/cli_reference_parts.h"
@@ -96,7 +97,9 @@ static enum status_code train(struct train_options *options, struct status *stat
     struct rng rng;
     struct net net;
     net_init_empty(&net);
-    enum status_code code = cli_images_load_pair(&options->images, 0, &options->test, 0, &images, &test, status);
+    enum status_code code = fileio_check_target(options->out, status);
+    if (code == STATUS_OK)
+        code = cli_images_load_pair(&options->images, 0, &options->test, 0, &images, &test, status);
     if (code == STATUS_OK)
         code = reference_resnet20(images.shape, images.classes, &net, status);
     if (code == STATUS_OK) {

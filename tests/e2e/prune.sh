@@ -86,6 +86,9 @@ says 2 '--measure' 'a board without --measure' "$hwnas" prune "${sets[@]}" "${sm
 says 2 'disconnected' 'a disconnected architecture' "$hwnas" prune "${sets[@]}" --arch 000000 --channels 4 --cells 1 --train-max 100
 says 2 'diverged' 'a training that diverges' "$hwnas" prune "${sets[@]}" "${small[@]}" "${few[@]}" --learning-rate 10 --beta 1000 --seeds 1 -o "$work/no"
 expect 'what is refused writes nothing' [ ! -e "$work/no" ]
+says 1 "$work/none/grid.json: cannot be written" 'a grid that could not be written' \
+    "$hwnas" prune "${sets[@]}" "${small[@]}" "${few[@]}" --seeds 1 --export "$work/untouched" -o "$work/none/grid.json"
+expect 'which is known before the first training' [ ! -e "$work/untouched" ]
 
 # --- interrupted ---
 "$hwnas" prune "${sets[@]}" "${small[@]}" "${few[@]}" --fine-tune 2 --seeds 50 --export "$work/cut" -o "$work/cut.json" >"$work/out" 2>"$work/err" &

@@ -103,6 +103,9 @@ run build --model "$work/trained.onnx" "${images[@]}" --pool 64 --batch 8 -o "$w
 python "assert got['taps'] == 3"
 result $? 'a trained model serves as a reference with three taps'
 refused 'an unknown option of a command is refused' 'unrecognized option' train --fast
+run train "${images[@]}" --epochs 1 -o "$work/none/model.onnx"
+[ $code -eq 1 ] && [ ! -s "$work/out" ] && grep -qF "$work/none/model.onnx: cannot be written" "$work/err" && ! grep -q '^training' "$work/err"
+result $? 'a file that could not be written is known before the training'
 refused 'test images of another kind are refused' 'trained.onnx' train "${images[@]}" --test-images "$work/trained.onnx" -o "$work/no2"
 
 # --- the verb itself ---

@@ -1,6 +1,7 @@
 /* fileio: a file is replaced whole, a link keeps its place, and what is no file is never replaced by one. */
 #include "tests/support/test.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +89,37 @@ static void a_folder_is_refused_by_its_name(void **state)
     assert_non_null(strstr(status.message, folder));
 }
 
+static size_t files_in_folder(void)
+{
+    size_t count = 0;
+    DIR *open = opendir(folder);
+    assert_non_null(open);
+    while (readdir(open) != NULL)
+        count++;
+    closedir(open);
+    return count;
+}
+
+static void what_could_not_be_written_is_known_before(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    char path[128], nowhere[160];
+    size_t before = files_in_folder();
+    path_of(path, "later");
+    snprintf(nowhere, sizeof nowhere, "%s/none/later", folder);
+    assert_ok(fileio_check_target(path, &status), status);
+    assert_int_equal(files_in_folder(), before);
+    assert_ok(fileio_write(path, "old", 3, &status), status);
+    assert_ok(fileio_check_target(path, &status), status);
+    assert_holds(path, "old");
+    assert_ok(fileio_check_target("/dev/null", &status), status);
+    assert_int_equal(fileio_check_target(folder, &status), STATUS_IO);
+    assert_int_equal(fileio_check_target(nowhere, &status), STATUS_IO);
+    assert_non_null(strstr(status.message, nowhere));
+    unlink(path);
+}
+
 static void a_name_is_taken_but_never_from_another_file(void **state)
 {
     (void)state;
@@ -114,6 +146,7 @@ int main(void)
         cmocka_unit_test(a_link_stays_and_its_file_is_replaced),
         cmocka_unit_test(a_pipe_takes_the_bytes_and_stays_a_pipe),
         cmocka_unit_test(a_folder_is_refused_by_its_name),
+        cmocka_unit_test(what_could_not_be_written_is_known_before),
         cmocka_unit_test(a_name_is_taken_but_never_from_another_file),
     };
     if (mkdtemp(folder) == NULL)

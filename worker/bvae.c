@@ -312,22 +312,16 @@ static enum status_code mask_tensor(struct bvae *b, int tensor, const unsigned c
     return code;
 }
 
-static bool is_ranked(const struct net *net, int tensor)
-{
-    for (int i = 0; i < net->node_count; i++)
-        if ((net->nodes[i].op == NET_CONV || net->nodes[i].op == NET_DENSE) && net->nodes[i].params[0] == tensor)
-            return true;
-    return false;
-}
-
 enum status_code bvae_set_mask(struct bvae *b, const struct prune_mask *mask, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const int head = b->current.tensor_count;
-    for (int t = 0; code == STATUS_OK && t < head; t++) {
+    for (int i = 0; code == STATUS_OK && i < b->current.node_count; i++) {
+        const int t = prune_ranked(&b->current.nodes[i]);
+        if (t < 0)
+            continue;
         const size_t count = b->current.tensors[t].count;
-        if (is_ranked(&b->current, t))
-            code = mask_tensor(b, t, mask != NULL ? mask->kept[t] : NULL, t == head - 2 ? count / 2 : count, status);
+        code = mask_tensor(b, t, mask != NULL ? mask->kept[t] : NULL, t == head - 2 ? count / 2 : count, status);
     }
     if (code == STATUS_OK)
         dense_set_mask(&b->layers[CLASSIFIER], mask != NULL ? mask->kept[head] : NULL);

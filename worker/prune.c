@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The ranked tensor of a node; -1: it has none. */
-static int ranked_tensor(const struct net_node *node)
+int prune_ranked(const struct net_node *node)
 {
     return node->op == NET_CONV || node->op == NET_DENSE ? node->params[0] : -1;
 }
@@ -16,7 +15,7 @@ enum status_code prune_mask_create(const struct net *net, struct prune_mask *out
     *out = (struct prune_mask){.kept = calloc((size_t)net->tensor_count + 1, sizeof *out->kept), .tensor_count = net->tensor_count};
     int failed = out->kept == NULL;
     for (int i = 0; !failed && i < net->node_count; i++) {
-        const int tensor = ranked_tensor(&net->nodes[i]);
+        const int tensor = prune_ranked(&net->nodes[i]);
         if (tensor < 0 || out->kept[tensor] != NULL)
             continue;
         out->kept[tensor] = malloc(net->tensors[tensor].count);
@@ -120,8 +119,8 @@ size_t prune_count_zeros(const struct net *net)
 {
     size_t zeros = 0;
     for (int i = 0; i < net->node_count; i++)
-        if (ranked_tensor(&net->nodes[i]) >= 0)
-            zeros += zeros_of(&net->tensors[ranked_tensor(&net->nodes[i])]);
+        if (prune_ranked(&net->nodes[i]) >= 0)
+            zeros += zeros_of(&net->tensors[prune_ranked(&net->nodes[i])]);
     return zeros;
 }
 
@@ -130,9 +129,9 @@ int64_t prune_macs(const struct net *net)
     int64_t macs = 0;
     for (int i = 0; i < net->node_count; i++) {
         const struct net_node *node = &net->nodes[i];
-        if (ranked_tensor(node) < 0)
+        if (prune_ranked(node) < 0)
             continue;
-        const struct net_tensor *weight = &net->tensors[ranked_tensor(node)];
+        const struct net_tensor *weight = &net->tensors[prune_ranked(node)];
         const int64_t biases = node->params[1] >= 0 ? node->shape.c : 0;
         macs += ((int64_t)(weight->count - zeros_of(weight)) + biases) * node->shape.h * node->shape.w;
     }

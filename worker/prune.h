@@ -18,6 +18,9 @@ struct prune_mask {
     size_t total, zeros; /* ranked weights, and how many of them are gone */
 };
 
+/* The ranked tensor of a node; -1: it has none. */
+int prune_ranked(const struct net_node *node);
+
 /* A mask over the net's ranked weights that keeps all. STATUS_NO_MEMORY; *out is then empty. Free with prune_mask_free, which is
  * fine on an empty one. */
 enum status_code prune_mask_create(const struct net *net, struct prune_mask *out, struct status *status);

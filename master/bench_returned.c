@@ -9,7 +9,7 @@
 bool bench_returned_applies(const struct bench *bench)
 {
     for (size_t i = 0; i < bench->search_count; i++)
-        if (!strategy_answers(&bench->searches[i].config->strategy) || bench->searches[i].target.objectives < 2)
+        if (!strategy_answers(bench->searches[i].config) || bench->searches[i].target.objectives < 2)
             return false;
     return bench->search_count > 0;
 }

@@ -64,16 +64,15 @@ void cohort_renew(struct cohort *cohort)
     cohort->since = cohort->told.count;
 }
 
-/* Does each generation train the weights that it is scored by? */
-static bool trains(const struct strategy *strategy)
+bool cohort_trains(const struct config_study *study)
 {
-    const struct config_fitness *fitness = &strategy->study->fitness;
+    const struct config_fitness *fitness = &study->fitness;
     return fitness->source == CONFIG_FITNESS_ONESHOT && fitness->oneshot.train == CONFIG_TRAIN_POPULATION;
 }
 
 void cohort_begin(const struct strategy *strategy, struct cohort *cohort, uint32_t count)
 {
-    if (trains(strategy))
+    if (cohort_trains(strategy->study))
         cohort_renew(cohort);
     double *made = cohort->next;
     cohort->next = cohort->alpha;
@@ -272,7 +271,7 @@ enum status_code cohort_load(const struct strategy *strategy, struct cohort *coh
     size_t numbers = json_array_size(alpha), count = numbers / cohort->shape.size;
     if (count > cohort->room || !jsontext_take_numbers(alpha, cohort->alpha, count * cohort->shape.size))
         return status_set(status, STATUS_BAD_INPUT, "saved search: a generation of %zu numbers does not fit the settings", numbers);
-    if (cohort->since > cohort->told.count || (trains(strategy) && !cohort->renewed))
+    if (cohort->since > cohort->told.count || (cohort_trains(strategy->study) && !cohort->renewed))
         return status_set(status, STATUS_BAD_INPUT, "saved search: results that count from %lld do not go with %zu told",
                           (long long)since, cohort->told.count);
     if (generation < 0 || generation > UINT32_MAX || !(cohort->spread >= 0))

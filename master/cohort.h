@@ -48,6 +48,9 @@ void cohort_close(struct cohort *cohort);
 double *cohort_alpha(const struct cohort *cohort, uint32_t member);
 double *cohort_next(const struct cohort *cohort, uint32_t member);
 
+/* Does each generation of the study train the weights that it is scored by? */
+bool cohort_trains(const struct config_study *study);
+
 /* The chance of the generation that is made now. */
 void cohort_rng(const struct strategy *strategy, const struct cohort *cohort, struct rng *out);
 

@@ -97,3 +97,9 @@ void relax_descend(const struct space *space, enum config_relaxation relaxation,
     for (size_t gene = 0; gene < genes; gene++)
         out->genes[gene] = (uint8_t)largest(at.alpha + first[gene], (size_t)space_choices(space, gene));
 }
+
+double relax_weight(const struct config_strategy *settings, uint32_t i)
+{
+    double share = settings->sweep > 1 ? (double)i / (double)(settings->sweep - 1) : 1;
+    return settings->lambda * share * share * share;
+}

@@ -24,4 +24,8 @@ typedef double relax_loss(void *context, const double *shares, double *gradient)
 void relax_descend(const struct space *space, enum config_relaxation relaxation, uint32_t steps, struct rng *rng, relax_loss *loss,
                    void *context, struct arch *out);
 
+/* Weight i of a sweep of n, in strategy gradient and strategy bilevel: none, then up to strategy.lambda by even steps of the cube
+ * root, since most is decided among the small ones. A sweep of one has strategy.lambda alone. */
+double relax_weight(const struct config_strategy *settings, uint32_t i);
+
 #endif

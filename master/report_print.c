@@ -263,7 +263,7 @@ static void print_table(const struct report *report, FILE *out)
         fputs("no candidate satisfies the constraints\n", out);
     if (report->answer != NULL)
         print_point(report, "the method's own answer", report->answer, out);
-    else if (report->study.state == STORE_STUDY_FINISHED && strategy_answers(&report->settings->strategy))
+    else if (report->study.state == STORE_STUDY_FINISHED && strategy_answers(report->settings))
         fprintf(out,
                 "no answer of the method's own: the search ended before %s came to its end; raise budget.evaluations or lower "
                 "strategy.generations (rminas: strategy.positives)\n\n",

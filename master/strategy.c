@@ -117,12 +117,12 @@ bool strategy_answer(const struct strategy *strategy, struct arch *out)
     return strategy->ops->answer != NULL && strategy->ops->answer(strategy, out);
 }
 
-bool strategy_answers(const struct config_strategy *settings)
+bool strategy_answers(const struct config_study *study)
 {
     for (size_t i = 0; i < KNOWN_STRATEGIES; i++)
-        if (strcmp(known_strategies[i]->name, settings->name) == 0)
+        if (strcmp(known_strategies[i]->name, study->strategy.name) == 0)
             return known_strategies[i]->answer != NULL &&
-                   (known_strategies[i]->answers == NULL || known_strategies[i]->answers(settings));
+                   (known_strategies[i]->answers == NULL || known_strategies[i]->answers(study));
     return false;
 }
 

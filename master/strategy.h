@@ -55,8 +55,8 @@ struct strategy_ops {
     void (*offer)(struct strategy *strategy, const struct arch *arch);
     /* The stage that the next ask belongs to, and the operations that it may choose; NULL: there is one stage, with all of them. */
     uint32_t (*stage)(const struct strategy *strategy, struct space_mask *out);
-    /* Is there one at the end, with these settings? NULL: always, where `answer` is given. */
-    bool (*answers)(const struct config_strategy *settings);
+    /* Is there one at the end of such a study? NULL: always, where `answer` is given. */
+    bool (*answers)(const struct config_study *study);
     uint32_t generations; /* in all, where they are not strategy.generations; 0: they are */
 };
 
@@ -88,8 +88,8 @@ bool strategy_steady(const struct strategy *strategy);
 /* The population and the method's own answer, as the ops table says; false where there is none. */
 bool strategy_member(const struct strategy *strategy, size_t i, struct arch *out);
 bool strategy_answer(const struct strategy *strategy, struct arch *out);
-/* Has a strategy with these settings an answer of its own when it gets to its end? */
-bool strategy_answers(const struct config_strategy *settings);
+/* Has the study's strategy an answer of its own when it gets to its end? */
+bool strategy_answers(const struct config_study *study);
 
 /* For modules that propose without generations: true when in_flight candidates are asked and not told; with strategy.mode
  * generations also when a batch of in_flight is asked and not all told, so that there are moments to save in. */

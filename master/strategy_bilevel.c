@@ -99,14 +99,14 @@ static bool bilevel_member(const struct strategy *strategy, size_t i, struct arc
 }
 
 /* Of a sweep the front is the answer. */
-static bool bilevel_answers(const struct config_strategy *settings)
+static bool bilevel_answers(const struct config_study *study)
 {
-    return settings->sweep == 1;
+    return study->strategy.sweep == 1;
 }
 
 static bool bilevel_answer(const struct strategy *strategy, struct arch *out)
 {
-    return bilevel_answers(settings(strategy)) && strategy->told == 1 && bilevel_member(strategy, 0, out);
+    return bilevel_answers(strategy->study) && strategy->told == 1 && bilevel_member(strategy, 0, out);
 }
 
 static struct json_t *bilevel_save(const struct strategy *strategy)

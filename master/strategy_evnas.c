@@ -56,13 +56,6 @@ static bool evnas_answer(const struct strategy *strategy, struct arch *out)
     return answers;
 }
 
-/* Of settings of the strategy alone: that it need not. */
-static bool evnas_answers(const struct config_strategy *settings)
-{
-    (void)settings;
-    return false;
-}
-
 static struct json_t *evnas_save(const struct strategy *strategy)
 {
     const struct rowwise *search = strategy->state;
@@ -94,5 +87,5 @@ const struct strategy_ops strategy_evnas = {
     .total = rowwise_total,
     .member = rowwise_member,
     .answer = evnas_answer,
-    .answers = evnas_answers,
+    .answers = cohort_trains,
 };

@@ -170,14 +170,6 @@ static void connect(struct weighing *weighing, double *room, struct arch *arch)
     *arch = best;
 }
 
-/* Weight i of n: none, then up to strategy.lambda by even steps of the cube root, since most is decided among the small ones. A
- * sweep of one has strategy.lambda alone. */
-static double weight_of(const struct config_strategy *strategy, uint32_t i)
-{
-    double share = strategy->sweep > 1 ? (double)i / (double)(strategy->sweep - 1) : 1;
-    return strategy->lambda * share * share * share;
-}
-
 static bool descend(struct strategy *strategy, const struct foresight *foresight, const struct rng *rng)
 {
     struct gradient *search = strategy->state;
@@ -189,7 +181,7 @@ static bool descend(struct strategy *strategy, const struct foresight *foresight
     measure_scales(strategy, &weighing);
     for (uint32_t i = 0; i < settings(strategy)->sweep; i++) {
         struct rng draws = *rng;
-        weighing.lambda = weight_of(settings(strategy), i);
+        weighing.lambda = relax_weight(settings(strategy), i);
         relax_descend(strategy->space, settings(strategy)->relaxation, settings(strategy)->steps, &draws, loss, &weighing,
                       &search->sweep[i]);
         connect(&weighing, weighing.slopes + features, &search->sweep[i]);
@@ -269,14 +261,14 @@ static bool gradient_member(const struct strategy *strategy, size_t i, struct ar
 }
 
 /* Of a sweep the front is the answer. */
-static bool gradient_answers(const struct config_strategy *settings)
+static bool gradient_answers(const struct config_study *study)
 {
-    return settings->sweep == 1;
+    return study->strategy.sweep == 1;
 }
 
 static bool gradient_answer(const struct strategy *strategy, struct arch *out)
 {
-    return gradient_answers(settings(strategy)) && strategy->told == gradient_total(strategy) && gradient_member(strategy, 0, out);
+    return gradient_answers(strategy->study) && strategy->told == gradient_total(strategy) && gradient_member(strategy, 0, out);
 }
 
 /* --- saving --- */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "master/predictor.h"
+#include "master/relax.h"
 #include "master/study_parts.h"
 
 enum { SAMPLE = 1000, SAMPLE_TRIES = 100 };
@@ -117,13 +118,6 @@ static bool learn_pull(const struct study *study, double pull[SPACE_MATRIX_MAX])
 
 /* --- the trainings --- */
 
-/* Weight i of n: none, then up to strategy.lambda by even steps of the cube root, as strategy gradient has them. */
-static double weight_of(const struct config_strategy *strategy, uint32_t i)
-{
-    double share = strategy->sweep > 1 ? (double)i / (double)(strategy->sweep - 1) : 1;
-    return strategy->lambda * share * share * share;
-}
-
 /* The number of its last point, or COURSE_NO_MEMORY. */
 static int plan_training(struct study *study, const double *pull)
 {
@@ -152,7 +146,7 @@ static bool plan_all(struct study *study)
     for (uint32_t i = 0; i < settings->sweep && done; i++) {
         double *pull = oneshot->pulls + i * features;
         for (size_t k = 0; k < features; k++)
-            pull[k] = weight_of(settings, i) * unit[k];
+            pull[k] = relax_weight(settings, i) * unit[k];
         ends[i] = plan_training(study, pull);
         done = ends[i] != COURSE_NO_MEMORY;
     }

@@ -57,6 +57,12 @@ bool study_oneshot_asked(struct study *study, struct pending *pending)
     return true;
 }
 
+bool study_oneshot_renews(const struct study *study)
+{
+    const struct study_oneshot_course *oneshot = &study->oneshot;
+    return oneshot->population || oneshot->bilevel || oneshot->stage > 0;
+}
+
 /* --- population --- */
 
 /* What the generation has asked; with single paths only what is a path. */

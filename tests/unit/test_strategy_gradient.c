@@ -58,11 +58,11 @@ static void a_sweep_of_one_has_the_whole_weight_and_is_the_answer(void **state)
     assert_int_equal(trial_run(trial, &strategy, asked, TRIAL_ASKS_MAX), ASKS);
     assert_int_equal(strategy_generation(&strategy), strategy_generations(&strategy));
     assert_false(strategy_answer(&strategy, &answer));
-    assert_false(strategy_answers(&trial->study.strategy));
+    assert_false(strategy_answers(&trial->study));
     strategy_close(&strategy);
     last = asked[ASKS - 1];
     trial->study.strategy.sweep = 1;
-    assert_true(strategy_answers(&trial->study.strategy));
+    assert_true(strategy_answers(&trial->study));
     strategy = trial_strategy(trial);
     assert_int_equal(trial_run(trial, &strategy, asked, SAMPLE), SAMPLE);
     assert_false(strategy_answer(&strategy, &answer));

@@ -302,6 +302,7 @@ static void with_population_each_generation_trains_what_it_is_scored_by(void **s
     struct study *study = open(world);
     size_t told = 0, before = 0;
     struct digest weights[5];
+    struct arch answer;
     for (uint32_t generation = 0; generation < 5; generation++) {
         study_pump(study, 100);
         size_t asked = (size_t)world_counts(study).asked - before;
@@ -321,6 +322,9 @@ static void with_population_each_generation_trains_what_it_is_scored_by(void **s
     }
     study_pump(study, 1);
     assert_true(study_finished(study));
+    assert_true(strategy_answers(&world->config) && strategy_answer(study_strategy(study), &answer));
+    world->config.fitness.oneshot.train = CONFIG_TRAIN_BEFORE; /* then it is the best candidate */
+    assert_false(strategy_answers(&world->config));
     for (int i = 0; i + 1 < 5; i++)
         assert_memory_not_equal(&weights[i], &weights[i + 1], sizeof weights[i]);
     study_close(study);

@@ -66,8 +66,10 @@ static enum status_code collect(void *context, const struct study_candidate *can
         return STATUS_OK;
     report->satisfying++;
     HASH_FIND_STR(report->seen, candidate->arch_text, seen);
-    if (seen != NULL)
+    if (seen != NULL) { /* the same again, or by weights that were trained for longer since */
+        seen->point = report_point_of(report->settings, candidate);
         return STATUS_OK;
+    }
     seen = calloc(1, sizeof *seen);
     if (seen == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for the candidates of %s", report->study.name);
@@ -77,8 +79,6 @@ static enum status_code collect(void *context, const struct study_candidate *can
         free(seen);
         return status_set(status, STATUS_NO_MEMORY, "no memory for the candidates of %s", report->study.name);
     }
-    if (report->best_seen == NULL || is_better(report->settings, &seen->point, &report->best_seen->point))
-        report->best_seen = seen;
     return STATUS_OK;
 }
 
@@ -142,12 +142,16 @@ static enum status_code keep_front(struct report *report, struct status *status)
 
 static enum status_code keep_best(struct report *report, struct status *status)
 {
-    if (report->best_seen == NULL)
+    const struct report_seen *best = report->seen;
+    if (best == NULL)
         return STATUS_OK;
+    for (const struct report_seen *seen = best; seen != NULL; seen = seen->hh.next)
+        if (is_better(report->settings, &seen->point, &best->point))
+            best = seen;
     report->best = malloc(sizeof *report->best);
     if (report->best == NULL)
         return status_set(status, STATUS_NO_MEMORY, "no memory for the best candidate");
-    *report->best = report->best_seen->point;
+    *report->best = best->point;
     return STATUS_OK;
 }
 
@@ -171,7 +175,6 @@ static void free_seen(struct report *report)
         HASH_DEL(report->seen, seen);
         free(seen);
     }
-    report->best_seen = NULL;
 }
 
 /* The answer's place, to be filled in when its candidate comes by; without a candidate it has no values. */

@@ -53,8 +53,7 @@ struct report {
     uint64_t distinct, cached, skipped; /* of asked; they add up to it */
     uint64_t satisfying, valued;        /* of asked; valued: with a fitness and all costs */
     /* while candidates are read: */
-    struct report_seen *seen;            /* owned */
-    const struct report_seen *best_seen; /* of them */
+    struct report_seen *seen; /* owned */
     uint64_t next_told;
 };
 

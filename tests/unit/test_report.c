@@ -144,6 +144,22 @@ static void equal_values_stand_in_the_front_once_by_what_was_told_first(void **s
     report_free(&report);
 }
 
+static void an_architecture_counts_with_its_last_score(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {{"down", 80, 3, 5, true, false, false},
+                                      {"up", 60, 2, 5, true, false, false},
+                                      {"same", 71, 3, 5, true, false, false},
+                                      {"down", 70, 3, 5, true, false, false},
+                                      {"up", 75, 2, 5, true, false, false}};
+    struct report report = report_of(settings, rows, COUNT(rows));
+    assert_string_equal(report.best->arch, "up");
+    assert_true(report.best->fitness == 75);
+    assert_int_equal(report.front_count, 1);
+    assert_true(report.front[0].fitness == 75);
+    report_free(&report);
+}
+
 static void what_is_only_limited_is_no_axis_of_the_front(void **state)
 {
     (void)state;
@@ -359,6 +375,7 @@ int main(void)
         cmocka_unit_test(ties_go_to_the_lower_cost_then_to_what_was_told_earlier),
         cmocka_unit_test(the_front_keeps_what_nobody_beats_sorted_by_the_first_cost),
         cmocka_unit_test(equal_values_stand_in_the_front_once_by_what_was_told_first),
+        cmocka_unit_test(an_architecture_counts_with_its_last_score),
         cmocka_unit_test(what_is_only_limited_is_no_axis_of_the_front),
         cmocka_unit_test(without_costs_the_front_is_the_best_alone),
         cmocka_unit_test(asked_is_the_sum_of_distinct_cached_and_skipped),

@@ -5,7 +5,6 @@ set -u
 . tests/support/cluster.sh
 macs='{name: macs, source: macs}'
 
-# The workers wait for the master: the first to be started would else have done much of so small a search before the last is.
 run_with() { # run_with STUDY WORKER_ARGUMENTS...: one worker for each argument
     local name=$1 workers=
     shift
@@ -34,9 +33,21 @@ run_with two 1 1
 same 'two workers: the same best and front' "$(front two)" "$wanted"
 run_with four 1 1 1 1
 same 'four workers: the same best and front' "$(front four)" "$wanted"
-same 'four workers all worked' "$(sql four "SELECT count(DISTINCT node) FROM lease WHERE state = 'done'")" 4
 run_with slots 3
 same 'one worker with three slots: the same best and front' "$(front slots)" "$wanted"
+
+# Of four workers none is idle. So small a search may end before the last has come: this one goes on until each has had its share.
+study shared "$macs"
+start_master shared --set strategy.generations=1000
+sharing=
+for each in a b c d; do
+    start_worker "shared-$each"
+    sharing="$sharing $worker"
+done
+for each in a b c d; do expect "of four workers, $each works" until_true computed "shared-$each" 2; done
+expect 'and the search has not ended yet' kill -0 "$master"
+stop "$master"
+stop $sharing
 
 # A worker that is killed: what it had is given to the other when its lease has run out.
 study killed "$macs"

@@ -36,6 +36,12 @@ struct archive_entry *archive_add(struct archive **archive, const struct arch *i
     return NULL;
 }
 
+void archive_renew(struct archive *archive)
+{
+    for (struct archive *item = archive; item != NULL; item = item->hh.next)
+        item->entry.evaluated = false;
+}
+
 size_t archive_count(const struct archive *archive)
 {
     return HASH_COUNT(archive);

@@ -15,7 +15,7 @@ struct archive; /* NULL is the empty archive */
 struct archive_entry {
     struct arch identity;
     size_t place;   /* in the order of addition, from 0 */
-    bool evaluated; /* its fitness was asked for: false for what was ruled out without evaluation */
+    bool evaluated; /* its fitness was asked for, since the last renewal: false for what was ruled out without evaluation */
 };
 
 /* The entry of that identity, or NULL. */
@@ -23,6 +23,9 @@ struct archive_entry *archive_find(const struct archive *archive, const struct a
 
 /* The entry of that identity, made if absent (*added tells; may be NULL). NULL without memory. */
 struct archive_entry *archive_add(struct archive **archive, const struct arch *identity, bool *added);
+
+/* From now on fitness is something else: whatever was evaluated costs an evaluation once more when it is asked again. */
+void archive_renew(struct archive *archive);
 
 size_t archive_count(const struct archive *archive);
 void archive_free(struct archive **archive);

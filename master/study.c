@@ -82,7 +82,7 @@ bool study_look_up(const struct study *study, const struct arch *arch, struct st
     return out->feasible;
 }
 
-/* Decides whether the candidate costs an evaluation, and counts it. Where other weights may score it than before, it does. */
+/* Decides whether the candidate costs an evaluation, and counts it. */
 static void count_ask(struct study *study, struct study_candidate *candidate)
 {
     struct arch identity;
@@ -93,7 +93,7 @@ static void count_ask(struct study *study, struct study_candidate *candidate)
     strategy_identity(&study->strategy, &candidate->arch, &identity);
     struct archive_entry *entry = archive_find(study->strategy.archive, &identity);
     assert(entry != NULL);
-    candidate->cached = entry->evaluated && !study_oneshot_renews(study);
+    candidate->cached = entry->evaluated;
     entry->evaluated = true;
     study->cached += candidate->cached;
     study->distinct += !candidate->cached;

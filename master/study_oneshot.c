@@ -11,6 +11,14 @@
 #include "master/study_key.h"
 #include "master/study_parts.h"
 
+/* What is asked from now on is scored by these. */
+static void score_by(struct study *study, int point)
+{
+    if (point != study->oneshot.point)
+        archive_renew(study->strategy.archive);
+    study->oneshot.point = point;
+}
+
 static void assign(struct study *study, struct pending *pending)
 {
     const struct study_oneshot_course *oneshot = &study->oneshot;
@@ -33,7 +41,7 @@ static bool plan_stage(struct study *study, uint32_t stage, const struct space_m
                                  .previous = previous, .stage = stage, .epoch = epoch, .mask = *mask, .kept = epoch + 1 == epochs});
     if (previous == COURSE_NO_MEMORY)
         return false;
-    oneshot->point = previous;
+    score_by(study, previous);
     oneshot->stage = stage;
     return true;
 }
@@ -49,18 +57,12 @@ bool study_oneshot_asked(struct study *study, struct pending *pending)
         return true;
     }
     if (oneshot->bilevel)
-        oneshot->point = oneshot->ends[pending->candidate.ask];
+        score_by(study, oneshot->ends[pending->candidate.ask]);
     uint32_t stage = strategy_stage(&study->strategy, &mask);
     if ((oneshot->point == COURSE_NONE || stage != oneshot->stage) && !plan_stage(study, stage, &mask))
         return false;
     assign(study, pending);
     return true;
-}
-
-bool study_oneshot_renews(const struct study *study)
-{
-    const struct study_oneshot_course *oneshot = &study->oneshot;
-    return oneshot->population || oneshot->bilevel || oneshot->stage > 0;
 }
 
 /* --- population --- */
@@ -98,6 +100,7 @@ bool study_oneshot_closed(struct study *study)
         if (pending->point == COURSE_NONE)
             assign(study, pending);
     oneshot->unassigned = 0;
+    archive_renew(study->strategy.archive); /* what is asked next belongs to another generation, and to later weights */
     return true;
 }
 

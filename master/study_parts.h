@@ -118,12 +118,9 @@ bool study_ask(struct study *study);
 
 /* --- study_oneshot.c --- */
 
-/* A candidate that was just asked: by which weights it is scored, unless that is decided when its generation was asked. False
- * without memory. */
+/* A candidate that was just asked: by which weights it is scored, unless that is decided when its generation was asked. Where the
+ * weights are others than before, the archive is renewed. False without memory. */
 bool study_oneshot_asked(struct study *study, struct pending *pending);
-
-/* Whether what is asked now may be scored by other weights than when it was asked before. */
-bool study_oneshot_renews(const struct study *study);
 
 /* Nothing more is asked now: what was asked since the last time is a generation. False without memory. */
 bool study_oneshot_closed(struct study *study);

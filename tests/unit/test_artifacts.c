@@ -314,6 +314,22 @@ static void one_who_is_slow_does_not(void **state)
     assert_int_equal(verdict, ARTIFACTS_COMPLETE);
 }
 
+/* However often it was asked in vain before each. */
+static void with_each_piece_patience_begins_again(void **state)
+{
+    (void)state;
+    struct wire_result result = result_of(7);
+    int64_t now_ms = 0;
+    enum artifacts_verdict verdict = say(now_ms, LINK, &result);
+    while (verdict == ARTIFACTS_ASK) {
+        for (int i = 1; i < ARTIFACTS_ASKS; i++)
+            assert_int_equal(say(now_ms += PATIENCE_MS / ARTIFACTS_ASKS, LINK, &result), ARTIFACTS_ASK);
+        struct wire_bundle_chunk chunk = piece_at((size_t)ask.offset_bytes);
+        verdict = hear(now_ms, LINK, &chunk);
+    }
+    assert_int_equal(verdict, ARTIFACTS_COMPLETE);
+}
+
 static void time_in_which_nobody_was_asked_does_not_count(void **state)
 {
     (void)state;
@@ -359,6 +375,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(after_the_lease_a_piece_is_nobodys, setup, teardown),
         cmocka_unit_test_setup_teardown(one_who_hands_nothing_over_fails_in_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(one_who_is_slow_does_not, setup, teardown),
+        cmocka_unit_test_setup_teardown(with_each_piece_patience_begins_again, setup, teardown),
         cmocka_unit_test_setup_teardown(time_in_which_nobody_was_asked_does_not_count, setup, teardown),
         cmocka_unit_test_setup_teardown(no_more_is_fetched_at_once_than_there_is_room_for, setup, teardown),
     };

@@ -60,6 +60,24 @@ static void generators_of_different_digests_differ_and_of_equal_ones_agree(void 
     assert_true(first != rng_next(&c));
 }
 
+/* Of 6,000 shuffles of three each of the six orders comes some 1,000 times, give or take 29. */
+static void every_order_of_a_shuffle_is_as_likely(void **state)
+{
+    (void)state;
+    int seen[6] = {0};
+    struct rng rng;
+    rng_seed(&rng, 3);
+    for (int i = 0; i < 6000; i++) {
+        uint32_t list[3] = {0, 1, 2};
+        rng_shuffle(&rng, list, 3);
+        assert_int_equal(1U << list[0] | 1U << list[1] | 1U << list[2], 7);
+        seen[2 * list[0] + (list[1] > list[2])]++;
+    }
+    for (int i = 0; i < 6; i++)
+        assert_true(seen[i] > 880 && seen[i] < 1120);
+    rng_shuffle(&rng, NULL, 0);
+}
+
 static void below_stays_below_and_reaches_every_value(void **state)
 {
     (void)state;
@@ -79,6 +97,7 @@ int main(void)
         cmocka_unit_test(hex_is_read_back_and_anything_else_is_refused),
         cmocka_unit_test(fields_do_not_run_into_each_other),
         cmocka_unit_test(generators_of_different_digests_differ_and_of_equal_ones_agree),
+        cmocka_unit_test(every_order_of_a_shuffle_is_as_likely),
         cmocka_unit_test(below_stays_below_and_reaches_every_value),
     };
     return TEST_RUN(tests);

@@ -118,7 +118,7 @@ static void bytes_with_another_digest_are_not_taken_for_the_bundle(void **state)
     chunk.offset_bytes = 3;
     chunk.size = 2;
     assert_int_equal(downloads_chunk(&downloads, &chunk, &complete, &status), STATUS_BAD_INPUT);
-    assert_non_null(strstr(status.message, "bundle"));
+    assert_non_null(strstr(status.message, "the bundle that came has another digest"));
     assert_false(downloads_request(&downloads, &request));
 }
 

@@ -511,7 +511,6 @@ enum { SYSTEMS = sizeof systems / sizeof systems[0] };
 static void an_evaluation_is_counted_once_for_each_weights_that_score(void **state)
 {
     struct world *world = *state;
-    size_t cached = 0;
     for (int i = 0; i < SYSTEMS; i++) {
         set(world, systems[i].strategy, systems[i].train, 3, 1);
         lab.prefers_nothing = true;
@@ -522,12 +521,10 @@ static void an_evaluation_is_counted_once_for_each_weights_that_score(void **sta
             for (size_t j = 0; j < k; j++)
                 known |= strcmp(told_once[j].fitness_key, told_once[k].fitness_key) == 0;
             assert_true(told_once[k].skipped || told_once[k].cached == known);
-            cached += told_once[k].cached;
         }
         assert_int_equal(world_counts(study).distinct, lab.scored);
         study_close(study);
     }
-    assert_true(cached > 0);
 }
 
 static void neither_the_pump_nor_the_order_of_answers_changes_anything(void **state)

@@ -316,10 +316,10 @@ $(B)/tests/%.t: $(B)/tests/%.o $(TEST_LIB) $(call objects,$(PLAIN_SRC)) $(WORKER
 endif
 
 # Studies that want trainings of one-shot nets (tests/support/train_wants).
-$(B)/tests/unit/test_coord_artifacts.t: override LDFLAGS += -Wl,--wrap=study_want
+$(B)/tests/unit/test_coord_artifacts.t: override LDFLAGS += -Wl,--wrap=study_want -Wl,--wrap=search_weights_check
 
 # The simulated cluster: its disk is under SQLite, its commits come between the coordinator and the store.
-SIM_WRAP := $(foreach name,store_commit study_want space_open space_close,-Wl,--wrap=$(name))
+SIM_WRAP := $(foreach name,store_commit study_want search_weights_check space_open space_close,-Wl,--wrap=$(name))
 SIM_OBJ  := $(call objects,$(sort $(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c))))
 $(B)/tests/sim/test_cluster%.t: $(B)/tests/sim/test_cluster%.o $(SIM_OBJ) $(TEST_LIB) $(MASTER_LIB) $(WORKER_LIB) $(COMMON_LIB)
 	$(call say,LINK)

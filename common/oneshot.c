@@ -132,30 +132,18 @@ static enum status_code check_finite(const char *name, const float *values, size
     return STATUS_OK;
 }
 
-enum status_code oneshot_check(const void *data, size_t size, struct status *status)
+static bool has_shape(const struct tensorfile_entry *entry, int rank, const int64_t *dims)
 {
-    struct tensorfile file;
-    enum status_code code = tensorfile_read(data, size, &file, status);
-    if (code != STATUS_OK)
-        return code;
-    code = check_format(&file, status);
-    for (size_t i = 0; code == STATUS_OK && i < file.entry_count; i++) {
-        const struct tensorfile_entry *entry = &file.entries[i];
-        if (entry->dtype != TENSORFILE_F32)
-            code = status_set(status, STATUS_BAD_INPUT, "one-shot weights: tensor \"%s\" is not float32", entry->name);
-        else
-            code = check_finite(entry->name, entry->data, entry->count, status);
-    }
-    tensorfile_free(&file);
-    return code;
+    bool same = entry->dtype == TENSORFILE_F32 && entry->rank == rank;
+    for (int d = 0; same && d < rank; d++)
+        same = entry->dims[d] == dims[d];
+    return same;
 }
 
-static bool has_shape(const struct tensorfile_entry *entry, const struct net_tensor *tensor)
+static void shape_of(const struct net_tensor *tensor, int64_t dims[NET_RANK_MAX])
 {
-    bool same = entry->dtype == TENSORFILE_F32 && entry->rank == tensor->rank;
-    for (int d = 0; same && d < tensor->rank; d++)
-        same = entry->dims[d] == tensor->dims[d];
-    return same;
+    for (int d = 0; d < tensor->rank; d++)
+        dims[d] = tensor->dims[d];
 }
 
 enum status_code oneshot_load(const struct tensorfile *weights, struct net *net, struct status *status)
@@ -164,9 +152,11 @@ enum status_code oneshot_load(const struct tensorfile *weights, struct net *net,
     for (int i = 0; code == STATUS_OK && i < net->tensor_count; i++) {
         struct net_tensor *tensor = &net->tensors[i];
         const struct tensorfile_entry *entry = tensorfile_find(weights, tensor->name);
+        int64_t dims[NET_RANK_MAX];
         if (entry == NULL)
             return status_set(status, STATUS_BAD_INPUT, "one-shot weights: there is no tensor \"%s\"", tensor->name);
-        if (!has_shape(entry, tensor))
+        shape_of(tensor, dims);
+        if (!has_shape(entry, tensor->rank, dims))
             return status_set(status, STATUS_BAD_INPUT,
                               "one-shot weights: tensor \"%s\" is not float32 of the net's shape (%zu numbers, rank %d)",
                               tensor->name, tensor->count, tensor->rank);
@@ -191,15 +181,25 @@ static enum status_code add_tensor(struct tensorfile *file, const char *name, in
     return code == STATUS_OK ? tensorfile_add(file, name, TENSORFILE_F32, rank, dims, data, status) : code;
 }
 
+/* What is behind the tensors of the net. */
+enum { RELAXED_TENSORS = 4 };
+
+static const char *const relaxed_names[RELAXED_TENSORS] = {"relaxed.alpha", "relaxed.mean", "relaxed.square", "relaxed.steps"};
+
+static int64_t relaxed_count(size_t matrix, int which)
+{
+    return which < 3 ? (int64_t)matrix : 1;
+}
+
 static enum status_code add_relaxed(struct tensorfile *file, const struct oneshot_relaxed *relaxed, struct status *status)
 {
-    const int64_t size = (int64_t)relaxed->size, one = 1;
-    enum status_code code = add_tensor(file, "relaxed.alpha", 1, &size, relaxed->alpha, relaxed->size, status);
-    if (code == STATUS_OK)
-        code = add_tensor(file, "relaxed.mean", 1, &size, relaxed->mean, relaxed->size, status);
-    if (code == STATUS_OK)
-        code = add_tensor(file, "relaxed.square", 1, &size, relaxed->square, relaxed->size, status);
-    return code == STATUS_OK ? add_tensor(file, "relaxed.steps", 1, &one, &relaxed->steps, 1, status) : code;
+    const float *const numbers[RELAXED_TENSORS] = {relaxed->alpha, relaxed->mean, relaxed->square, &relaxed->steps};
+    enum status_code code = STATUS_OK;
+    for (int i = 0; code == STATUS_OK && i < RELAXED_TENSORS; i++) {
+        const int64_t count = relaxed_count(relaxed->size, i);
+        code = add_tensor(file, relaxed_names[i], 1, &count, numbers[i], (size_t)count, status);
+    }
+    return code;
 }
 
 enum status_code oneshot_store(const struct net *net, const struct oneshot_relaxed *relaxed, void **data, size_t *size,
@@ -209,15 +209,57 @@ enum status_code oneshot_store(const struct net *net, const struct oneshot_relax
     enum status_code code = STATUS_OK;
     for (int i = 0; code == STATUS_OK && i < net->tensor_count; i++) {
         const struct net_tensor *tensor = &net->tensors[i];
-        int64_t dims[NET_RANK_MAX] = {0};
-        for (int d = 0; d < tensor->rank; d++)
-            dims[d] = tensor->dims[d];
+        int64_t dims[NET_RANK_MAX];
+        shape_of(tensor, dims);
         code = add_tensor(&file, tensor->name, tensor->rank, dims, tensor->data, tensor->count, status);
     }
     if (code == STATUS_OK && relaxed != NULL)
         code = add_relaxed(&file, relaxed, status);
     if (code == STATUS_OK)
         code = write_file(&file, data, size, status);
+    tensorfile_free(&file);
+    return code;
+}
+
+/* --- what others wrote --- */
+
+static enum status_code check_tensor(const struct tensorfile_entry *entry, const char *name, int rank, const int64_t *dims,
+                                     struct status *status)
+{
+    if (strcmp(entry->name, name) != 0)
+        return status_set(status, STATUS_BAD_INPUT, "one-shot weights: there is tensor \"%s\" in the place of \"%s\"", entry->name,
+                          name);
+    if (!has_shape(entry, rank, dims))
+        return status_set(status, STATUS_BAD_INPUT, "one-shot weights: tensor \"%s\" is not float32 of the net's shape", name);
+    return check_finite(name, entry->data, entry->count, status);
+}
+
+static enum status_code check_file(const struct tensorfile *file, const struct net *net, size_t matrix, struct status *status)
+{
+    const size_t own = (size_t)net->tensor_count, all = own + (matrix > 0 ? RELAXED_TENSORS : 0);
+    enum status_code code = check_format(file, status);
+    if (code == STATUS_OK && file->entry_count != all)
+        return status_set(status, STATUS_BAD_INPUT, "one-shot weights: there are %zu tensors, of a net that has %zu",
+                          file->entry_count, all);
+    for (size_t i = 0; code == STATUS_OK && i < own; i++) {
+        int64_t dims[NET_RANK_MAX];
+        shape_of(&net->tensors[i], dims);
+        code = check_tensor(&file->entries[i], net->tensors[i].name, net->tensors[i].rank, dims, status);
+    }
+    for (size_t i = own; code == STATUS_OK && i < all; i++) {
+        const int64_t count = relaxed_count(matrix, (int)(i - own));
+        code = check_tensor(&file->entries[i], relaxed_names[i - own], 1, &count, status);
+    }
+    return code;
+}
+
+enum status_code oneshot_check(const void *data, size_t size, const struct net *net, size_t matrix, struct status *status)
+{
+    struct tensorfile file;
+    enum status_code code = tensorfile_read(data, size, &file, status);
+    if (code != STATUS_OK)
+        return code;
+    code = check_file(&file, net, matrix, status);
     tensorfile_free(&file);
     return code;
 }
@@ -238,12 +280,12 @@ enum status_code oneshot_relaxed_read(const struct space *space, const struct te
                                       struct status *status)
 {
     *out = (struct oneshot_relaxed){.size = space_matrix_size(space)};
-    if (take_numbers(weights, "relaxed.alpha", out->size, out->alpha) &&
-        take_numbers(weights, "relaxed.mean", out->size, out->mean) &&
-        take_numbers(weights, "relaxed.square", out->size, out->square) && take_numbers(weights, "relaxed.steps", 1, &out->steps))
-        return STATUS_OK;
-    return status_set(status, STATUS_BAD_INPUT, "the weights hold no architecture of space %s that is trained with them",
-                      space->ops->name);
+    float *const numbers[RELAXED_TENSORS] = {out->alpha, out->mean, out->square, &out->steps};
+    for (int i = 0; i < RELAXED_TENSORS; i++)
+        if (!take_numbers(weights, relaxed_names[i], (size_t)relaxed_count(out->size, i), numbers[i]))
+            return status_set(status, STATUS_BAD_INPUT, "the weights hold no architecture of space %s that is trained with them",
+                              space->ops->name);
+    return STATUS_OK;
 }
 
 /* --- merging --- */

@@ -76,10 +76,6 @@ void oneshot_init(uint64_t seed, uint32_t stage, struct net *net);
  * says that the file is none of weights. */
 enum status_code oneshot_load(const struct tensorfile *weights, struct net *net, struct status *status);
 
-/* Whether the bytes are a weights file: of that format, all tensors float32 and finite. Which net's they are is not looked at.
- * STATUS_BAD_INPUT says what is wrong. */
-enum status_code oneshot_check(const void *data, size_t size, struct status *status);
-
 /* An architecture that is trained in turns with the weights: its numbers and Adam's state, in matrix form. */
 struct oneshot_relaxed {
     size_t size; /* of the matrix form */
@@ -91,6 +87,10 @@ struct oneshot_relaxed {
  * tensor that holds a number that is not finite. */
 enum status_code oneshot_store(const struct net *net, const struct oneshot_relaxed *relaxed, void **data, size_t *size,
                                struct status *status);
+
+/* Whether the bytes are what oneshot_store writes of that net, with an architecture whose matrix form has so many numbers (0:
+ * without one). STATUS_BAD_INPUT names what is missing, too much, of another shape or not finite. */
+enum status_code oneshot_check(const void *data, size_t size, const struct net *net, size_t matrix, struct status *status);
 
 /* The architecture in a weights file; STATUS_BAD_INPUT when there is none that fits the space. */
 enum status_code oneshot_relaxed_read(const struct space *space, const struct tensorfile *weights, struct oneshot_relaxed *out,

@@ -223,11 +223,15 @@ static void believe_worker(const struct study_want *want, struct wire_result *re
     }
 }
 
-/* Weights that are none would end the search when they are merged. */
-static enum status_code believe_artifact(struct wire_result *result, const struct search_artifact *artifact, struct status *status)
+/* Weights that are none, or another net's, would end the search when they are merged. */
+static enum status_code believe_artifact(const struct coord *coord, struct wire_result *result,
+                                         const struct search_artifact *artifact, struct status *status)
 {
+    const struct study_want *want = search_wanted(coord->search, result->key);
     char why[WIRE_SENTENCE_BYTES];
-    enum status_code code = oneshot_check(artifact->data, artifact->size, status);
+    if (want == NULL || want->kind != STUDY_WANT_ONESHOT_TRAIN)
+        return STATUS_OK; /* nothing comes of it */
+    enum status_code code = search_weights_check(coord->search, want, artifact->data, artifact->size, status);
     if (code != STATUS_BAD_INPUT)
         return code;
     line_of(status->message, why, sizeof why);
@@ -253,7 +257,7 @@ void coord_settle(struct coord *coord, uint32_t link, struct wire_result *result
     if (result->artifact_bytes > 0 && (!open || artifact == NULL) && result->outcome == WIRE_OK)
         void_result(result);
     if (result->artifact_bytes > 0 && artifact != NULL)
-        code = believe_artifact(result, artifact, &status);
+        code = believe_artifact(coord, result, artifact, &status);
     if (result->artifact_bytes == 0)
         artifact = NULL;
     if (code == STATUS_OK && open && lease.board != NULL)

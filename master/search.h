@@ -74,6 +74,10 @@ enum status_code search_advance(struct search *search, size_t limit, search_task
 /* The want of that key that was handed out as a task and has no value yet, or NULL. */
 const struct study_want *search_wanted(const struct search *search, const char *key);
 
+/* Whether the bytes are what that training leaves: weights of its net. STATUS_BAD_INPUT says what is wrong with them. */
+enum status_code search_weights_check(const struct search *search, const struct study_want *want, const void *data, size_t size,
+                                      struct status *status);
+
 /* What came with a value: the weights that a training ended with. */
 struct search_artifact {
     struct digest digest; /* of data */

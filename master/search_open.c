@@ -40,7 +40,8 @@ static enum status_code read_bundle(struct search *search, const json_t *stored_
 }
 
 /* Images are not kept in the database, which they would make many times as large: their file has to stay. */
-static enum status_code read_images(const char *path, struct search_file *out, int *count, struct status *status)
+static enum status_code read_images(const char *path, struct search_file *out, int *count, struct space_build *pictured,
+                                    struct status *status)
 {
     struct images images;
     enum status_code code = fileio_read(path, IMAGES_BYTES_MAX, &out->data, &out->size, status);
@@ -49,6 +50,7 @@ static enum status_code read_images(const char *path, struct search_file *out, i
     if (code != STATUS_OK)
         return code;
     *count = images.count;
+    *pictured = (struct space_build){.classes = images.classes, .input = images.shape};
     images_free(&images);
     digest_of(out->data, out->size, &out->digest);
     return STATUS_OK;
@@ -62,12 +64,13 @@ static enum status_code read_inputs(struct search *search, const json_t *stored_
     if (fitness->source != CONFIG_FITNESS_ONESHOT)
         return STATUS_OK;
     int trained = 0, scored = 0;
-    enum status_code code = read_images(fitness->oneshot.images, &search->images, &trained, status);
+    struct space_build validation;
+    enum status_code code = read_images(fitness->oneshot.images, &search->images, &trained, &search->pictured, status);
     if (code == STATUS_OK && (uint64_t)trained < (uint64_t)fitness->oneshot.shards * fitness->oneshot.batch)
         return status_set(status, STATUS_BAD_INPUT,
                           "%s: %d images are too few for %u shards with a batch of %u each; lower fitness.shards or fitness.batch",
                           fitness->oneshot.images, trained, fitness->oneshot.shards, fitness->oneshot.batch);
-    return code == STATUS_OK ? read_images(fitness->oneshot.validation, &search->validation, &scored, status) : code;
+    return code == STATUS_OK ? read_images(fitness->oneshot.validation, &search->validation, &scored, &validation, status) : code;
 }
 
 /* --- settings and files as they were --- */

@@ -39,6 +39,7 @@ struct search {
     bool space_open;
     struct search_file bundle;             /* RMI */
     struct search_file images, validation; /* a one-shot net */
+    struct space_build pictured;           /* likewise: classes and shape of the images */
     struct store *store;
     int64_t id; /* of the study in the store */
     struct study *study;

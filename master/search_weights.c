@@ -92,6 +92,22 @@ enum status_code search_blob(struct search *search, const struct digest *digest,
 
 /* --- what a one-shot net needs --- */
 
+enum status_code search_weights_check(const struct search *search, const struct study_want *want, const void *data, size_t size,
+                                      struct status *status)
+{
+    const struct oneshot_protocol *protocol = want->oneshot.protocol;
+    struct space_build build = {.channels = protocol->channels, .cells = protocol->cells};
+    struct net net;
+    net_init_empty(&net);
+    space_build_complete(&build, &search->pictured);
+    enum status_code code = space_build_oneshot(&search->space, &build, want->oneshot.mask, &net, status);
+    if (code != STATUS_OK)
+        return code;
+    code = oneshot_check(data, size, &net, protocol->bilevel ? space_matrix_size(&search->space) : 0, status);
+    net_free(&net);
+    return code;
+}
+
 static enum status_code look_for(struct search *search, const struct study_weights_want *want, struct status *status)
 {
     struct store_weights weights;

@@ -6,9 +6,12 @@
 #include <string.h>
 
 #include "common/tensorfile.h"
+#include "master/search.h"
 
 bool __real_study_want(struct study *study, struct study_want *out);
 bool __wrap_study_want(struct study *study, struct study_want *out);
+enum status_code __wrap_search_weights_check(const struct search *search, const struct study_want *want, const void *data,
+                                             size_t size, struct status *status);
 
 static enum train_wants now;
 static struct digest images;
@@ -52,6 +55,24 @@ bool __wrap_study_want(struct study *study, struct study_want *out)
     out->oneshot.schedule = schedule;
     out->oneshot.schedule_count = 1;
     return true;
+}
+
+/* The weights of a net that has one tensor, however long that is. */
+enum status_code __wrap_search_weights_check(const struct search *search, const struct study_want *want, const void *data,
+                                             size_t size, struct status *status)
+{
+    struct tensorfile file;
+    struct net_tensor tensor = {.name = "weight", .rank = 1};
+    struct net net = {.tensors = &tensor, .tensor_count = 1};
+    (void)search;
+    assert(want->kind == STUDY_WANT_ONESHOT_TRAIN);
+    enum status_code code = tensorfile_read(data, size, &file, status);
+    if (code != STATUS_OK)
+        return code;
+    if (file.entry_count > 0)
+        tensor.dims[0] = (int)file.entries[0].dims[0];
+    tensorfile_free(&file);
+    return oneshot_check(data, size, &net, 0, status);
 }
 
 /* So many numbers as fit beside the header, whose length depends on how many they are. */

@@ -130,9 +130,9 @@ static void every_number_of_the_protocol_is_in_its_digest(void **state)
 {
     (void)state;
     struct oneshot_protocol first;
-    struct digest digests[14];
+    struct digest digests[18];
     oneshot_protocol_default(&nb201.ops->defaults, &first);
-    for (int i = 0; i < 14; i++) {
+    for (int i = 0; i < 18; i++) {
         struct oneshot_protocol p = first;
         p.channels += i == 1;
         p.cells += i == 2;
@@ -147,6 +147,10 @@ static void every_number_of_the_protocol_is_in_its_digest(void **state)
         p.single_path = i == 11;
         p.batch_statistics = i == 12;
         p.augment = i == 13;
+        p.bilevel = i == 14;
+        p.gumbel = i == 15;
+        p.alpha_learning_rate += i == 16;
+        p.alpha_weight_decay += i == 17;
         oneshot_protocol_digest(&p, &digests[i]);
         for (int k = 0; k < i; k++)
             assert_memory_not_equal(&digests[i], &digests[k], sizeof digests[i]);
@@ -654,37 +658,94 @@ static void weights_that_do_not_fit_are_refused_by_name(void **state)
     tensorfile_free(&infinite);
 }
 
-static enum status_code check_tensor(const char *format, enum tensorfile_dtype dtype, float number)
+/* oneshot_check of a file with the net's tensors, of which one (its number, or -1) is left out, of another type or spoilt. */
+static enum status_code check_changed(const struct net *net, const char *format, int left_out, int other_type, int spoilt)
 {
-    const int64_t two = 2;
-    const float numbers[] = {1, number};
     struct tensorfile file = {0};
     void *data;
     size_t size;
     assert_ok(tensorfile_set(&file, "format", format, &status), status);
-    assert_ok(tensorfile_add(&file, "some", dtype, 1, dtype == TENSORFILE_F64 ? &(int64_t){1} : &two, numbers, &status), status);
+    for (int i = 0; i < net->tensor_count; i++) {
+        const struct net_tensor *tensor = &net->tensors[i];
+        int64_t dims[NET_RANK_MAX];
+        for (int d = 0; d < tensor->rank; d++)
+            dims[d] = tensor->dims[d];
+        if (i == spoilt)
+            tensor->data[tensor->count - 1] = NAN;
+        if (i != left_out)
+            assert_ok(tensorfile_add(&file, tensor->name, i == other_type ? TENSORFILE_I32 : TENSORFILE_F32, tensor->rank, dims,
+                                     tensor->data, &status),
+                      status);
+    }
     assert_ok(tensorfile_write(&file, &data, &size, &status), status);
-    enum status_code code = oneshot_check(data, size, &status);
+    if (spoilt >= 0)
+        net->tensors[spoilt].data[net->tensors[spoilt].count - 1] = 0;
+    enum status_code code = oneshot_check(data, size, net, 0, &status);
     free(data);
     tensorfile_free(&file);
     return code;
 }
 
-static void a_weights_file_is_told_from_other_bytes(void **state)
+static void assert_checked(enum status_code code, const char *words)
+{
+    assert_int_equal(code, STATUS_BAD_INPUT);
+    if (strstr(status.message, words) == NULL)
+        fail_msg("\"%s\" does not say: %s", status.message, words);
+}
+
+static void weights_of_the_net_are_told_from_all_others(void **state)
 {
     (void)state;
     struct oneshot_work work = work_of(&nb201);
     struct oneshot_trained trained = train(&work, 0, 0, NULL, 0);
-    assert_ok(oneshot_check(trained.weights, trained.bytes, &status), status);
-    assert_int_equal(oneshot_check(trained.weights, trained.bytes - 1, &status), STATUS_BAD_INPUT);
+    struct space_build sizes = {.channels = work.protocol.channels,
+                                .cells = work.protocol.cells,
+                                .classes = work.images->classes,
+                                .input = work.images->shape};
+    struct net net = {.node_count = 0}, wider = net;
+    const size_t matrix = space_matrix_size(&nb201);
+    assert_ok(space_build_oneshot(&nb201, &sizes, &work.mask, &net, &status), status);
+    sizes.channels++;
+    assert_ok(space_build_oneshot(&nb201, &sizes, &work.mask, &wider, &status), status);
+    const int last = net.tensor_count - 1;
+    assert_ok(oneshot_check(trained.weights, trained.bytes, &net, 0, &status), status);
+    assert_checked(oneshot_check(trained.weights, trained.bytes, &wider, 0, &status), "is not float32 of the net's shape");
+    assert_checked(oneshot_check(trained.weights, trained.bytes, &net, matrix, &status), "of a net that has");
+    assert_int_equal(oneshot_check(trained.weights, trained.bytes - 1, &net, 0, &status), STATUS_BAD_INPUT);
+    assert_ok(check_changed(&net, ONESHOT_FORMAT, -1, -1, -1), status);
+    assert_checked(check_changed(&net, "another", -1, -1, -1), ONESHOT_FORMAT);
+    assert_checked(check_changed(&net, ONESHOT_FORMAT, last, -1, -1), "of a net that has");
+    for (int i = 0; i <= last; i += last) {
+        assert_checked(check_changed(&net, ONESHOT_FORMAT, -1, i, -1), "is not float32");
+        assert_checked(check_changed(&net, ONESHOT_FORMAT, -1, -1, i), "holds a number that is not finite");
+    }
+    snprintf(net.tensors[last].name, sizeof net.tensors[last].name, "another");
+    assert_checked(oneshot_check(trained.weights, trained.bytes, &net, 0, &status), "in the place of \"another\"");
     free(trained.weights);
-    assert_ok(check_tensor(ONESHOT_FORMAT, TENSORFILE_F32, 2), status);
-    assert_int_equal(check_tensor("another", TENSORFILE_F32, 2), STATUS_BAD_INPUT);
-    assert_non_null(strstr(status.message, ONESHOT_FORMAT));
-    assert_int_equal(check_tensor(ONESHOT_FORMAT, TENSORFILE_F64, 2), STATUS_BAD_INPUT);
-    assert_non_null(strstr(status.message, "\"some\" is not float32"));
-    assert_int_equal(check_tensor(ONESHOT_FORMAT, TENSORFILE_F32, NAN), STATUS_BAD_INPUT);
-    assert_non_null(strstr(status.message, "\"some\" holds a number that is not finite"));
+    net_free(&net);
+    net_free(&wider);
+}
+
+/* An architecture that is trained with them is part of the weights, and has to fit the space. */
+static void an_architecture_belongs_to_the_weights(void **state)
+{
+    (void)state;
+    struct oneshot_work work = work_of(&nb201);
+    struct space_build sizes = {.channels = work.protocol.channels,
+                                .cells = work.protocol.cells,
+                                .classes = work.images->classes,
+                                .input = work.images->shape};
+    struct oneshot_relaxed relaxed = {.size = space_matrix_size(&nb201)};
+    struct net net = {.node_count = 0};
+    void *data;
+    size_t size;
+    assert_ok(space_build_oneshot(&nb201, &sizes, &work.mask, &net, &status), status);
+    assert_ok(oneshot_store(&net, &relaxed, &data, &size, &status), status);
+    assert_ok(oneshot_check(data, size, &net, relaxed.size, &status), status);
+    assert_checked(oneshot_check(data, size, &net, relaxed.size - 1, &status), "\"relaxed.alpha\" is not float32 of");
+    assert_checked(oneshot_check(data, size, &net, 0, &status), "of a net that has");
+    free(data);
+    net_free(&net);
 }
 
 /* --- merging --- */
@@ -774,7 +835,8 @@ int main(void)
         cmocka_unit_test(surviving_operations_inherit_their_weights_bit_for_bit),
         cmocka_unit_test(work_that_does_not_fit_is_refused_with_a_sentence),
         cmocka_unit_test(weights_that_do_not_fit_are_refused_by_name),
-        cmocka_unit_test(a_weights_file_is_told_from_other_bytes),
+        cmocka_unit_test(weights_of_the_net_are_told_from_all_others),
+        cmocka_unit_test(an_architecture_belongs_to_the_weights),
         cmocka_unit_test(the_merge_of_shards_is_their_mean),
         cmocka_unit_test(files_that_are_not_alike_are_not_merged),
     };

@@ -75,7 +75,7 @@ def every_point_is_tried(chance):
 
 def while_running(chance):
     """A checkpoint comes only once the log has 1000 pages, so its kills come last."""
-    times, budget = amount(1, 10), amount(400, 3000)
+    times, budget = amount(1, 10), amount(600, 3000)
     undisturbed(budget, AGENTS)
     kills = [(point, chance.randint(1, most)) for point, most in RUNNING.items() for _ in range(times) if point != "checkpoint-write"]
     kills += [(point, 1, stop, chance.randint(1, 5)) for point in SHUTDOWN for _ in range(times)]

@@ -78,7 +78,7 @@ def second_master(chance):
             return 1
         return 0
 
-    endure("one", amount(2, 20), start_second, amount(200, 1000), "the first is not disturbed", peer_ms=20)
+    endure("one", amount(2, 20), start_second, amount(200, 1000), "the first is not disturbed", peer_ms=60)
     seconds = sorted(refusal[2] for refusal in refusals)
     say("refused after %.2f s in the middle, %.2f s at the most" % (seconds[len(seconds) // 2], seconds[-1]))
     same([refusal for refusal in refusals if refusal[:2] != (3, True)], [], "%d second masters are refused, and say why" % len(refusals))

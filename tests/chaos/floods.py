@@ -34,7 +34,7 @@ class Flooded:
     """A cluster that listens at an ipc and a tcp address, with an honest worker at each, and a study that takes longer than the flood."""
 
     def __init__(self, name, chance, keys=False, before=None):
-        self.chance, self.cluster = chance, Cluster(peer_ms=100, lease_ms=10000)
+        self.chance, self.cluster = chance, Cluster(peer_ms=100, heartbeat_ms=2000, lease_ms=30000)
         arguments, worker_arguments = self.make_keys() if keys else ((), ())
         self.tcp = "tcp://127.0.0.1:%d" % free_port()
         self.cluster.listen.append(self.tcp)

@@ -89,7 +89,13 @@ while runs; do
     now=$(progress)
     set -- $boards
     shift $((RANDOM % 3))
-    case $((RANDOM % 5)) in
+    kind=$((RANDOM % 5))
+    # First one of each that has to have been, until it has: a board that has just ended has no agent for a moment.
+    [ $slowed -gt 0 ] || kind=3
+    [ $cuts -gt 0 ] || kind=2
+    [ $freezes -gt 0 ] || kind=1
+    [ $kills -gt 0 ] || kind=0
+    case $kind in
     0) kill -9 $(agent_of "$1") 2>/dev/null && kills=$((kills + 1)) ;;
     1) # frozen until the others have gone on without it, or for a second
         frozen=$(agent_of "$1")

@@ -148,7 +148,7 @@ searching half
 start_master half --canary-every 5
 start agent-half hwnas-agent --connect "$address" --board board-honest.yaml
 agent=$started
-until_true told half 25
+until_true scored half 20
 stop "$agent"
 start agent-half hwnas-agent --connect "$address" --board board-liar.yaml
 agent=$started

@@ -15,7 +15,7 @@ mkdir -m 755 "$tap_folder/allow"
 install -m 644 "$keys/rack1" "$tap_folder/allow"
 study s '{name: macs, source: macs}'
 start s hwnas-master --study "$tap_folder/s.yaml" --db "$tap_folder/s.db" --progress --listen 'tcp://127.0.0.1:*' --key "$keys/head_secret" --allow "$tap_folder/allow" \
-    --heartbeat-ms 200 --lease-ms 3000
+    --heartbeat-ms 200 --lease-ms 3000 --set strategy.generations=1000
 master=$started
 expect 'a master with keys listens' until_true grep -q 'listening address="*tcp' "$tap_folder/s.err"
 connect=$(sed -n 's/.*listening address="*\(tcp[^ "]*\).*/\1/p' "$tap_folder/s.err")
@@ -30,7 +30,7 @@ batch() { # batch NAME VARIABLE...: starts the script as one task of an array; $
 batch task HWNAS_CONNECT="$connect" HWNAS_KEYS="$keys"
 task=$started
 expect 'a task of the array registers under its own name, with a slot a CPU' until_true grep -q 'node=rack1.17-3 .*slots=2' "$tap_folder/s.err"
-expect 'it computes' until_true told s 3
+expect 'it computes' until_true scored s 3
 kill -TERM "$task"
 ended() { ! kill -0 "$task" 2>/dev/null; }
 until_true ended || { pkill -9 -P "$task"; kill -9 "$task"; }

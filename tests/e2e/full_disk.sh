@@ -17,10 +17,12 @@ wait "$master"
 wanted=$(front whole)
 
 study full "$macs"
-start_master full
-expect 'the study has begun' until_true told full 4
+start_master full --lease-ms 60000
+expect 'the study has begun' until_true scored full 2
+kill -STOP "$peer" # the search is not to end before the disk is full
 # As a full disk does, the limit makes writes fail; what the files have now may stay.
 prlimit --pid "$master" --fsize=4096:unlimited
+kill -CONT "$peer"
 expect 'the master says what it waits for' until_true grep -q 'waiting_for":"the database: ' "$tap_folder/full.out"
 before=$(progress full distinct)
 expect 'it goes on living' kill -0 "$master"

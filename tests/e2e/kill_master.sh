@@ -5,13 +5,15 @@ set -u
 . tests/support/cluster.sh
 macs='{name: macs, source: macs}'
 workers=2 kills=4
+long='--set strategy.generations=12' # so that it does not end before the last kill
 
 study whole "$macs"
 start_worker whole-a
 a=$worker
 start_worker whole-b
 b=$worker
-start_master whole
+# shellcheck disable=SC2086  # a list of words on purpose
+start_master whole $long
 wait "$master"
 stop "$a" "$b"
 wanted=$(front whole)
@@ -25,13 +27,15 @@ listened() { # listened N: so many masters have listened
     [ "$(grep -c ': listening address=' "$tap_folder/killed.err")" -ge "$1" ]
 }
 for kill in $(seq 1 $kills); do
-    start_master killed
+    # shellcheck disable=SC2086
+    start_master killed $long
     until_true listened "$kill" # what was computed by then may be enough for this kill already
     expect "kill $kill: work goes on" until_true computed killed- $((kill * 4))
     kill -9 "$master"
     wait "$master" 2>/dev/null
 done
-start_master killed
+# shellcheck disable=SC2086
+start_master killed $long
 wait "$master"
 same 'the last master ends with exit code 0' $? 0
 stop "$a" "$b"

@@ -25,7 +25,7 @@ running='{"study":"s","state":"running","generation":1,"generations":100,"asked"
 finished='{"study":"s","state":"finished","generation":100,"generations":100,"asked":2000,"total":2000,"done":2000,"fraction":1,"scored":19,"distinct":19,"best":null,"seconds":1,"eta_seconds":null,"waiting_for":""}'
 wait_for_term='trap "exit 0" TERM; while :; do read -r -t 60 <>$state/never; done'
 mkfifo state/never
-write_program hwnas-worker 'printf "%s\n" "$*" >>$state/workers; env >$state/worker.env; '"$wait_for_term"
+write_program hwnas-worker 'env >$state/$$.env; mv $state/$$.env $state/worker.env; printf "%s\n" "$*" >>$state/workers; '"$wait_for_term"
 write_program hwnas-agent 'printf "%s\n" "$*" >>$state/agents; '"$wait_for_term"
 lines() { [ "$(cat "state/$1" 2>/dev/null | wc -l)" -ge "$2" ]; }
 

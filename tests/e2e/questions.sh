@@ -16,9 +16,6 @@ sys.exit(not ($2))
 END
     ok $? "$1"
 }
-scored() { # scored STUDY N
-    [ "$(progress "$1" scored)" -ge "$2" ]
-}
 word_of() { # word_of PROCESS: that master has said beside its database where it is; what was there before is of another
     [ "$(python3 -c 'import json; print(json.load(open("live.db.master"))["pid"])')" = "$1" ]
 }
@@ -65,6 +62,7 @@ ask study why live --db live.db
 holds 'the table says it, too' out 'lease(s)'
 ask study why live --db live.db -f csv
 holds 'and CSV has the reasons' out 'study,state,code,sentence,todo'
+until_true caught live live-a "$worker"
 kill -9 "$worker"
 wait "$worker" 2>/dev/null
 lost() { ask study why live --db live.db -f json && grep -q '"how":"lost"' out && grep -q no_worker out; }

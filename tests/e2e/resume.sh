@@ -14,8 +14,9 @@ wanted=$(front whole)
 
 # The worker of the first study goes on with the next: masters come and go.
 study parts "$macs"
-start_master parts
-expect 'the worker serves the next master' until_true told parts 2
+start_master parts --lease-ms 60000
+expect 'the worker serves the next master' until_true scored parts 2
+kill -STOP "$peer" # the search is not to end meanwhile
 says 3 'another' 'a second master on the same database is refused' \
     "$HWNAS_BUILD/hwnas-master" --study "$tap_folder/parts.yaml" --db "$tap_folder/parts.db" --listen "ipc://$tap_folder/socket/second.sock"
 stop "$master"
@@ -28,6 +29,7 @@ python3 tests/support/tiny_bundle.py "$tap_folder/tiny.bundle" 2
 says 3 'have changed since it was begun' 'another bundle under the same path is refused' \
     "$HWNAS_BUILD/hwnas-master" --study "$tap_folder/parts.yaml" --db "$tap_folder/parts.db" --listen "$address"
 rm "$tap_folder/tiny.bundle"
+kill -CONT "$peer"
 
 # The study's own file and its bundle are gone: what is in the database is enough.
 start parts hwnas-master --resume parts --db "$tap_folder/parts.db" --listen "$address" --progress

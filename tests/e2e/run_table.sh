@@ -91,11 +91,11 @@ $hwnas run fpga.yaml --set name=unknown --set fitness.file=unknown.csv --set str
 holds 'a table that knows none of the candidates is told from a limit that is too low' err 'no candidate of unknown has a value: its tables know none'
 
 # --- killed in mid-run. The plain search asks for what it knows again and again; as many generations of it as take about three seconds on
-# this machine, so that it can be caught in the middle.
-begun=$(date +%s%N)
-$hwnas run fpga.yaml --set strategy.plain=true --set strategy.generations=2000 --set name=timing -q >timing 2>err
-spent=$(($(date +%s%N) - begun))
-long="--set budget.evaluations=0 --set strategy.plain=true --set strategy.generations=$((2000 + 2000 * 3000000000 / spent)) --set name=long"
+# this machine (of processor time: what else it does now, it may do no more later), so that it can be caught in the middle.
+TIMEFORMAT=%U
+spent_s=$({ time $hwnas run fpga.yaml --set strategy.plain=true --set strategy.generations=2000 --set name=timing -q >timing 2>err; } 2>&1)
+generations=$(python3 -c 'import sys; print(2000 + int(2000 * 3 / max(0.01, float(sys.argv[1]))))' "$spent_s")
+long="--set budget.evaluations=0 --set strategy.plain=true --set strategy.generations=$generations --set name=long"
 # shellcheck disable=SC2086  # a list of words on purpose
 $hwnas run fpga.yaml $long --db whole.db -f json >whole 2>err
 without_seconds() { sed 's/,"seconds":.*//' "$1"; }

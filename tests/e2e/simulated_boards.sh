@@ -71,6 +71,12 @@ seed: 1
 END
 board a 'noise: 0.02' 'fail: 0.2' 'seed: 1' # may end in quarantine: the other one carries on
 board b 'noise: 0.02' 'seed: 2'
+# The one that fails is alone until it has failed.
+"$hwnas" run "$tap_folder/study.yaml" --db "$tap_folder/study.db" --board "$tap_folder/a.yaml" -q >"$out" 2>"$tap_folder/err" &
+alone=$!
+until_true grep -q 'an attempt came to nothing' "$tap_folder/study.log"
+kill -INT $alone
+wait $alone
 "$hwnas" run "$tap_folder/study.yaml" --db "$tap_folder/study.db" --board "$tap_folder/a.yaml" --board "$tap_folder/b.yaml" -q -f json >"$out" 2>"$tap_folder/err"
 ok $? 'a search on two boards, one of which fails now and then, ends well'
 expect 'every latency is the table'"'"'s, within what two boards of 2 % noise may say' python3 - "$tap_folder" <<'END'

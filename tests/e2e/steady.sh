@@ -11,12 +11,12 @@ study stuck "$macs"
 start_worker stuck-slow
 slow=$worker
 # shellcheck disable=SC2086  # a list of words on purpose
-start_master stuck $steady --set strategy.generations=2 --lease-ms 60000
+start_master stuck $steady --set strategy.generations=10 --lease-ms 60000
 expect 'the first worker computes' until_true computed stuck-slow 3
 kill -STOP "$slow"
 start_worker stuck-quick
 quick=$worker
-total=$((8 * 2))
+total=$((8 * 10))
 all_but_one() { [ "$(progress stuck done | cut -d. -f1)" -ge $((total - 1)) ] && [ "$(progress stuck running)" = 1 ]; }
 expect 'all but one of the candidates are done while a worker stands still' until_true all_but_one
 same 'and the study is not finished' "$(progress stuck state)" running

@@ -53,7 +53,9 @@ board upright seed=2
 board liar seed=3 lie=0.8 lie_after=23
 board dreamer seed=5 lie=0.0001
 start_master lies --canary-every 4
-for name in honest upright liar dreamer; do start_board "$name" 1; done
+for name in liar dreamer; do start_board "$name" 1; done # first: what they do takes a while
+for name in liar dreamer; do until_true grep -q "a board is quarantined board=$name " lies.err; done
+for name in honest upright; do start_board "$name" 1; done
 wait "$master"
 same 'a study on four boards, one of which begins to lie and one tells nonsense, ends' $? 0
 same 'the liars are quarantined, the others are not' "$(sql lies 'SELECT name, state FROM board ORDER BY name')" $'dreamer|quarantined\nhonest|trusted\nliar|quarantined\nupright|trusted'

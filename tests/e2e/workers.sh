@@ -55,6 +55,7 @@ start_master killed
 start_worker killed-a
 victim=$worker
 expect 'the worker computes' until_true computed killed-a 3
+until_true caught killed killed-a "$victim"
 kill -9 "$victim"
 wait "$victim" 2>/dev/null
 start_worker killed-b

@@ -60,9 +60,9 @@ print(json.loads(lines[-1])[sys.argv[2]] if lines else 0)
 END
 }
 
-# told STUDY N: the progress shows at least N distinct evaluations.
-told() {
-    [ "$(progress "$1" distinct)" -ge "$2" ]
+# scored STUDY N: the progress shows at least N candidates that have their fitness.
+scored() {
+    [ "$(progress "$1" scored)" -ge "$2" ]
 }
 
 # computed_by NAME: how many candidates the workers whose logs are NAME*.err have computed; computed NAME N: at least N.
@@ -71,6 +71,24 @@ computed_by() {
 }
 computed() {
     [ "$(computed_by "$1")" -ge "$2" ]
+}
+
+# held STUDY WORKER: the leases that the worker has told the master it has.
+held() {
+    "$HWNAS_BUILD/hwnas" study why "$1" --db "$tap_folder/$1.db" -f json | python3 -c '
+import json, sys
+print(*(lease["key"] for lease in json.load(sys.stdin)["leases"] if lease["node"] == sys.argv[1] and lease["confirmed"]))' "$2"
+}
+
+# caught STUDY WORKER PROCESS: the worker stands still (SIGSTOP) with a lease that the master knows it has. Else it goes on: between two
+# leases its death would be no lost attempt.
+caught() {
+    local leases
+    kill -STOP "$3"
+    leases=$(held "$1" "$2")
+    [ -n "$leases" ] && [ "$(held "$1" "$2")" = "$leases" ] && return
+    kill -CONT "$3"
+    return 1
 }
 
 front() { # front STUDY: best and front, as scripts see them

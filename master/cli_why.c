@@ -30,7 +30,7 @@ static void keep(void *context, const struct study_want *want, const struct stor
         wanted->code = why_measurement_add(wanted->measurements, want->arch_text, want->key, want->device, &wanted->status);
     if (wanted->why == NULL)
         return;
-    *(measure ? &wanted->why->waiting_measure : &wanted->why->waiting_rmi) += 1;
+    wanted->why->tasks[search_wire_kind(want->kind)].waiting++;
     if (wanted->code == STATUS_OK)
         wanted->code = why_add_failures(wanted->why, search_store(wanted->search), want->key, want->arch_text, attempts->failures,
                                         &wanted->status);

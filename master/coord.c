@@ -237,7 +237,7 @@ static void on_task(void *context, const struct study_want *want, const struct s
 {
     struct coord *coord = context;
     struct queue_tries tries = {.failures = attempts->failures, .places = attempts->places, .crashes = attempts->crashes};
-    dispatch_want(coord->dispatch, coord_now_ms(coord), want->key, coord_wire_kind(want->kind), want->device, &tries);
+    dispatch_want(coord->dispatch, coord_now_ms(coord), want->key, search_wire_kind(want->kind), want->device, &tries);
 }
 
 static enum status_code store_grant(struct coord *coord, const struct dispatch_action *action, struct status *status)

@@ -101,9 +101,6 @@ void coord_artifact_chunk(struct coord *coord, uint32_t link, const struct wire_
 
 /* --- coord_task.c --- */
 
-/* How a want's kind is called in messages. */
-enum wire_kind coord_wire_kind(enum study_want_kind kind);
-
 /* The Task for a lease that dispatch granted. */
 void coord_post_task(struct coord *coord, const struct dispatch_action *grant, uint64_t lease_id);
 

@@ -4,15 +4,6 @@
 
 #include "master/coord_parts.h"
 
-enum wire_kind coord_wire_kind(enum study_want_kind kind)
-{
-    static const enum wire_kind kinds[] = {[STUDY_WANT_RMI] = WIRE_RMI,
-                                           [STUDY_WANT_MEASURE] = WIRE_MEASURE,
-                                           [STUDY_WANT_ONESHOT_TRAIN] = WIRE_ONESHOT_TRAIN,
-                                           [STUDY_WANT_ONESHOT_SCORE] = WIRE_ONESHOT_SCORE};
-    return kinds[kind];
-}
-
 static void describe_measurement(const struct config_study *config, struct wire_task *task)
 {
     task->network = (struct wire_network){.channels = (uint32_t)config->network.channels,
@@ -69,7 +60,7 @@ static bool describe_oneshot(const struct coord *coord, const struct study_want 
 static bool describe(const struct coord *coord, const struct study_want *want, struct wire_task *task, char **schedule)
 {
     const struct config_study *config = search_config(coord->search);
-    task->kind = coord_wire_kind(want->kind);
+    task->kind = search_wire_kind(want->kind);
     strncpy(task->space, config->space, sizeof task->space - 1);
     memcpy(task->arch, want->arch_text, sizeof task->arch);
     if (want->kind == STUDY_WANT_MEASURE) {

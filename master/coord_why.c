@@ -70,6 +70,16 @@ static void take_lease(const struct coord *coord, const struct lease *lease, str
     out->confirmed = lease->confirmed;
 }
 
+static void gather_tasks(const struct coord *coord, struct why *why)
+{
+    for (const struct task *task = dispatch_queue(coord->dispatch)->tasks; task != NULL; task = task->hh.next) {
+        if (!task->described || task->board != NULL)
+            continue;
+        why->tasks[task->kind].waiting += task->lease == NULL;
+        why->tasks[task->kind].leased += task->lease != NULL;
+    }
+}
+
 static void gather_leases(const struct coord *coord, struct why *why)
 {
     for (const struct lease *lease = dispatch_queue(coord->dispatch)->leases; lease != NULL; lease = lease->next) {
@@ -94,8 +104,12 @@ static enum status_code gather_failures(const struct coord *coord, struct why *w
 /* Nothing waits, or what waits is on its way. */
 static void explain_rest(struct why *why)
 {
-    uint32_t leased = why->leased_rmi + why->leased_measure;
-    if (why->waiting_rmi + why->waiting_measure > 0)
+    uint32_t waiting = 0, leased = 0;
+    for (int kind = 0; kind < WIRE_KINDS; kind++) {
+        waiting += why->tasks[kind].waiting;
+        leased += why->tasks[kind].leased;
+    }
+    if (waiting > 0)
         return;
     if (leased > 0)
         why_because(why, "computing",
@@ -117,13 +131,10 @@ static enum status_code gather_running(const struct coord *coord, struct why *wh
     }
     struct dispatch_counts work;
     dispatch_count(coord->dispatch, &work);
-    why->waiting_rmi = work.waiting_rmi;
-    why->waiting_measure = work.waiting_measure;
-    why->leased_rmi = work.leased_rmi;
-    why->leased_measure = work.leased_measure;
     why->workers = work.workers;
     why->agents = work.agents;
     dispatch_reasons(coord->dispatch, take_reason, &gathering);
+    gather_tasks(coord, why);
     explain_rest(why);
     gather_leases(coord, why);
     enum status_code code = gather_failures(coord, why, status);

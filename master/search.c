@@ -74,6 +74,15 @@ void search_rollback(struct search *search)
 
 /* --- wants --- */
 
+enum wire_kind search_wire_kind(enum study_want_kind kind)
+{
+    static const enum wire_kind kinds[] = {[STUDY_WANT_RMI] = WIRE_RMI,
+                                           [STUDY_WANT_MEASURE] = WIRE_MEASURE,
+                                           [STUDY_WANT_ONESHOT_TRAIN] = WIRE_ONESHOT_TRAIN,
+                                           [STUDY_WANT_ONESHOT_SCORE] = WIRE_ONESHOT_SCORE};
+    return kinds[kind];
+}
+
 const struct study_want *search_wanted(const struct search *search, const char *key)
 {
     struct wanted *wanted;

@@ -15,6 +15,7 @@
 #include "common/config.h"
 #include "common/digest.h"
 #include "common/log.h"
+#include "common/wire.h"
 #include "master/store.h"
 #include "master/store_weights.h"
 #include "master/study.h"
@@ -73,6 +74,9 @@ enum status_code search_advance(struct search *search, size_t limit, search_task
 
 /* The want of that key that was handed out as a task and has no value yet, or NULL. */
 const struct study_want *search_wanted(const struct search *search, const char *key);
+
+/* What a want's kind is called in messages. */
+enum wire_kind search_wire_kind(enum study_want_kind kind);
 
 /* Whether the bytes are what that training leaves: weights of its net. STATUS_BAD_INPUT says what is wrong with them. */
 enum status_code search_weights_check(const struct search *search, const struct study_want *want, const void *data, size_t size,

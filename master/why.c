@@ -108,6 +108,16 @@ static bool finals_begun(const struct why *why)
     return why->counts.finals && why->counts.finalists > 0;
 }
 
+static json_t *tasks_json(const struct why *why)
+{
+    json_t *tasks = json_object();
+    for (enum wire_kind kind = WIRE_RMI; kind < WIRE_KINDS; kind++)
+        json_object_set_new(
+            tasks, wire_kind_name(kind),
+            json_pack("{s:I,s:I}", "waiting", (json_int_t)why->tasks[kind].waiting, "leased", (json_int_t)why->tasks[kind].leased));
+    return tasks;
+}
+
 static json_t *why_json(const struct why *why)
 {
     json_t *reasons = json_array(), *leases = json_array(), *failures = json_array(), *boards = json_array();
@@ -124,11 +134,9 @@ static json_t *why_json(const struct why *why)
         json_array_append_new(failures, failure_json(&why->failures[i]));
     for (size_t i = 0; i < why->board_count; i++)
         json_array_append_new(boards, board_json(&why->boards[i]));
-    return json_pack("{s:s,s:s,s:b,s:I,s:I,s:I,s:o,s:{s:{s:I,s:I},s:{s:I,s:I}},s:I,s:I,s:o,s:I,s:o,s:I,s:o,s:o*}", "study",
-                     why->study, "state", why->state, "live", why->live, "asked", (json_int_t)why->counts.asked, "told",
-                     (json_int_t)why->counts.told, "total", (json_int_t)why->counts.total, "reasons", reasons, "tasks", "rmi",
-                     "waiting", (json_int_t)why->waiting_rmi, "leased", (json_int_t)why->leased_rmi, "measure", "waiting",
-                     (json_int_t)why->waiting_measure, "leased", (json_int_t)why->leased_measure, "workers",
+    return json_pack("{s:s,s:s,s:b,s:I,s:I,s:I,s:o,s:o,s:I,s:I,s:o,s:I,s:o,s:I,s:o,s:o*}", "study", why->study, "state", why->state,
+                     "live", why->live, "asked", (json_int_t)why->counts.asked, "told", (json_int_t)why->counts.told, "total",
+                     (json_int_t)why->counts.total, "reasons", reasons, "tasks", tasks_json(why), "workers",
                      (json_int_t)why->workers, "agents", (json_int_t)why->agents, "leases", leases, "leases_in_all",
                      (json_int_t)why->leases_in_all, "failures", failures, "failures_in_all", (json_int_t)why->failures_in_all,
                      "quarantined", boards, "finalists", finals);
@@ -201,6 +209,16 @@ static void print_boards(const struct why *why, FILE *out)
     }
 }
 
+/* Of the kinds that there are some of. */
+static void print_tasks(const struct why *why, FILE *out)
+{
+    fprintf(out, "\n%-14s  %8s  %8s\n", "tasks", "waiting", "leased");
+    for (enum wire_kind kind = WIRE_RMI; kind < WIRE_KINDS; kind++)
+        if (why->tasks[kind].waiting + why->tasks[kind].leased > 0)
+            fprintf(out, "%-14s  %8" PRIu32 "  %8" PRIu32 "\n", wire_kind_name(kind), why->tasks[kind].waiting,
+                    why->tasks[kind].leased);
+}
+
 static void print_table(const struct why *why, FILE *out)
 {
     fprintf(out, "study %s: %s, %" PRIu64, why->study, why->state, why->counts.told);
@@ -211,8 +229,7 @@ static void print_table(const struct why *why, FILE *out)
         fprintf(out, ", %" PRIu64 " of %" PRIu64 " finalists scored", why->counts.finals_scored, why->counts.finalists);
     fputc('\n', out);
     print_reasons(why, out);
-    fprintf(out, "\n%-12s  %8s  %8s\n%-12s  %8" PRIu32 "  %8" PRIu32 "\n%-12s  %8" PRIu32 "  %8" PRIu32 "\n", "tasks", "waiting",
-            "leased", "rmi", why->waiting_rmi, why->leased_rmi, "measure", why->waiting_measure, why->leased_measure);
+    print_tasks(why, out);
     if (why->live)
         fprintf(out, "%" PRIu32 " worker(s) and %" PRIu32 " agent(s) are connected\n", why->workers, why->agents);
     print_leases(why, out);

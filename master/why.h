@@ -45,7 +45,10 @@ struct why {
     const char *state; /* "running", "finished": a literal */
     bool live;         /* a master told it */
     struct study_counts counts;
-    uint32_t waiting_rmi, waiting_measure, leased_rmi, leased_measure, workers, agents;
+    struct why_tasks {
+        uint32_t waiting, leased;
+    } tasks[WIRE_KINDS]; /* by kind; canaries are none */
+    uint32_t workers, agents;
     struct why_reason reasons[WHY_REASONS_MAX];
     size_t reason_count;
     struct why_lease leases[WHY_LISTED];

@@ -65,6 +65,14 @@ for death in first second; do # what it was about to commit is made again
         --lease-ms 3000 --canary-every 0 >>killed.out 2>>killed.err
     same "a master is killed between weights and commit, the $death time" $? 137
 done
+$hwnas study why killed --db killed.db -f json >why
+expect 'why counts trainings and scores by their names' python3 - why <<'END'
+import json, sys
+tasks = {kind: count["waiting"] for kind, count in json.load(open(sys.argv[1]))["tasks"].items()}
+assert tasks["oneshot_train"] + tasks["oneshot_score"] > 0 and tasks["rmi"] + tasks["measure"] == 0, tasks
+END
+$hwnas study why killed --db killed.db >why
+expect 'and in its table are those kinds alone that wait' sh -c 'grep -q "^oneshot_[a-z]*  *[1-9][0-9]*  *0$" why && ! grep -q "^rmi\|^measure" why'
 start_master killed
 wait "$master"
 same 'the last master ends with exit code 0' $? 0

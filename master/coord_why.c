@@ -63,6 +63,9 @@ static void take_lease(const struct coord *coord, const struct lease *lease, str
         snprintf(out->board, sizeof out->board, "%s", lease->place);
     snprintf(out->key, sizeof out->key, "%s", lease->key);
     snprintf(out->arch, sizeof out->arch, "%s", want != NULL ? want->arch_text : "");
+    if (want != NULL && want->kind == STUDY_WANT_ONESHOT_TRAIN)
+        snprintf(out->part, sizeof out->part, "epoch %u of stage %u, shard %u", want->oneshot.epoch + 1, want->oneshot.stage + 1,
+                 want->oneshot.shard + 1);
     out->attempt = lease->attempt;
     out->since_wall_ms = lease->granted_ms >= 0 ? wall_ms - (now_ms - lease->granted_ms) : 0;
     out->until_wall_ms = wall_ms + (lease->deadline_ms - now_ms);

@@ -81,10 +81,11 @@ static json_t *time_json(int64_t wall_ms)
 
 static json_t *lease_json(const struct why_lease *lease)
 {
-    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:o,s:b,s:b}", "lease", (json_int_t)lease->id, "kind",
+    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:o,s:b,s:b,s:s*}", "lease", (json_int_t)lease->id, "kind",
                      wire_kind_name(lease->kind), "node", lease->node, "board", lease->board, "key", lease->key, "arch",
                      lease->arch, "attempt", (json_int_t)lease->attempt, "since", time_json(lease->since_wall_ms), "until",
-                     time_json(lease->until_wall_ms), "canary", lease->canary, "confirmed", lease->confirmed);
+                     time_json(lease->until_wall_ms), "canary", lease->canary, "confirmed", lease->confirmed, "part",
+                     lease->part[0] != '\0' ? lease->part : NULL);
 }
 
 static json_t *failure_json(const struct why_failure *failure)
@@ -162,15 +163,15 @@ static void print_leases(const struct why *why, FILE *out)
     char since[LOOK_TEXT_TIME_BYTES], until[LOOK_TEXT_TIME_BYTES];
     if (why->lease_count == 0)
         return;
-    fprintf(out, "\n%zu lease(s)\n  %-7s  %-20s  %-20s  %-20s  %7s  %s\n", why->leases_in_all, "kind", "held by", "since", "until",
-            "attempt", "architecture");
+    fprintf(out, "\n%zu lease(s)\n  %-13s  %-20s  %-20s  %-20s  %7s  %s\n", why->leases_in_all, "kind", "held by", "since", "until",
+            "attempt", "of");
     for (size_t i = 0; i < why->lease_count; i++) {
         const struct why_lease *lease = &why->leases[i];
         look_text_time(lease->since_wall_ms, since);
         look_text_time(lease->until_wall_ms, until);
-        fprintf(out, "  %-7s  %-20s  %-20s  %-20s  %7" PRIu32 "  %s%s\n", lease->canary ? "canary" : wire_kind_name(lease->kind),
+        fprintf(out, "  %-13s  %-20s  %-20s  %-20s  %7" PRIu32 "  %s%s%s\n", lease->canary ? "canary" : wire_kind_name(lease->kind),
                 lease->board[0] != '\0' ? lease->board : lease->node, lease->since_wall_ms > 0 ? since : "an earlier start",
-                lease->until_wall_ms > 0 ? until : "unknown", lease->attempt, lease->arch,
+                lease->until_wall_ms > 0 ? until : "unknown", lease->attempt, lease->arch, lease->part,
                 lease->confirmed ? "" : " (not confirmed)");
     }
     if (why->leases_in_all > why->lease_count)

@@ -29,7 +29,8 @@ struct why_lease {
     uint64_t id;
     enum wire_kind kind; /* 0: not known yet, from an earlier start of the master */
     char node[WIRE_NAME_BYTES], board[WIRE_NAME_BYTES];
-    char key[DIGEST_HEX_BYTES], arch[ARCH_TEXT_BYTES]; /* arch may be empty: a canary, or nobody's any more */
+    char key[DIGEST_HEX_BYTES], arch[ARCH_TEXT_BYTES]; /* arch may be empty: a canary, a training, or nobody's any more */
+    char part[64];                                     /* of what is trained: "epoch 3 of stage 1, shard 2"; else empty */
     uint32_t attempt;
     int64_t since_wall_ms, until_wall_ms; /* 0: not known */
     bool canary, confirmed;

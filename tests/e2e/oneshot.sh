@@ -55,6 +55,8 @@ start_worker b
 b=$worker
 start_master killed
 expect 'training goes on' until_true computed a 2
+training() { $hwnas study why killed --db killed.db | grep -q '^  oneshot_train .*  epoch [0-9]* of stage 1, shard [123]'; }
+expect 'why tells who trains which part' until_true training
 kill -9 "$b"
 start_worker c
 expect 'a killed worker is nobody needed' until_true computed c 1

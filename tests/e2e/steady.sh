@@ -13,7 +13,7 @@ slow=$worker
 # shellcheck disable=SC2086  # a list of words on purpose
 start_master stuck $steady --set strategy.generations=10 --lease-ms 60000
 expect 'the first worker computes' until_true computed stuck-slow 3
-kill -STOP "$slow"
+until_true caught stuck stuck-slow "$slow" # it stands still
 start_worker stuck-quick
 quick=$worker
 total=$((8 * 10))

@@ -144,6 +144,9 @@ struct space_mask {
 /* Everything is there. */
 void space_mask_all(const struct space *space, struct space_mask *out);
 
+/* Everything but `none`, the first column of each row in nb201 and darts. */
+void space_mask_operations(const struct space *space, struct space_mask *out);
+
 /* Each row has something left, and no bit stands beyond its columns or beyond the rows: what the wire and the store check. */
 bool space_mask_valid(const struct space *space, const struct space_mask *mask);
 

@@ -30,6 +30,13 @@ void space_mask_all(const struct space *space, struct space_mask *out)
         out->rows[row] = all_columns(space, row);
 }
 
+void space_mask_operations(const struct space *space, struct space_mask *out)
+{
+    space_mask_all(space, out);
+    for (size_t row = 0; row < space_rows(space); row++)
+        out->rows[row] &= ~1U;
+}
+
 bool space_mask_valid(const struct space *space, const struct space_mask *mask)
 {
     const size_t rows = space_rows(space);

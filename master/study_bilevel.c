@@ -4,7 +4,10 @@
  * For each weight of the sweep there is a training of its own from the same beginning. The costs pull at the shares of the
  * operations: ridge regression on a random sample's costs says by how much, in standard deviations of the cost; being linear, it
  * pulls alike all the way, so that workers need not ask. All trainings are wanted at once, and what each ends with is asked in the
- * order of the weights. */
+ * order of the weights.
+ *
+ * `none` is no choice: it costs nothing and, behind a batch norm, its share only scales what the others give, so that it takes
+ * nearly all there is, whatever the loss (DARTS leaves it out of the decision for that reason, section 2.4). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,7 +127,7 @@ static int plan_training(struct study *study, const double *pull)
     uint32_t epochs = study->config->fitness.oneshot.epochs;
     struct course_point point = {.pull = pull, .pull_count = predictor_features(study->space)};
     int previous = COURSE_NONE;
-    space_mask_all(study->space, &point.mask);
+    space_mask_operations(study->space, &point.mask);
     for (uint32_t epoch = 0; epoch < epochs && previous != COURSE_NO_MEMORY; epoch++) {
         point.previous = previous;
         point.epoch = epoch;
@@ -154,27 +157,17 @@ static bool plan_all(struct study *study)
     return done;
 }
 
-/* The largest number of each decision; where that is disconnected, of its connected neighbours by one decision the one that gives
- * up the least. */
+/* The largest number of each row that was trained: without `none` the input always reaches the output. */
 static void decide(const struct space *space, const double *alpha, struct arch *out)
 {
-    struct arch best;
-    double least = INFINITY;
-    size_t first = 0;
-    space_decode(space, alpha, out);
-    best = *out;
-    for (size_t gene = 0; gene < out->length && !space_connected(space, out); first += (size_t)space_choices(space, gene++)) {
-        for (int value = 0; value < space_choices(space, gene); value++) {
-            struct arch neighbour = *out;
-            double lost = alpha[first + out->genes[gene]] - alpha[first + (size_t)value];
-            neighbour.genes[gene] = (uint8_t)value;
-            if (lost >= least || !space_connected(space, &neighbour))
-                continue;
-            least = lost;
-            best = neighbour;
-        }
-    }
-    *out = best;
+    struct space_mask mask;
+    double numbers[SPACE_MATRIX_MAX];
+    size_t i = 0;
+    space_mask_operations(space, &mask);
+    for (size_t row = 0; row < space_rows(space); row++)
+        for (size_t column = 0; column < space_columns(space, row); column++, i++)
+            numbers[i] = (mask.rows[row] >> column & 1U) != 0 ? alpha[i] : -INFINITY;
+    space_decode(space, numbers, out);
 }
 
 bool study_bilevel_offer(struct study *study)

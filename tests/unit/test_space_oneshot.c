@@ -151,6 +151,10 @@ static void masks_are_told_apart(void **state)
     (void)state;
     struct space_mask mask, own;
     const struct arch arch = parse(&nb201, "012341"), other = parse(&nb201, "012340");
+    const struct arch without_none = parse(&nb201, "112341");
+    space_mask_operations(&nb201, &mask);
+    assert_true(space_mask_allows(&nb201, &mask, &without_none));
+    assert_false(space_mask_allows(&nb201, &mask, &arch));
     space_mask_all(&nb201, &mask);
     assert_true(space_mask_valid(&nb201, &mask));
     assert_true(space_mask_allows(&nb201, &mask, &arch));

@@ -155,7 +155,9 @@ same 'a run that is still thinking is stopped by Ctrl-C' $? 130
 # Its CPU time is a floor for the time that it took.
 times_of() { python3 -c 'import json, resource, subprocess, sys
 seconds = json.loads(subprocess.run(sys.argv[1:], check=True, capture_output=True).stdout)["seconds"]
-sys.exit(seconds < resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime / 3)' "$@"; }
+spent = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+print(f"# {seconds} s, and {spent:.3f} s of processor time")
+sys.exit(seconds < spent / 3)' "$@"; }
 # shellcheck disable=SC2086
 expect 'the seconds of a result hold those spent thinking' times_of $hwnas run fpga.yaml --set name=thinks $slow --set strategy.mode=steady --set strategy.pool=4000 --db thinks.db -q -f json
 

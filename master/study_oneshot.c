@@ -11,10 +11,10 @@
 #include "master/study_key.h"
 #include "master/study_parts.h"
 
-/* What is asked from now on is scored by these. */
-static void score_by(struct study *study, int point)
+/* What is asked from now on is scored by these; before it was by those. */
+static void score_by(struct study *study, int point, int before)
 {
-    if (point != study->oneshot.point)
+    if (point != before)
         archive_renew(study->strategy.archive);
     study->oneshot.point = point;
 }
@@ -41,7 +41,7 @@ static bool plan_stage(struct study *study, uint32_t stage, const struct space_m
                                  .previous = previous, .stage = stage, .epoch = epoch, .mask = *mask, .kept = epoch + 1 == epochs});
     if (previous == COURSE_NO_MEMORY)
         return false;
-    score_by(study, previous);
+    score_by(study, previous, oneshot->point);
     oneshot->stage = stage;
     return true;
 }
@@ -49,6 +49,7 @@ static bool plan_stage(struct study *study, uint32_t stage, const struct space_m
 bool study_oneshot_asked(struct study *study, struct pending *pending)
 {
     struct study_oneshot_course *oneshot = &study->oneshot;
+    const uint64_t ask = pending->candidate.ask;
     struct space_mask mask;
     if (oneshot->course == NULL)
         return true;
@@ -57,7 +58,7 @@ bool study_oneshot_asked(struct study *study, struct pending *pending)
         return true;
     }
     if (oneshot->bilevel)
-        score_by(study, oneshot->ends[pending->candidate.ask]);
+        score_by(study, oneshot->ends[ask], ask > 0 ? oneshot->ends[ask - 1] : COURSE_NONE);
     uint32_t stage = strategy_stage(&study->strategy, &mask);
     if ((oneshot->point == COURSE_NONE || stage != oneshot->stage) && !plan_stage(study, stage, &mask))
         return false;

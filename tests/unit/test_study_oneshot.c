@@ -589,6 +589,19 @@ static void a_restart_at_any_point_ends_the_same_and_trains_nothing_twice(void *
     }
 }
 
+/* What counts as known is known after a restart, too. */
+static void equal_trainings_are_still_equal_after_a_restart(void **state)
+{
+    struct world *world = *state;
+    set_bilevel(world, 3, 1);
+    world->config.cost_count = 0;
+    size_t once = run_new(world, 5, told_once);
+    set_bilevel(world, 3, 1);
+    size_t again = run_with_restarts(world, 1, told_again);
+    world_assert_all_same(told_again, again, told_once, once);
+    assert_true(told_again[once - 1].cached);
+}
+
 /* --- what cannot be had --- */
 
 static void training_that_fails_is_told_and_ends_the_study(void **state)
@@ -706,6 +719,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_evaluation_is_counted_once_for_each_weights_that_score, world_open, world_close),
         cmocka_unit_test_setup_teardown(neither_the_pump_nor_the_order_of_answers_changes_anything, world_open, world_close),
         cmocka_unit_test_setup_teardown(a_restart_at_any_point_ends_the_same_and_trains_nothing_twice, world_open, world_close),
+        cmocka_unit_test_setup_teardown(equal_trainings_are_still_equal_after_a_restart, world_open, world_close),
         cmocka_unit_test_setup_teardown(training_that_fails_is_told_and_ends_the_study, world_open, world_close),
         cmocka_unit_test_setup_teardown(saved_weights_that_are_gone_are_told, world_open, world_close),
         cmocka_unit_test_setup_teardown(snapshots_of_no_course_are_refused, world_open, world_close),

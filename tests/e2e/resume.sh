@@ -14,7 +14,7 @@ wanted=$(front whole)
 
 # The worker of the first study goes on with the next: masters come and go.
 study parts "$macs"
-start_master parts --lease-ms 60000
+start_master parts --lease-ms 20000
 expect 'the worker serves the next master' until_true scored parts 2
 kill -STOP "$peer" # the search is not to end meanwhile
 says 3 'another' 'a second master on the same database is refused' \

@@ -16,7 +16,7 @@ wanted=$(front whole)
 study parts "$macs"
 start_master parts --lease-ms 20000
 expect 'the worker serves the next master' until_true scored parts 2
-kill -STOP "$peer" # the search is not to end meanwhile
+until_true caught parts worker "$peer" # the search is not to end meanwhile
 says 3 'another' 'a second master on the same database is refused' \
     "$HWNAS_BUILD/hwnas-master" --study "$tap_folder/parts.yaml" --db "$tap_folder/parts.db" --listen "ipc://$tap_folder/socket/second.sock"
 stop "$master"
@@ -32,7 +32,7 @@ rm "$tap_folder/tiny.bundle"
 kill -CONT "$peer"
 
 # The study's own file and its bundle are gone: what is in the database is enough.
-start parts hwnas-master --resume parts --db "$tap_folder/parts.db" --listen "$address" --progress
+start parts hwnas-master --resume parts --db "$tap_folder/parts.db" --listen "$address" --progress --heartbeat-ms 200 --lease-ms 3000
 wait "$started"
 same 'a resumed study ends with exit code 0' $? 0
 same 'stopped and resumed: the same best and front' "$(front parts)" "$wanted"

@@ -11,7 +11,7 @@ study stuck "$macs"
 start_worker stuck-slow
 slow=$worker
 # shellcheck disable=SC2086  # a list of words on purpose
-start_master stuck $steady --set strategy.generations=10 --lease-ms 60000
+start_master stuck $steady --set strategy.generations=10 --lease-ms 60000 --copy-after-ms 0
 expect 'the first worker computes' until_true computed stuck-slow 3
 until_true caught stuck stuck-slow "$slow" # it stands still
 start_worker stuck-quick

@@ -300,7 +300,13 @@ static enum status_code listen_at(struct bus *bus, const char *address, char *bo
     if (bus_zap_demand(bus, address) != 0)
         return status_set(status, STATUS_IO, "address %s: the key cannot be used: %s", address, zmq_strerror(errno));
     bus_set_int(socket, ZMQ_IPV6, strncmp(text, "tcp://[", 7) == 0);
-    if (zmq_bind(socket, text) != 0)
+    bool bound_here = zmq_bind(socket, text) == 0;
+    if (!bound_here && errno == ENODEV)
+        return status_set(status, STATUS_BAD_INPUT,
+                          "address %s: its host is neither an address in digits nor an interface of this machine; tcp://*:PORT "
+                          "stands for all that it has",
+                          address);
+    if (!bound_here)
         return status_set(status, errno == EADDRINUSE ? STATUS_CONFLICT : STATUS_IO, "address %s: cannot be listened at: %s",
                           address, zmq_strerror(errno));
     if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound, &bound_size) != 0)

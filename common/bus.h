@@ -43,6 +43,9 @@ enum status_code bus_open(uv_loop_t *loop, enum bus_kind kind, const struct bus_
  * STATUS_BAD_INPUT; STATUS_UNSUPPORTED with what to do for a host that needs keys. */
 enum status_code bus_check_address(enum bus_kind kind, const char *address, bool with_keys, struct status *status);
 
+/* The address as ZeroMQ takes it to listen at: it looks no name up, so that `localhost` is written in digits. */
+void bus_bindable(const char *address, char *out, size_t size);
+
 /* Keys: who this end is, and whom it talks to. Borrowed: they outlive the bus. */
 struct bus_keys {
     const struct keys_secret *own;    /* NULL: no keys */

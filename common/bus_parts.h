@@ -61,8 +61,6 @@ void bus_channel_close(struct bus_channel *channel);
 bool bus_is_ipc(const char *address);
 /* Makes the folder of that socket, or checks that nobody else may enter it. */
 enum status_code bus_prepare_ipc_folder(const char *path, struct status *status);
-/* The address as zmq_bind takes it: it resolves no names. */
-void bus_bindable(const char *address, char *out, size_t size);
 /* Where an address that is listened at can be reached from here. */
 void bus_reachable(const char *bound, char *out, size_t size);
 

@@ -1,7 +1,9 @@
 /* doctor_net: the addresses. Part of doctor. A master that listens already is left in peace: nothing of ZeroMQ is bound here,
  * because it would take the place of another's ipc socket. */
 #include <errno.h>
+#include <ifaddrs.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,36 +59,74 @@ static void look_at_ipc(const char *path, struct doctor_report *report)
     }
 }
 
+/* Where to bind. */
+struct place {
+    struct sockaddr_storage address;
+    socklen_t size;
+};
+
+/* The first IPv4 address of that interface. */
+static bool find_interface(const char *name, uint16_t port, struct place *out)
+{
+    struct ifaddrs *all = NULL;
+    bool found = false;
+    if (getifaddrs(&all) != 0)
+        return false;
+    for (const struct ifaddrs *one = all; one != NULL && !found; one = one->ifa_next) {
+        struct sockaddr_in at;
+        if (one->ifa_addr == NULL || one->ifa_addr->sa_family != AF_INET || strcmp(one->ifa_name, name) != 0)
+            continue;
+        memcpy(&at, one->ifa_addr, sizeof at);
+        at.sin_port = htons(port);
+        memcpy(&out->address, &at, sizeof at);
+        out->size = sizeof at;
+        found = true;
+    }
+    freeifaddrs(all);
+    return found;
+}
+
+/* As ZeroMQ reads it: `*`, digits or an interface of this machine. A name is looked up nowhere. */
+static bool find_place(const char *host, const char *port, struct place *out)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    if (getaddrinfo(strcmp(host, "*") == 0 ? NULL : host, port, &hints, &found) != 0)
+        return find_interface(host, (uint16_t)strtoul(port, NULL, 10), out);
+    memcpy(&out->address, found->ai_addr, found->ai_addrlen);
+    out->size = found->ai_addrlen;
+    freeaddrinfo(found);
+    return true;
+}
+
 /* Binds as ZeroMQ does, and lets go at once. Returns errno; 0 when it can be bound. */
-static int bind_to(const struct addrinfo *at)
+static int bind_to(const struct place *place)
 {
     static const int yes = 1;
-    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(place->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return errno;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    int reason = bind(fd, at->ai_addr, at->ai_addrlen) != 0 || listen(fd, 1) != 0 ? errno : 0;
+    int reason = bind(fd, (const struct sockaddr *)&place->address, place->size) != 0 || listen(fd, 1) != 0 ? errno : 0;
     close(fd);
     return reason;
 }
 
 static void look_at_tcp(const char *address, struct doctor_report *report)
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    const char *host = address + 6, *colon = strrchr(host, ':');
+    char bindable[256], name[256];
+    bus_bindable(address, bindable, sizeof bindable);
+    const char *host = bindable + 6, *colon = strrchr(host, ':');
     size_t length = (size_t)(colon - host);
-    char name[256];
-    struct addrinfo *found = NULL;
+    struct place place;
     bool bracketed = length > 2 && host[0] == '[' && host[length - 1] == ']';
     snprintf(name, sizeof name, "%.*s", (int)(bracketed ? length - 2 : length), bracketed ? host + 1 : host);
-    int failed = getaddrinfo(strcmp(name, "*") == 0 ? NULL : name, strcmp(colon, ":*") == 0 ? "0" : colon + 1, &hints, &found);
-    if (failed != 0) {
+    if (!find_place(name, strcmp(colon, ":*") == 0 ? "0" : colon + 1, &place)) {
         doctor_say(report, DOCTOR_WRONG, "listen", "write the address in digits, or tcp://*:PORT for all of this machine's",
-                   "%s: %s", address, gai_strerror(failed));
+                   "%s: its host is neither an address in digits nor an interface of this machine", address);
         return;
     }
-    int reason = bind_to(found);
-    freeaddrinfo(found);
+    int reason = bind_to(&place);
     if (reason == EADDRINUSE)
         doctor_say(report, DOCTOR_DOUBTFUL, "listen", "stop it, or choose another port", "%s: somebody listens there already",
                    address);

@@ -278,6 +278,15 @@ static void a_client_is_told_when_keys_do_not_fit(void **state)
     assert_int_equal(world->heard_strange + world->other_answered, 0);
 }
 
+/* ZeroMQ looks no names up: who wrote one is told what to write. */
+static void a_host_by_its_name_cannot_be_listened_at(void **state)
+{
+    struct world *world = *state;
+    struct status status = {0};
+    assert_int_equal(bus_listen(world->server, "tcp://a-host.invalid:*", NULL, 0, &status), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status.message, "tcp://a-host.invalid:*: its host is neither"));
+}
+
 /* --- strangers --- */
 
 enum stranger_kind { UNKNOWN_KEY, REVOKED_KEY, NO_PAIR, WRONG_SERVER, NO_KEY, PASSWORD, BAD_BYTES, STRANGER_KINDS };
@@ -468,6 +477,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_private_socket_needs_no_key_beside_one_that_does, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_key_taken_off_the_list_is_not_heard_until_it_is_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_client_is_told_when_keys_do_not_fit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_host_by_its_name_cannot_be_listened_at, set_up, tear_down),
         cmocka_unit_test_setup_teardown(strangers_are_refused_while_the_honest_talk_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_door_that_lets_strangers_in_is_found, set_up, tear_down),
     };

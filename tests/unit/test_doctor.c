@@ -320,8 +320,12 @@ static void addresses_that_cannot_be_listened_at_are_told(void **state)
     close(fd);
     assert_true(listen_finds("tcp://192.0.2.1:5555", DOCTOR_WRONG, "key"));
     assert_true(listen_finds("udp://127.0.0.1:1", DOCTOR_WRONG, "udp://"));
-    const struct doctor_options options = {.listen = {"tcp://192.0.2.1:5555"}, .listen_count = 1, .key = "k", .allow = "a"};
+    struct doctor_options options = {.listen = {"tcp://192.0.2.1:5555"}, .listen_count = 1, .key = "k", .allow = "a"};
     assert_true(finds(doctor_addresses, &options, DOCTOR_WRONG, "listen", "cannot be listened at"));
+    options.listen[0] = "tcp://a-host.invalid:5555"; /* a master looks no names up either */
+    assert_true(finds(doctor_addresses, &options, DOCTOR_WRONG, "listen", "nor an interface of this machine"));
+    options.listen[0] = "tcp://lo:*";
+    assert_true(finds(doctor_addresses, &options, DOCTOR_FINE, "listen", "can be listened at"));
 }
 
 /* A master's socket must not be taken away by whoever examines it. */

@@ -14,13 +14,13 @@
 #include "common/credentials.h"
 #include "common/digest.h"
 #include "common/fileio.h"
-#include "common/images.h"
 #include "common/log.h"
 #include "common/protocol.h"
 #include "common/space.h"
 #include "common/wire.h"
 #include "master/cli_launch.h"
 #include "master/report.h"
+#include "master/search.h"
 #include "master/store.h"
 #include "master/study.h"
 
@@ -96,32 +96,15 @@ static enum status_code check_bundle(const struct config_study *study, const str
     return code;
 }
 
-/* Images as the study's network takes them. */
 static enum status_code check_images(const struct config_study *study, const char *path, struct digest *digest,
                                      struct status *status)
 {
-    const struct config_network *network = &study->network;
-    void *data = NULL;
-    size_t size = 0;
-    struct images images;
-    enum status_code code = fileio_read(path, IMAGES_BYTES_MAX, &data, &size, status);
-    if (code != STATUS_OK)
-        return code;
-    digest_of(data, size, digest);
-    code = images_read(data, size, &images, status);
-    free(data);
-    if (code != STATUS_OK)
-        return status_prefix(status, "%s", path);
-    bool fits = images.classes == network->classes && images.shape.c == network->input_channels &&
-                images.shape.h == network->input_size && images.shape.w == network->input_size;
-    if (!fits)
-        status_set(status, STATUS_BAD_INPUT,
-                   "%s: has images (%d,%d,%d) of %d classes, and the study's network takes (%d,%d,%d) of %d; set "
-                   "network.input_channels, input_size and classes, or take other images",
-                   path, images.shape.c, images.shape.h, images.shape.w, images.classes, network->input_channels,
-                   network->input_size, network->input_size, network->classes);
-    images_free(&images);
-    return fits ? STATUS_OK : STATUS_BAD_INPUT;
+    struct search_file file;
+    int count;
+    enum status_code code = search_read_images(study, path, &file, &count, status);
+    *digest = file.digest;
+    free(file.data);
+    return code;
 }
 
 /* Space, strategy, tables, bundle, images: everything the master will need from this study. */

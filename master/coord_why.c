@@ -105,14 +105,10 @@ static enum status_code gather_failures(const struct coord *coord, struct why *w
 }
 
 /* Nothing waits, or what waits is on its way. */
-static void explain_rest(struct why *why)
+static void explain_rest(struct why *why, const struct dispatch_counts *work)
 {
-    uint32_t waiting = 0, leased = 0;
-    for (int kind = 0; kind < WIRE_KINDS; kind++) {
-        waiting += why->tasks[kind].waiting;
-        leased += why->tasks[kind].leased;
-    }
-    if (waiting > 0)
+    uint32_t leased = work->leased_rmi + work->leased_measure;
+    if (work->waiting_rmi + work->waiting_measure > 0)
         return;
     if (leased > 0)
         why_because(why, "computing",
@@ -137,8 +133,8 @@ static enum status_code gather_running(const struct coord *coord, struct why *wh
     why->workers = work.workers;
     why->agents = work.agents;
     dispatch_reasons(coord->dispatch, take_reason, &gathering);
+    explain_rest(why, &work);
     gather_tasks(coord, why);
-    explain_rest(why);
     gather_leases(coord, why);
     enum status_code code = gather_failures(coord, why, status);
     return code == STATUS_OK ? why_add_boards(why, search_store(coord->search), status) : code;

@@ -34,6 +34,18 @@ typedef void (*search_task)(void *context, const struct study_want *want, const 
 
 struct search;
 
+/* A file that peers are given. */
+struct search_file {
+    void *data; /* owned; NULL: the study has no such file */
+    size_t size;
+    struct digest digest;
+};
+
+/* Reads images into memory and says how many they are. STATUS_BAD_INPUT, besides all that images_read refuses: they are not those
+ * that the study's network takes. Caller frees out->data, also after a failure. */
+enum status_code search_read_images(const struct config_study *study, const char *path, struct search_file *out, int *count,
+                                    struct status *status);
+
 /* Opens database and study, checks that settings and files are those the study was begun with, and goes on from what is stored.
  * STATUS_CONFLICT: another master holds the database, or the study of that name has other settings or files (the sentence shows
  * the difference). Others as config_load, store_open, study_open. logger may be NULL. */

@@ -39,21 +39,37 @@ static enum status_code read_bundle(struct search *search, const json_t *stored_
     return STATUS_OK;
 }
 
+static enum status_code check_fit(const struct config_study *study, const struct images *images, const char *path,
+                                  struct status *status)
+{
+    const struct config_network *network = &study->network;
+    const struct net_shape *shape = &images->shape;
+    if (images->classes == network->classes && shape->c == network->input_channels && shape->h == network->input_size &&
+        shape->w == network->input_size)
+        return STATUS_OK;
+    return status_set(status, STATUS_BAD_INPUT,
+                      "%s: has images (%d,%d,%d) of %d classes, and the study's network takes (%d,%d,%d) of %d; set "
+                      "network.input_channels, input_size and classes, or take other images",
+                      path, shape->c, shape->h, shape->w, images->classes, network->input_channels, network->input_size,
+                      network->input_size, network->classes);
+}
+
 /* Images are not kept in the database, which they would make many times as large: their file has to stay. */
-static enum status_code read_images(const char *path, struct search_file *out, int *count, struct space_build *pictured,
+enum status_code search_read_images(const struct config_study *study, const char *path, struct search_file *out, int *count,
                                     struct status *status)
 {
     struct images images;
+    *out = (struct search_file){.data = NULL};
     enum status_code code = fileio_read(path, IMAGES_BYTES_MAX, &out->data, &out->size, status);
     if (code == STATUS_OK && (code = images_read(out->data, out->size, &images, status)) != STATUS_OK)
         status_prefix(status, "%s", path);
     if (code != STATUS_OK)
         return code;
     *count = images.count;
-    *pictured = (struct space_build){.classes = images.classes, .input = images.shape};
-    images_free(&images);
     digest_of(out->data, out->size, &out->digest);
-    return STATUS_OK;
+    code = check_fit(study, &images, path, status);
+    images_free(&images);
+    return code;
 }
 
 static enum status_code read_inputs(struct search *search, const json_t *stored_files, struct status *status)
@@ -64,13 +80,13 @@ static enum status_code read_inputs(struct search *search, const json_t *stored_
     if (fitness->source != CONFIG_FITNESS_ONESHOT)
         return STATUS_OK;
     int trained = 0, scored = 0;
-    struct space_build validation;
-    enum status_code code = read_images(fitness->oneshot.images, &search->images, &trained, &search->pictured, status);
+    enum status_code code = search_read_images(search->config, fitness->oneshot.images, &search->images, &trained, status);
     if (code == STATUS_OK && (uint64_t)trained < (uint64_t)fitness->oneshot.shards * fitness->oneshot.batch)
         return status_set(status, STATUS_BAD_INPUT,
                           "%s: %d images are too few for %u shards with a batch of %u each; lower fitness.shards or fitness.batch",
                           fitness->oneshot.images, trained, fitness->oneshot.shards, fitness->oneshot.batch);
-    return code == STATUS_OK ? read_images(fitness->oneshot.validation, &search->validation, &scored, &validation, status) : code;
+    return code == STATUS_OK ? search_read_images(search->config, fitness->oneshot.validation, &search->validation, &scored, status)
+                             : code;
 }
 
 /* --- settings and files as they were --- */

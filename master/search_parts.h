@@ -24,13 +24,6 @@ struct search_weights {
     uint64_t last_used;
 };
 
-/* A file that peers are given. */
-struct search_file {
-    void *data; /* owned; NULL: the study has no such file */
-    size_t size;
-    struct digest digest;
-};
-
 struct search {
     const struct logger *logger;
     const struct clock *clock;
@@ -39,7 +32,6 @@ struct search {
     bool space_open;
     struct search_file bundle;             /* RMI */
     struct search_file images, validation; /* a one-shot net */
-    struct space_build pictured;           /* likewise: classes and shape of the images */
     struct store *store;
     int64_t id; /* of the study in the store */
     struct study *study;

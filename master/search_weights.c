@@ -96,10 +96,13 @@ enum status_code search_weights_check(const struct search *search, const struct 
                                       struct status *status)
 {
     const struct oneshot_protocol *protocol = want->oneshot.protocol;
-    struct space_build build = {.channels = protocol->channels, .cells = protocol->cells};
+    const struct config_network *network = &search->config->network;
+    const struct space_build build = {.channels = protocol->channels,
+                                      .cells = protocol->cells,
+                                      .classes = network->classes,
+                                      .input = {network->input_channels, network->input_size, network->input_size}};
     struct net net;
     net_init_empty(&net);
-    space_build_complete(&build, &search->pictured);
     enum status_code code = space_build_oneshot(&search->space, &build, want->oneshot.mask, &net, status);
     if (code != STATUS_OK)
         return code;

@@ -213,11 +213,16 @@ static void print_boards(const struct why *why, FILE *out)
 /* Of the kinds that there are some of. */
 static void print_tasks(const struct why *why, FILE *out)
 {
-    fprintf(out, "\n%-14s  %8s  %8s\n", "tasks", "waiting", "leased");
-    for (enum wire_kind kind = WIRE_RMI; kind < WIRE_KINDS; kind++)
-        if (why->tasks[kind].waiting + why->tasks[kind].leased > 0)
-            fprintf(out, "%-14s  %8" PRIu32 "  %8" PRIu32 "\n", wire_kind_name(kind), why->tasks[kind].waiting,
-                    why->tasks[kind].leased);
+    bool any = false;
+    for (enum wire_kind kind = WIRE_RMI; kind < WIRE_KINDS; kind++) {
+        const struct why_tasks *tasks = &why->tasks[kind];
+        if (tasks->waiting + tasks->leased == 0)
+            continue;
+        if (!any)
+            fprintf(out, "\n%-14s  %8s  %8s\n", "tasks", "waiting", "leased");
+        fprintf(out, "%-14s  %8" PRIu32 "  %8" PRIu32 "\n", wire_kind_name(kind), tasks->waiting, tasks->leased);
+        any = true;
+    }
 }
 
 static void print_table(const struct why *why, FILE *out)

@@ -27,7 +27,7 @@ struct weights {
     size_t size;
 };
 
-static void write_images(const struct world *world, const char *name)
+static void write_images(const struct world *world, const char *name, int classes)
 {
     static uint8_t pixels[IMAGES * 3 * SIDE * SIDE];
     int32_t labels[IMAGES];
@@ -40,7 +40,7 @@ static void write_images(const struct world *world, const char *name)
         pixels[i] = (uint8_t)(i * i);
     const struct images images = {.count = IMAGES,
                                   .shape = {3, SIDE, SIDE},
-                                  .classes = CLASSES,
+                                  .classes = classes,
                                   .pixels = pixels,
                                   .labels = labels,
                                   .mean = {0.5f, 0.5f, 0.5f},
@@ -69,6 +69,12 @@ static void advance(struct world *world)
         assert_ok(search_advance(world->search, 100, on_task, world, &more, &status), status);
 }
 
+static enum status_code open_search(struct world *world)
+{
+    const struct search_options options = {.study_path = world->study, .db = world->folder->db};
+    return search_open(&options, NULL, &world->search, &status);
+}
+
 static void open_study(struct world *world, const char *strategy)
 {
     char text[1024];
@@ -80,13 +86,13 @@ static void open_study(struct world *world, const char *strategy)
                  "fitness: {source: oneshot, images: train.images, validation: val.images, channels: 2, cells: 1, batch: 8, "
                  "epochs: 1, shards: %d}\n"
                  "costs: [{source: macs}]\n"
+                 "network: {classes: %d, input_size: %d}\n"
                  "seed: 7\n",
-                 strategy, SHARDS);
-    write_images(world, "train.images");
-    write_images(world, "val.images");
+                 strategy, SHARDS, CLASSES, SIDE);
+    write_images(world, "train.images", CLASSES);
+    write_images(world, "val.images", CLASSES);
     assert_ok(fileio_write(world->study, text, (size_t)length, &status), status);
-    const struct search_options options = {.study_path = world->study, .db = world->folder->db};
-    assert_ok(search_open(&options, NULL, &world->search, &status), status);
+    assert_ok(open_search(world), status);
     assert_ok(search_begin(world->search, &status), status);
     advance(world);
 }
@@ -161,6 +167,25 @@ static void weights_whose_architecture_is_trained_too_have_it(void **state)
     assert_int_equal(check(world, 2, CLASSES, false), STATUS_BAD_INPUT);
 }
 
+/* Or it would be told when all is trained, by workers that cannot score. */
+static void images_that_are_not_the_networks_are_refused_before_anything_is_trained(void **state)
+{
+    struct world *world = *state;
+    static const char *const names[] = {"train.images", "val.images"};
+    open_study(world, "name: random, population: 4, tournament: 2, generations: 1");
+    for (int i = 0; i < 2; i++) {
+        search_rollback(world->search);
+        search_close(world->search);
+        world->search = NULL;
+        write_images(world, names[i], CLASSES + 1);
+        assert_int_equal(open_search(world), STATUS_BAD_INPUT);
+        assert_non_null(strstr(status.message, names[i]));
+        assert_non_null(strstr(status.message, "of 4 classes, and the study's network takes (3,8,8) of 3"));
+        write_images(world, names[i], CLASSES);
+        assert_ok(open_search(world), status);
+    }
+}
+
 static void accept_training(struct world *world, const struct study_want *want, const struct weights *weights)
 {
     struct store_evaluation row = {.kind = want->kind,
@@ -220,6 +245,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(weights_of_the_net_that_is_trained_are_taken_and_no_others, open_world, close_world),
         cmocka_unit_test_setup_teardown(weights_whose_architecture_is_trained_too_have_it, open_world, close_world),
+        cmocka_unit_test_setup_teardown(images_that_are_not_the_networks_are_refused_before_anything_is_trained, open_world,
+                                        close_world),
         cmocka_unit_test_setup_teardown(candidates_are_scored_by_the_mean_of_the_shards, open_world, close_world),
     };
     return TEST_RUN(tests);

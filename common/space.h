@@ -150,6 +150,9 @@ void space_mask_operations(const struct space *space, struct space_mask *out);
 /* Each row has something left, and no bit stands beyond its columns or beyond the rows: what the wire and the store check. */
 bool space_mask_valid(const struct space *space, const struct space_mask *mask);
 
+/* Puts -INFINITY in the place of the numbers of what is not there, so that space_decode does not choose it. */
+void space_mask_values(const struct space *space, const struct space_mask *mask, double *values);
+
 /* Whether all that the architecture has chosen is there. */
 bool space_mask_allows(const struct space *space, const struct space_mask *mask, const struct arch *arch);
 

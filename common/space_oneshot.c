@@ -46,6 +46,14 @@ bool space_mask_valid(const struct space *space, const struct space_mask *mask)
     return true;
 }
 
+void space_mask_values(const struct space *space, const struct space_mask *mask, double *values)
+{
+    for (size_t row = 0; row < space_rows(space); row++)
+        for (size_t column = 0; column < space_columns(space, row); column++, values++)
+            if ((mask->rows[row] >> column & 1U) == 0)
+                *values = -INFINITY;
+}
+
 bool space_mask_allows(const struct space *space, const struct space_mask *mask, const struct arch *arch)
 {
     int columns[SPACE_ROWS_MAX];

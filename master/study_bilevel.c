@@ -162,11 +162,9 @@ static void decide(const struct space *space, const double *alpha, struct arch *
 {
     struct space_mask mask;
     double numbers[SPACE_MATRIX_MAX];
-    size_t i = 0;
+    memcpy(numbers, alpha, sizeof numbers);
     space_mask_operations(space, &mask);
-    for (size_t row = 0; row < space_rows(space); row++)
-        for (size_t column = 0; column < space_columns(space, row); column++, i++)
-            numbers[i] = (mask.rows[row] >> column & 1U) != 0 ? alpha[i] : -INFINITY;
+    space_mask_values(space, &mask, numbers);
     space_decode(space, numbers, out);
 }
 

@@ -83,12 +83,9 @@ static enum status_code draw_arch(struct training *t, struct arch *arch, struct 
 {
     const struct space *space = t->work->space;
     for (int draw = 0; draw < DRAWS_MAX; draw++) {
-        double values[SPACE_MATRIX_MAX], *at = values;
+        double values[SPACE_MATRIX_MAX];
         draw_matrix(t, values);
-        for (size_t row = 0; row < space_rows(space); row++)
-            for (size_t column = 0; column < space_columns(space, row); column++, at++)
-                if ((t->work->mask.rows[row] >> column & 1U) == 0)
-                    *at = -INFINITY;
+        space_mask_values(space, &t->work->mask, values);
         space_decode(space, values, arch);
         if (space_mask_allows(space, &t->work->mask, arch) && space_connected(space, arch))
             return STATUS_OK;

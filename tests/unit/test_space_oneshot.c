@@ -155,6 +155,14 @@ static void masks_are_told_apart(void **state)
     space_mask_operations(&nb201, &mask);
     assert_true(space_mask_allows(&nb201, &mask, &without_none));
     assert_false(space_mask_allows(&nb201, &mask, &arch));
+    double values[SPACE_MATRIX_MAX];
+    struct arch decoded;
+    for (int i = 0; i < 30; i++)
+        values[i] = i % 5 == 0 ? 9 : i % 5 == 2 ? 1 : 0;
+    space_mask_values(&nb201, &mask, values);
+    space_decode(&nb201, values, &decoded);
+    for (int edge = 0; edge < 6; edge++)
+        assert_int_equal(decoded.genes[edge], 2);
     space_mask_all(&nb201, &mask);
     assert_true(space_mask_valid(&nb201, &mask));
     assert_true(space_mask_allows(&nb201, &mask, &arch));
